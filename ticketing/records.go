@@ -1,0 +1,74 @@
+package ticketing
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Records of the catalogue and of accounts, as rooms hand them to each other.
+
+// ErrNotFound: there is no such thing, or it is not the caller's to see.
+var ErrNotFound = errors.New("not found")
+
+// ErrEmailTaken: an account with this e-mail exists.
+var ErrEmailTaken = errors.New("e-mail is taken")
+
+// Invalid is bad input: which field, and what would be right.
+type Invalid struct {
+	Field string
+	Want  string
+}
+
+func (e *Invalid) Error() string { return e.Field + " must be " + e.Want }
+
+func invalid(field, format string, args ...any) error {
+	return &Invalid{Field: field, Want: fmt.Sprintf(format, args...)}
+}
+
+// Role is what an account may do.
+type Role string
+
+// Roles. Only a command on the machine makes the first admin.
+const (
+	Customer Role = "customer"
+	Admin    Role = "admin"
+)
+
+// User is an account. The password is only ever kept as an argon2id hash in PHC form.
+type User struct {
+	ID           UserID
+	Email        string // lower case
+	Name         string
+	PasswordHash string
+	Role         Role
+	CreatedAt    time.Time
+}
+
+// Hall is a place with seats; its plan is the newest version of its layout.
+type Hall struct {
+	ID       int64
+	Name     string
+	PlanHash Hash
+	Seats    int
+}
+
+// Performance is what is shown; it is sold round by round.
+type Performance struct {
+	ID              int64
+	Title           string
+	Category        string
+	HallID          int64
+	HallName        string
+	DurationMinutes int
+	Prices          map[string]KRW // by grade name of the hall's plan
+}
+
+// RoundInfo is the catalogue row of a round. Seats and status live in its machine.
+type RoundInfo struct {
+	ID            RoundID
+	PerformanceID int64
+	PlanHash      Hash
+	StartsAt      Millis
+	Terms         Terms
+}

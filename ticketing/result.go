@@ -1,0 +1,150 @@
+package ticketing
+
+// Code says why not. The empty code is yes. Codes are stable: clients match on them.
+type Code string
+
+// OK: done as asked.
+const OK Code = ""
+
+// Refusals of a round, in the order in which they are checked: a request that deserves several gets the first.
+// A repeat of a request that was granted is answered before any of them, for a yes never changes.
+const (
+	CodeNotFound            Code = "not_found"            // no such reservation, or not yours
+	CodeSaleNotOpen         Code = "sale_not_open"        // Result.RetryAt: when it opens
+	CodeSalePaused          Code = "sale_paused"          //
+	CodeSaleClosed          Code = "sale_closed"          //
+	CodeIdempotencyMismatch Code = "idempotency_mismatch" // the key was used with another body
+	CodeSeatUnknown         Code = "seat_unknown"         // Result.Seats: which are not in the plan
+	CodeLimitExceeded       Code = "limit_exceeded"       // more seats than one customer may have in this round
+	CodeTooManyKeys         Code = "too_many_keys"        // MaxKeysPerUser keys are in use on live reservations
+	CodeSeatBlocked         Code = "seat_blocked"         // Result.Seats: not on sale
+	CodeSeatTaken           Code = "seat_taken"           // Result.Seats: somebody has them
+	CodePaymentInProgress   Code = "payment_in_progress"  // Result.Seats, for a seat: your own, being paid
+	CodeHoldExpired         Code = "hold_expired"         // too late
+	CodeReservationEnded    Code = "reservation_ended"    // released, expired or canceled before
+	CodeNotPayable          Code = "not_payable"          // the reservation is not waiting for a payment
+	CodeNotPriced           Code = "not_priced"           // the order's coupon is not settled yet
+	CodeAmountMismatch      Code = "amount_mismatch"      // not what is owed
+	CodeNotCancelable       Code = "not_cancelable"       // not confirmed, or past the deadline
+	CodeAlreadyConfirmed    Code = "already_confirmed"    // paid: cancel it instead
+	CodePricesInvalid       Code = "prices_invalid"       // one price from 0 per grade
+	CodeCommandUnknown      Code = "command_unknown"      // this machine has no such rule
+)
+
+// Answers of the shell around a machine; none says anything about the request itself.
+const (
+	CodeUnavailable Code = "unavailable"    // outcome unknown or owner away: ask again with the same key
+	CodeBusy        Code = "busy"           // the gate is full
+	CodeFrozen      Code = "stream_frozen"  // the stream cannot be trusted until a person has looked
+	CodeInternal    Code = "internal_error" // this command made the machine fail; its state is untouched
+)
+
+// Result is the answer to a command. Fields that the command does not speak of stay zero.
+type Result struct {
+	Code        Code
+	Seats       []string    // labels of the seats that failed
+	RetryAt     Millis      // when asking again may help; 0 when unknown
+	Replayed    bool        // the request had been granted before
+	Reservation Reservation // of commands about one reservation
+	Status      Status      // of ReadStatus, ReadSeats and the admin's commands
+	SeatStates  []byte      // of ReadSeats: one SeatState per seat in plan order
+	Hash        Hash        // of ReadHash
+	Seq         uint64      // the last event the answer rests on
+}
+
+func refuse(code Code, seats ...string) Result { return Result{Code: code, Seats: seats} }
+
+// SeatState is what the public may know of a seat.
+type SeatState byte
+
+// Seat states, as the API writes them.
+const (
+	SeatFree  SeatState = '.'
+	SeatHeld  SeatState = 'h'
+	SeatSold  SeatState = 's'
+	SeatOff   SeatState = 'b' // blocked
+	seatCount           = 4
+)
+
+// ReservationStatus is where a reservation is in its life.
+type ReservationStatus uint8
+
+// held → paying → confirmed; ends as released, expired or canceled.
+const (
+	Held ReservationStatus = iota + 1
+	Paying
+	Confirmed
+	Released
+	Expired
+	Canceled
+)
+
+var statusNames = [...]string{Held: "held", Paying: "paying", Confirmed: "confirmed", Released: "released", Expired: "expired", Canceled: "canceled"}
+
+func (s ReservationStatus) String() string { return statusNames[s] }
+
+// Live reservations have their seats.
+func (s ReservationStatus) Live() bool { return s == Held || s == Paying || s == Confirmed }
+
+// Reservation is what its customer may know of it.
+type Reservation struct {
+	ID         ReservationID
+	User       UserID
+	Status     ReservationStatus
+	Seats      []string // of an ended one: those it had at the end
+	Amount     KRW      // sum of the seats' prices at the time of the hold
+	HeldAt     Millis
+	ExpiresAt  Millis // when the seats go back unless paid; 0 when nothing is running
+	EndedAt    Millis
+	Attempt    uint32 // of the newest order; 0 before the first
+	Due        KRW    // what that order costs, after its coupon; valid when Priced
+	Priced     bool
+	Confirming bool // the provider is being asked: nothing but its answer moves the seats
+	RefundDue  KRW  // owed to the customer and not yet given back
+}
+
+// Phase is the stored status of a sale.
+type Phase uint8
+
+// scheduled → open ⇄ paused → closed.
+const (
+	Scheduled Phase = iota + 1
+	Open
+	Paused
+	Closed
+)
+
+var phaseNames = [...]string{Scheduled: "scheduled", Open: "open", Paused: "paused", Closed: "closed"}
+
+func (p Phase) String() string { return phaseNames[p] }
+
+// Count is how many seats are in each state.
+type Count struct{ Free, Held, Sold, Blocked int }
+
+// Status is the public state of a round's sale.
+type Status struct {
+	Phase      Phase
+	SoldOut    bool // no seat free, none held
+	AllHeld    bool // no seat free, some held: NextExpiry may free one
+	NextExpiry Millis
+	Canceled   bool
+	PlanHash   Hash
+	Grades     []string
+	Counts     []Count // by grade
+	Prices     []KRW   // by grade, for the next hold
+	OpensAt    Millis
+	ClosesAt   Millis
+	StartsAt   Millis
+}
+
+// Total sums the counters over all grades.
+func (s Status) Total() Count {
+	var t Count
+	for _, c := range s.Counts {
+		t.Free += c.Free
+		t.Held += c.Held
+		t.Sold += c.Sold
+		t.Blocked += c.Blocked
+	}
+	return t
+}
