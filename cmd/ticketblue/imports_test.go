@@ -1,0 +1,226 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	module   = "ticketblue"
+	repoRoot = "../.." // tests run in their own directory
+)
+
+// The one rule: a room imports ticketing and its own sub-packages, nothing else of ours; only cmd/ticketblue wires
+// rooms together. The table is that rule, package by package. A package without a line fails, so that nobody adds a
+// room without saying what it is for and whom it may know.
+var importTable = []line{
+	{pkg: "ticketing", std: pureStd,
+		why: "the rules are pure: the same code decides in production, in the simulation and in a replay of the journal, which it can only do without clock, chance, files, network and locks"},
+	{pkg: "actors", ours: []string{"ticketing"},
+		why: "the shell sees journal and clock through small interfaces of its own, so that the simulation can play both"},
+	{pkg: "persistence", ours: []string{"ticketing"},
+		why: "Postgres keeps what others decided; it knows neither who decides nor who asks"},
+	{pkg: "persistence/embedded",
+		why: "the private Postgres knows processes and directories, nothing of tickets"},
+	{pkg: "persistence/embedded/pgtest", ours: []string{"persistence/embedded"},
+		why: "a database for tests of any room, so it may know no room"},
+	{pkg: "api", ours: []string{"ticketing", "api/auth", "api/web"},
+		why: "HTTP asks through interfaces of its own: handlers can be read, and tested, without actors or Postgres"},
+	{pkg: "api/auth", ours: []string{"ticketing"},
+		why: "tokens and passwords are no business of the handlers that use them"},
+	{pkg: "api/web",
+		why: "embedded pages are files, not code"},
+	{pkg: "api/client",
+		why: "the client is what a customer has: the HTTP contract and nothing of ours"},
+	{pkg: "bench", ours: []string{"api/client"},
+		why: "the judge is a black box: whoever shares our code would share our mistakes"},
+	{pkg: "cmd/ticketblue", ours: []string{anyRoom},
+		why: "the one place that knows every room"},
+}
+
+// Libraries that belong to a room. Whoever else needs one needs that room's work, and asks for it by an interface.
+var libraryTable = []library{
+	{prefix: "github.com/asynkron/protoactor-go", rooms: []string{"actors"},
+		why: "the actor library is a detail of the driver; the shell and everyone else do without"},
+	{prefix: "github.com/gofiber/", rooms: []string{"api", "bench"},
+		why: "HTTP is spoken in api; bench has a bare Fiber endpoint of its own to compare with"},
+	{prefix: "github.com/danielgtaylor/huma", rooms: []string{"api"},
+		why: "the OpenAPI document is made from api's types"},
+	{prefix: "github.com/jackc/pgx", rooms: []string{"persistence", "jobs"},
+		why: "SQL is written where the tables are; jobs hands its library a transaction"},
+	{prefix: "github.com/pressly/goose", rooms: []string{"persistence"},
+		why: "migrations live with the tables"},
+	{prefix: "github.com/alecthomas/kong", rooms: []string{"cmd", "bench"},
+		why: "command lines are read by commands; rooms get values"},
+}
+
+// pureStd is all that the rules need of the standard library.
+var pureStd = []string{
+	"bytes", "cmp", "container/heap", "crypto/sha256", "encoding/binary", "encoding/hex", "encoding/json", "errors", "fmt", "iter", "maps",
+	"math", "math/bits", "regexp", "slices", "strconv", "strings", "time", "unicode", "unicode/utf8",
+}
+
+const (
+	anyRoom = "*"
+	pgtest  = "persistence/embedded/pgtest"
+)
+
+// line says what a package may import.
+type line struct {
+	pkg  string
+	ours []string // packages of ours; anyRoom for all
+	std  []string // when set, the only imports besides ours: no other library at all
+	why  string   // printed when the line is broken
+}
+
+// library says who may import a library outside tests. A room's sub-packages count as the room.
+type library struct {
+	prefix string
+	rooms  []string
+	why    string
+}
+
+// goPackage is what we read of `go list -json`.
+type goPackage struct {
+	ImportPath   string
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+}
+
+func TestImports(t *testing.T) {
+	for _, broken := range checkImports(listPackages(t), importTable, libraryTable) {
+		t.Error(broken)
+	}
+}
+
+// checkImports compares the import graph with the tables and returns one sentence for each thing that is wrong.
+func checkImports(pkgs []goPackage, table []line, libraries []library) []string {
+	var broken []string
+	for _, p := range pkgs {
+		name := strings.TrimPrefix(p.ImportPath, module+"/")
+		i := slices.IndexFunc(table, func(l line) bool { return l.pkg == name })
+		if i < 0 {
+			broken = append(broken, fmt.Sprintf("%s has no line in importTable: say what it may import, and why", name))
+			continue
+		}
+		for _, imp := range p.Imports {
+			broken = append(broken, checkImport(table[i], imp, libraries)...)
+		}
+		for _, imp := range slices.Concat(p.TestImports, p.XTestImports) {
+			broken = append(broken, checkTestImport(table[i], imp)...)
+		}
+	}
+	return broken
+}
+
+func checkImport(l line, imp string, libraries []library) []string {
+	if own, ours := strings.CutPrefix(imp, module+"/"); ours {
+		if !mayImport(l, own) {
+			return []string{fmt.Sprintf("%s may not import %s: %s", l.pkg, own, l.why)}
+		}
+		return nil
+	}
+	if l.std != nil && !slices.Contains(l.std, imp) {
+		return []string{fmt.Sprintf("%s imports %q, which is not on its list: %s", l.pkg, imp, l.why)}
+	}
+	room, _, _ := strings.Cut(l.pkg, "/")
+	for _, lib := range libraries {
+		if strings.HasPrefix(imp, lib.prefix) && !slices.Contains(lib.rooms, room) {
+			return []string{fmt.Sprintf("%s imports %s, which belongs to %s: %s", l.pkg, imp, strings.Join(lib.rooms, " and "), lib.why)}
+		}
+	}
+	return nil
+}
+
+// Tests may use any library, the package they test, and a real Postgres.
+func checkTestImport(l line, imp string) []string {
+	own, ours := strings.CutPrefix(imp, module+"/")
+	if !ours || own == l.pkg || own == pgtest || mayImport(l, own) {
+		return nil
+	}
+	return []string{fmt.Sprintf("a test of %s imports %s: %s (tests of several rooms together live in cmd/ticketblue)", l.pkg, own, l.why)}
+}
+
+func mayImport(l line, own string) bool {
+	return slices.Contains(l.ours, own) || slices.Contains(l.ours, anyRoom)
+}
+
+func TestImportCheckBites(t *testing.T) {
+	table := []line{
+		{pkg: "rules", std: []string{"fmt"}, why: "rules are pure"},
+		{pkg: "front", ours: []string{"rules", "front/sub"}, why: "front asks"},
+		{pkg: "store", ours: []string{"rules"}, why: "store keeps"},
+		{pkg: "cmd/all", ours: []string{anyRoom}, why: "wires"},
+	}
+	libraries := []library{{prefix: "example.org/sql", rooms: []string{"store"}, why: "SQL lives in store"}}
+	for name, c := range map[string]struct {
+		pkg  goPackage
+		want string // part of the one complaint; "" for none
+	}{
+		"its own list":            {goPackage{ImportPath: "ticketblue/rules", Imports: []string{"fmt"}}, ""},
+		"not on its list":         {goPackage{ImportPath: "ticketblue/rules", Imports: []string{"os"}}, "rules are pure"},
+		"a library in pure code":  {goPackage{ImportPath: "ticketblue/rules", Imports: []string{"example.org/x"}}, "rules are pure"},
+		"allowed":                 {goPackage{ImportPath: "ticketblue/front", Imports: []string{"ticketblue/rules", "ticketblue/front/sub", "os"}}, ""},
+		"another room":            {goPackage{ImportPath: "ticketblue/front", Imports: []string{"ticketblue/store"}}, "front asks"},
+		"another room, in a test": {goPackage{ImportPath: "ticketblue/front", TestImports: []string{"ticketblue/store"}}, "front asks"},
+		"another room, x-test":    {goPackage{ImportPath: "ticketblue/front", XTestImports: []string{"ticketblue/store"}}, "front asks"},
+		"itself and Postgres":     {goPackage{ImportPath: "ticketblue/front", XTestImports: []string{"ticketblue/front", "ticketblue/" + pgtest}}, ""},
+		"Postgres outside tests":  {goPackage{ImportPath: "ticketblue/front", Imports: []string{"ticketblue/" + pgtest}}, "front asks"},
+		"the owner of a library":  {goPackage{ImportPath: "ticketblue/store", Imports: []string{"example.org/sql/v5"}}, ""},
+		"another's library":       {goPackage{ImportPath: "ticketblue/front", Imports: []string{"example.org/sql/v5"}}, "SQL lives in store"},
+		"the wiring":              {goPackage{ImportPath: "ticketblue/cmd/all", Imports: []string{"ticketblue/store", "ticketblue/front"}}, ""},
+		"a package without line":  {goPackage{ImportPath: "ticketblue/front/other"}, "has no line"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := strings.Join(checkImports([]goPackage{c.pkg}, table, libraries), "\n")
+			if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
+				t.Errorf("got %q, want %q in it", got, c.want)
+			}
+		})
+	}
+}
+
+func TestImportTableIsSound(t *testing.T) {
+	seen := map[string]bool{}
+	for _, l := range importTable {
+		if seen[l.pkg] || l.why == "" {
+			t.Errorf("%s: every package has exactly one line, with its reason", l.pkg)
+		}
+		seen[l.pkg] = true
+	}
+}
+
+func listPackages(t *testing.T) []goPackage {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "./...")
+	cmd.Dir = repoRoot
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, stderrOf(err))
+	}
+	var pkgs []goPackage
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return pkgs
+		} else if err != nil {
+			t.Fatalf("reading go list: %v", err)
+		}
+		pkgs = append(pkgs, p)
+	}
+}
+
+func stderrOf(err error) []byte {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.Stderr
+	}
+	return nil
+}
