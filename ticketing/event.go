@@ -8,7 +8,10 @@ type Event struct {
 }
 
 // Fact is what happened.
-type Fact interface{ kind() kind }
+type Fact interface {
+	kind() kind
+	write(*writer)
+}
 
 // Terms are the rules of one round, fixed when it is planned.
 type Terms struct {

@@ -2,10 +2,10 @@ package ticketing
 
 // Machine is a deterministic state machine: the state is the fold of its events, nothing else.
 //
-// A command is carried out in two steps, so that a rule that fails leaves no trace: Due and Decide only look and
-// say which events would follow; Apply alone changes the state. To carry out a command at now:
+// A command is carried out in steps, so that a rule that fails leaves no trace: Due and Decide only look and
+// say which events would follow; Apply alone changes the state. To carry out a command at now (see Act):
 //
-//	apply all events of Due(now), then apply the events of Decide(command, now)
+//	apply all events of Due(now); apply the events of Decide(command, now); Complete the result
 //
 // so a payment at or after its deadline is too late whether or not a timer has fired.
 type Machine interface {
@@ -13,6 +13,8 @@ type Machine interface {
 	Due(now Millis) []Event
 	// Decide answers a command. Refusals are results with a code and have no events.
 	Decide(cmd Command, now Millis) ([]Event, Result)
+	// Complete fills in what the result shows of the state after the events, and Seq. It changes nothing.
+	Complete(*Result)
 	// Apply takes a fact in. It cannot fail; a fact that contradicts the state is a bug and panics.
 	Apply(Event)
 	// NextDeadline is when Due will next have something to say; 0 when never.
@@ -38,6 +40,6 @@ func Act(m Machine, cmd Command, now Millis) ([]Event, Result) {
 	for _, e := range decided {
 		m.Apply(e)
 	}
-	result.Seq = m.Seq()
+	m.Complete(&result)
 	return append(events, decided...), result
 }

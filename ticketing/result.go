@@ -15,6 +15,7 @@ const (
 	CodeSaleClosed          Code = "sale_closed"          //
 	CodeIdempotencyMismatch Code = "idempotency_mismatch" // the key was used with another body
 	CodeSeatUnknown         Code = "seat_unknown"         // Result.Seats: which are not in the plan
+	CodeSeatsInvalid        Code = "seats_invalid"        // none, too many, or one twice
 	CodeLimitExceeded       Code = "limit_exceeded"       // more seats than one customer may have in this round
 	CodeTooManyKeys         Code = "too_many_keys"        // MaxKeysPerUser keys are in use on live reservations
 	CodeSeatBlocked         Code = "seat_blocked"         // Result.Seats: not on sale
@@ -50,7 +51,19 @@ type Result struct {
 	SeatStates  []byte      // of ReadSeats: one SeatState per seat in plan order
 	Hash        Hash        // of ReadHash
 	Seq         uint64      // the last event the answer rests on
+
+	show   showing // what Complete fills in
+	number uint32  // of the reservation to show
 }
+
+type showing uint8
+
+const (
+	showNothing showing = iota
+	showReservation
+	showStatus
+	showSeats
+)
 
 func refuse(code Code, seats ...string) Result { return Result{Code: code, Seats: seats} }
 

@@ -1,0 +1,185 @@
+package ticketing
+
+import "slices"
+
+// Decide answers a command as a ticket office would. Everything that time brought about must have been applied
+// (see Act). It changes nothing: what it decides is in the events.
+func (r *Round) Decide(cmd Command, now Millis) ([]Event, Result) {
+	switch c := cmd.(type) {
+	case ReserveSeats:
+		return r.reserve(c, now)
+	case ReleaseReservation:
+		return r.release(c, now)
+	case StartPayment:
+		return r.startPayment(c, now)
+	case PricePayment:
+		return r.pricePayment(c, now)
+	case ConfirmPayment:
+		return r.confirmPayment(c, now)
+	case ApprovePayment:
+		return r.approvePayment(c, now)
+	case DeclinePayment:
+		return r.declinePayment(c, now)
+	case CancelReservation:
+		return r.cancel(c, now)
+	case SettleRefund:
+		return r.settleRefund(c, now)
+	case OpenSale, PauseSale, CloseSale, CancelRound, ChangePrices, BlockSeats, UnblockSeats:
+		return r.administer(cmd, now)
+	}
+	return nil, r.read(cmd)
+}
+
+func (r *Round) read(cmd Command) Result {
+	switch c := cmd.(type) {
+	case ReadReservation:
+		if v := r.find(c.User, c.Number); v != nil {
+			return yes(v.number)
+		}
+		return refuse(CodeNotFound)
+	case ReadStatus:
+		return yesStatus()
+	case ReadSeats:
+		return Result{show: showSeats}
+	case ReadHash:
+		return Result{Hash: StateHash(r)}
+	}
+	return refuse(CodeCommandUnknown)
+}
+
+func (r *Round) seatStates() []byte {
+	out := make([]byte, len(r.seats))
+	for i, s := range r.seats {
+		out[i] = byte(s)
+	}
+	return out
+}
+
+// find is the user's own reservation; somebody else's does not exist for him.
+func (r *Round) find(user UserID, number uint32) *reservation {
+	if v := r.reservations[number]; v != nil && v.user == user {
+		return v
+	}
+	return nil
+}
+
+// Complete fills a yes in with the state as it is after the events.
+func (r *Round) Complete(res *Result) {
+	res.Seq = r.seq
+	switch res.show {
+	case showReservation:
+		res.Reservation = r.view(r.reservations[res.number])
+	case showSeats:
+		res.Status, res.SeatStates = r.status(), r.seatStates()
+	case showStatus:
+		res.Status = r.status()
+	}
+}
+
+func yes(number uint32) Result { return Result{show: showReservation, number: number} }
+
+func yesStatus() Result { return Result{show: showStatus} }
+
+func one(now Millis, fact Fact) []Event { return []Event{{now, fact}} }
+
+// administer carries out an admin's command. Asking for what is so already is a yes that changes nothing.
+func (r *Round) administer(cmd Command, now Millis) ([]Event, Result) {
+	switch c := cmd.(type) {
+	case OpenSale:
+		switch r.phase {
+		case Closed:
+			return nil, refuse(CodeSaleClosed)
+		case Open:
+			return nil, yesStatus()
+		}
+		return r.adminYes(now, SaleOpened{})
+	case PauseSale:
+		switch r.phase {
+		case Scheduled:
+			return nil, Result{Code: CodeSaleNotOpen, RetryAt: r.terms.OpensAt}
+		case Closed:
+			return nil, refuse(CodeSaleClosed)
+		case Paused:
+			return nil, yesStatus()
+		}
+		return r.adminYes(now, SalePaused{})
+	case CloseSale:
+		if r.phase == Closed {
+			return nil, yesStatus()
+		}
+		return r.adminYes(now, SaleClosed{})
+	case CancelRound:
+		if r.canceled {
+			return nil, yesStatus()
+		}
+		return r.adminYes(now, RoundCanceled{})
+	case ChangePrices:
+		if !validPrices(c.Prices, r.plan) || len(r.prices) >= MaxPriceLists {
+			return nil, refuse(CodePricesInvalid)
+		}
+		return r.adminYes(now, PricesChanged{slices.Clone(c.Prices)})
+	case BlockSeats:
+		return r.block(c, now)
+	case UnblockSeats:
+		return r.unblock(c, now)
+	}
+	return nil, refuse(CodeCommandUnknown)
+}
+
+func (r *Round) adminYes(now Millis, fact Fact) ([]Event, Result) {
+	return one(now, fact), yesStatus()
+}
+
+// block takes free seats off sale: all of them or none.
+func (r *Round) block(c BlockSeats, now Millis) ([]Event, Result) {
+	seats, unknown := r.resolve(c.Seats)
+	if len(unknown) > 0 {
+		return nil, refuse(CodeSeatUnknown, unknown...)
+	}
+	if taken := r.inState(seats, SeatHeld, SeatSold); len(taken) > 0 {
+		return nil, refuse(CodeSeatTaken, taken...)
+	}
+	seats = slices.DeleteFunc(seats, func(i SeatIndex) bool { return r.seats[i] == SeatOff })
+	if len(seats) == 0 {
+		return nil, yesStatus()
+	}
+	return r.adminYes(now, SeatsBlocked{seats})
+}
+
+// unblock puts blocked seats back on sale; seats that are on sale already stay as they are.
+func (r *Round) unblock(c UnblockSeats, now Millis) ([]Event, Result) {
+	seats, unknown := r.resolve(c.Seats)
+	if len(unknown) > 0 {
+		return nil, refuse(CodeSeatUnknown, unknown...)
+	}
+	seats = slices.DeleteFunc(seats, func(i SeatIndex) bool { return r.seats[i] != SeatOff })
+	if len(seats) == 0 {
+		return nil, yesStatus()
+	}
+	return r.adminYes(now, SeatsFreed{seats})
+}
+
+// resolve turns labels into seats in plan order, each once, and lists the labels that are none.
+func (r *Round) resolve(labels []string) (seats []SeatIndex, unknown []string) {
+	seats = make([]SeatIndex, 0, len(labels))
+	for _, label := range labels {
+		if i, ok := r.plan.Find(label); ok {
+			seats = append(seats, i)
+		} else {
+			unknown = append(unknown, label)
+		}
+	}
+	slices.Sort(seats)
+	return slices.Compact(seats), unknown
+}
+
+// inState lists the labels of the seats that are in one of the states.
+func (r *Round) inState(seats []SeatIndex, states ...SeatState) []string {
+	var out []string
+	for _, i := range seats {
+		if slices.Contains(states, r.seats[i]) {
+			out = append(out, r.plan.Label(i))
+		}
+	}
+	return out
+}
