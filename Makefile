@@ -1,0 +1,48 @@
+# Everything one does with this repository. `make` alone lists it.
+# Targets print what they do only where it takes long; what is missing is installed or named by tools/needs.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.PHONY: help run build server test lint fuzz vulncheck clean
+
+# What may be set on the command line, as in `make fuzz T=10m`.
+DATA ?= ./data
+T    ?= 1m
+
+# Packages tested at the same time: each starts a Postgres of its own, and deadlines in tests suppose that a core is free.
+PARALLEL := 2
+
+help: ## List what can be done
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Start everything, with a demo, on this machine; data stays in ./data
+	@tools/needs server
+	@$(MAKE) server
+	@exec bin/ticketblue serve --demo --data $(DATA)
+
+build: server ## Build bin/ticketblue and bin/bench
+	@go build -o bin/bench ./bench
+
+server:
+	@[ -x bin/ticketblue ] || echo "Compiling; the first time takes a minute or two..."
+	@go build -o bin/ticketblue ./cmd/ticketblue
+
+test: ## Check everything: vet, and every test with the race detector, on real Postgres
+	@tools/needs postgres compiler
+	go vet ./...
+	go test -race -p $(PARALLEL) -timeout 20m ./...
+
+lint: ## Run the linters of .golangci.yml (the first run compiles them: minutes)
+	go tool -modfile=tools/go.mod golangci-lint run
+
+fuzz: ## Run every fuzz target for T, as in make fuzz T=10m
+	@grep -rE --include='*_test.go' '^func Fuzz' . | sed -E 's|^(.*)/[^/]*:func (Fuzz[A-Za-z0-9_]*).*|\1 \2|' | sort | \
+	while read -r package target; do \
+		echo "$$package $$target, for $(T)"; \
+		go test "$$package" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(T); \
+	done
+
+clean: ## Remove what was built (never data)
+	rm -rf bin report
