@@ -1,0 +1,90 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"ticketblue/ticketing"
+)
+
+// background runs I/O outside of the mailboxes, a few at once, each with a deadline. The error of a wait for a
+// slot that took too long is ctx's.
+func (s *System) background(do func(ctx context.Context)) {
+	s.io.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), s.IOTimeout)
+		defer cancel()
+		select {
+		case s.slots <- struct{}{}:
+			defer func() { <-s.slots }()
+		case <-ctx.Done():
+		}
+		do(ctx)
+	})
+}
+
+// load brings a machine back and sends it to its shell.
+func (s *System) load(c *cell, attempt uint64) {
+	s.metrics.activations.Inc()
+	s.background(func(ctx context.Context) {
+		loaded := s.restore(ctx, c.stream)
+		loaded.Attempt, loaded.Now = attempt, s.millis()
+		if loaded.Err != nil {
+			s.metrics.loadFailures.Inc()
+		}
+		c.send(loaded)
+	})
+}
+
+func (s *System) restore(ctx context.Context, stream ticketing.Stream) Loaded {
+	if err := ctx.Err(); err != nil {
+		return Loaded{Err: err}
+	}
+	history, err := s.Journal.Load(ctx, stream)
+	if err != nil {
+		return Loaded{Err: err}
+	}
+	if history.Head.To == 0 {
+		return Loaded{Err: ticketing.ErrNotFound}
+	}
+	loaded := Loaded{Head: history.Head}
+	if history.Snapshot != nil {
+		loaded.SnapshotSeq = history.Snapshot.Seq
+	}
+	if loaded.Machine, err = fold(stream, history); err != nil {
+		return Loaded{Err: fmt.Errorf("%w: %w", ErrBroken, err)}
+	}
+	s.random.Lock()
+	defer s.random.Unlock()
+	_, loaded.Err = io.ReadFull(s.Random, loaded.Writer[:])
+	return loaded
+}
+
+func fold(stream ticketing.Stream, h ticketing.History) (m ticketing.Machine, err error) {
+	defer recovered(&err)
+	return ticketing.Restore(stream, h)
+}
+
+func (s *System) save(stream ticketing.Stream, snapshot ticketing.Snapshot) {
+	s.background(func(ctx context.Context) {
+		if err := s.Journal.SaveSnapshot(ctx, snapshot); err != nil {
+			s.Log.Warn("saving a snapshot", "stream", stream, "error", err)
+		}
+	})
+}
+
+// park keeps a passivated stream's wake time. A stream whose wake time could not be kept stays awake instead,
+// unless the process ends: the next start looks at all streams.
+func (s *System) park(stream ticketing.Stream, p Passivate) {
+	if !p.Park {
+		s.live.Done()
+		return
+	}
+	s.background(func(ctx context.Context) {
+		defer s.live.Done()
+		if err := s.Journal.Park(ctx, stream, p.WakeAt); err != nil {
+			s.Log.Warn("parking a stream", "stream", stream, "error", err)
+			s.wake(stream)
+		}
+	})
+}
