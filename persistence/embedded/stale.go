@@ -16,7 +16,7 @@ import (
 
 const (
 	// leaveAlone is how long orphaned backends may take to notice by themselves that their server is gone.
-	leaveAlone = 2 * time.Second
+	leaveAlone = 500 * time.Millisecond
 	// stopGrace is how long a fast shutdown may take; its checkpoint has to write what is dirty.
 	stopGrace = 20 * time.Second
 	// quitGrace is how long an immediate shutdown may take.
@@ -31,8 +31,9 @@ func clearStale(ctx context.Context, l layout) error {
 	if pid := firstNumber(pidFile); pid > 0 && occupies(pid, l.pgdata) {
 		_ = syscall.Kill(pid, syscall.SIGINT) // Gone already is as good.
 		gone := func() bool { return !occupies(pid, l.pgdata) }
-		if err := until(ctx, stopGrace, gone); ctx.Err() != nil {
-			return err
+		// When it does not stop in time, evict is less polite.
+		if err := until(ctx, stopGrace, gone); err != nil && ctx.Err() != nil {
+			return fmt.Errorf("embedded: stopping a server without an owner: %w", err)
 		}
 	}
 	if err := evict(ctx, l.pgdata); err != nil {
