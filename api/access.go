@@ -1,0 +1,159 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"mime"
+	"net/http"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"ticketblue/api/auth"
+	"ticketblue/ticketing"
+)
+
+// Access is who may use a route.
+type Access int
+
+// Undeclared is nobody, not even at start: it makes the program stop.
+const (
+	Undeclared Access = iota
+	Public
+	Customer // anyone who has logged in, admins too
+	Admin
+)
+
+// route is what the door knows about one route.
+type route struct {
+	id       string
+	access   Access
+	deadline time.Duration
+	body     bool                                           // has one, in JSON
+	limit    func(c *fiber.Ctx, caller auth.Caller) error // the caller's share, if any
+}
+
+// router is the one way for routes into the Fiber application, huma's as well as ours: it puts the door in front.
+type router struct {
+	fiber.Router // for huma, which only calls Add
+	server       *Server
+	metrics      requestMetrics
+	declared     map[string]route
+}
+
+func newRouter(s *Server, m requestMetrics) *router {
+	return &router{Router: s.app, server: s, metrics: m, declared: map[string]route{}}
+}
+
+// declare must come before Add.
+func (r *router) declare(method, path string, rt route) {
+	if rt.access == Undeclared {
+		panic(fmt.Sprintf("%s %s has not said who may use it", method, path))
+	}
+	r.declared[method+" "+path] = rt
+}
+
+// Add registers a declared route.
+func (r *router) Add(method, path string, handlers ...fiber.Handler) fiber.Router {
+	rt, found := r.declared[method+" "+path]
+	if !found {
+		panic(fmt.Sprintf("%s %s has not said who may use it", method, path))
+	}
+	return r.server.app.Add(method, path, append([]fiber.Handler{r.server.door(rt, r.metrics.of(rt.id))}, handlers...)...)
+}
+
+// seal panics when a route has come in by another way.
+func (r *router) seal() {
+	const onlyRoutes = true
+	for _, known := range r.server.app.GetRoutes(onlyRoutes) {
+		if _, found := r.declared[known.Method+" "+known.Path]; !found {
+			panic(fmt.Sprintf("%s %s has not said who may use it", known.Method, known.Path))
+		}
+	}
+}
+
+type callerKey struct{}
+
+// callerOf is who the door let in; the zero Caller on public routes.
+func callerOf(ctx context.Context) auth.Caller {
+	caller, _ := ctx.Value(callerKey{}).(auth.Caller)
+	return caller
+}
+
+// door checks everything that can be checked before a body is read, sets the deadline, and measures.
+func (s *Server) door(rt route, observe observer) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		began := time.Now()
+		if err := s.pass(c, rt); err != nil {
+			s.fail(c, err)
+		}
+		observe(c.Response().StatusCode(), time.Since(began))
+		return nil
+	}
+}
+
+func (s *Server) pass(c *fiber.Ctx, rt route) error {
+	caller, err := s.admit(c, rt.access)
+	if err != nil {
+		return err
+	}
+	if rt.body && !isJSON(c.Request().Header.ContentType()) {
+		return problem(codeMediaType, "")
+	}
+	if rt.limit != nil {
+		if err := rt.limit(c, caller); err != nil {
+			return err
+		}
+	}
+	if rt.access != Public {
+		c.Locals(callerKey{}, caller)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), rt.deadline)
+	defer cancel()
+	c.SetUserContext(ctx)
+	return c.Next()
+}
+
+var bearer = []byte("Bearer ")
+
+func (s *Server) admit(c *fiber.Ctx, access Access) (auth.Caller, error) {
+	if access == Public {
+		return auth.Caller{}, nil
+	}
+	token, found := bytes.CutPrefix(c.Request().Header.Peek(fiber.HeaderAuthorization), bearer)
+	if !found || len(token) > auth.MaxTokenBytes {
+		return auth.Caller{}, auth.ErrUnauthenticated
+	}
+	caller, err := s.Tokens.Verify(string(token))
+	if err != nil {
+		return auth.Caller{}, err
+	}
+	if access == Admin && caller.Role != ticketing.Admin {
+		return auth.Caller{}, problem(codeForbidden, "")
+	}
+	return caller, nil
+}
+
+func isJSON(contentType []byte) bool {
+	if string(contentType) == fiber.MIMEApplicationJSON {
+		return true
+	}
+	kind, params, err := mime.ParseMediaType(string(contentType))
+	charset, given := params["charset"]
+	return err == nil && kind == fiber.MIMEApplicationJSON && (!given || charset == "utf-8" || charset == "UTF-8")
+}
+
+func (s *Server) reserveShare(_ *fiber.Ctx, caller auth.Caller) error {
+	return s.limits.reserve.take(int64(caller.User))
+}
+
+func (s *Server) addressShare(c *fiber.Ctx, _ auth.Caller) error {
+	from, err := s.network(c)
+	if err != nil {
+		return err
+	}
+	return s.limits.address.take(from)
+}
+
+var hasBody = map[string]bool{http.MethodPost: true, http.MethodPut: true, http.MethodPatch: true}

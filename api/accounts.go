@@ -1,0 +1,111 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"ticketblue/api/auth"
+	"ticketblue/ticketing"
+)
+
+type signupInput struct {
+	Body struct {
+		Email    string `json:"email" minLength:"3" maxLength:"254" example:"kim@example.com"`
+		Password string `json:"password" minLength:"8" maxLength:"128" writeOnly:"true" doc:"With a letter, a digit and a special character" example:"blue-ticket-7!"`
+		Name     string `json:"name" minLength:"1" maxLength:"50" example:"김하늘"`
+	}
+}
+
+type accountBody struct {
+	ID    int64  `json:"id" example:"7"`
+	Email string `json:"email" example:"kim@example.com"`
+	Name  string `json:"name" example:"김하늘"`
+	Role  string `json:"role" enum:"customer,admin"`
+}
+
+type accountOutput struct{ Body accountBody }
+
+type loginInput struct {
+	Body struct {
+		Email    string `json:"email" minLength:"1" maxLength:"254" example:"kim@example.com"`
+		Password string `json:"password" minLength:"1" maxLength:"128" writeOnly:"true" example:"blue-ticket-7!"`
+	}
+}
+
+type tokenOutput struct {
+	Body struct {
+		AccessToken string `json:"access_token"`
+		TokenType   string `json:"token_type" enum:"Bearer"`
+		ExpiresIn   int    `json:"expires_in" doc:"Seconds" example:"900"`
+		Role        string `json:"role" enum:"customer,admin"`
+	}
+}
+
+func (s *Server) accountRoutes() {
+	register(s, operation{
+		id: "signup", method: http.MethodPost, path: "/v1/auth/signup", tag: "accounts", access: Public,
+		status: http.StatusCreated, errors: []int{http.StatusConflict, http.StatusUnprocessableEntity},
+		limit: s.addressShare, summary: "Open a customer's account",
+		about: "The role is always customer. Code `email_taken` when there is an account already.",
+	}, s.signup)
+	register(s, operation{
+		id: "login", method: http.MethodPost, path: "/v1/auth/login", tag: "accounts", access: Public,
+		status: http.StatusOK, errors: []int{http.StatusUnauthorized, http.StatusUnprocessableEntity},
+		limit: s.addressShare, summary: "Get an access token",
+		about: "An unknown e-mail and a wrong password get the same answer: `credentials_invalid`.",
+	}, s.login)
+}
+
+func (s *Server) signup(ctx context.Context, in *signupInput) (*accountOutput, error) {
+	email, err := auth.Email(in.Body.Email)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(auth.CheckPassword(in.Body.Password), auth.CheckName(in.Body.Name)); err != nil {
+		return nil, err
+	}
+	hash, err := s.Passwords.Hash(ctx, in.Body.Password)
+	if err != nil {
+		return nil, err
+	}
+	user := ticketing.User{
+		Email: email, Name: in.Body.Name, PasswordHash: hash, Role: ticketing.Customer, CreatedAt: s.Clock(),
+	}
+	id, err := s.Accounts.CreateUser(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	return &accountOutput{accountBody{ID: int64(id), Email: user.Email, Name: user.Name, Role: string(user.Role)}}, nil
+}
+
+func (s *Server) login(ctx context.Context, in *loginInput) (*tokenOutput, error) {
+	email, err := auth.Email(in.Body.Email)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.limits.account.take(email); err != nil {
+		return nil, err
+	}
+	user, err := s.Accounts.UserByEmail(ctx, email)
+	if err != nil && !errors.Is(err, ticketing.ErrNotFound) {
+		return nil, err
+	}
+	// Nobody's hash is empty: the check then takes as long and fails.
+	right, err := s.Passwords.Check(ctx, in.Body.Password, user.PasswordHash)
+	if err != nil {
+		return nil, err
+	}
+	if !right {
+		return nil, problem(codeCredentialsInvalid, "")
+	}
+	token, err := s.Tokens.Mint(user.ID, user.Role)
+	if err != nil {
+		return nil, err
+	}
+	out := &tokenOutput{}
+	out.Body.AccessToken, out.Body.TokenType = token, "Bearer"
+	out.Body.ExpiresIn, out.Body.Role = int(auth.TokenLife/time.Second), string(user.Role)
+	return out, nil
+}

@@ -1,0 +1,108 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+)
+
+// The cost of one hash, the least that OWASP advises for argon2id.
+var hashParams = &argon2id.Params{
+	Memory:      19 * 1024, // KiB
+	Iterations:  2,
+	Parallelism: 1,
+	SaltLength:  16,
+	KeyLength:   32,
+}
+
+const (
+	// HashWait is how long a request may wait for its turn to hash.
+	HashWait = 2 * time.Second
+	// hashQueue is how many may wait per slot; more could not be served within HashWait.
+	hashQueue = 100
+)
+
+// ErrBusy says that too many passwords are being hashed; asking again after HashWait may help.
+var ErrBusy = errors.New("too many passwords are being checked")
+
+// Passwords makes and checks hashes, as many at a time as there are processors.
+type Passwords struct {
+	slots   chan struct{}
+	waiting atomic.Int64
+	wait    time.Duration
+	dummy   string
+}
+
+// NewPasswords prepares the slots and the hash that unknown accounts are compared with.
+func NewPasswords() (*Passwords, error) {
+	return newPasswords(runtime.GOMAXPROCS(0), HashWait)
+}
+
+func newPasswords(slots int, wait time.Duration) (*Passwords, error) {
+	dummy, err := argon2id.CreateHash("nobody has this password", hashParams)
+	if err != nil {
+		return nil, fmt.Errorf("making the dummy hash: %w", err)
+	}
+	return &Passwords{slots: make(chan struct{}, slots), wait: wait, dummy: dummy}, nil
+}
+
+// Hash is the password's argon2id hash in PHC form. ErrBusy when no slot came free in time.
+func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
+	if err := p.enter(ctx); err != nil {
+		return "", err
+	}
+	defer p.leave()
+	hash, err := argon2id.CreateHash(password, hashParams)
+	if err != nil {
+		return "", fmt.Errorf("hashing a password: %w", err)
+	}
+	return hash, nil
+}
+
+// Check compares a password with an account's hash. An empty hash stands for an account that does not exist: it
+// costs the same time and is never right, so that nobody can tell which e-mails are known here.
+func (p *Passwords) Check(ctx context.Context, password, hash string) (bool, error) {
+	if err := p.enter(ctx); err != nil {
+		return false, err
+	}
+	defer p.leave()
+	known := hash != ""
+	if !known {
+		hash = p.dummy
+	}
+	match, err := argon2id.ComparePasswordAndHash(password, hash)
+	if err != nil {
+		return false, fmt.Errorf("comparing a password: %w", err)
+	}
+	return match && known, nil
+}
+
+func (p *Passwords) enter(ctx context.Context) error {
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	if p.waiting.Add(1) > int64(cap(p.slots)*hashQueue) {
+		p.waiting.Add(-1)
+		return ErrBusy
+	}
+	defer p.waiting.Add(-1)
+	timer := time.NewTimer(p.wait)
+	defer timer.Stop()
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	case <-timer.C:
+		return ErrBusy
+	case <-ctx.Done():
+		return ErrBusy
+	}
+}
+
+func (p *Passwords) leave() { <-p.slots }

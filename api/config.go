@@ -1,0 +1,70 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"ticketblue/api/auth"
+	"ticketblue/ticketing"
+)
+
+// Limits of one request. The document shows them.
+const (
+	MaxBodyBytes     = 64 << 10
+	MaxHeaderBytes   = 16 << 10
+	MaxKeyBytes      = 255 // of an Idempotency-Key
+	MaxSeatLabel     = 40  // characters: two names of 16, a number of 6, two dashes
+	MaxPageSize      = 100
+	DefaultPageSize  = 20
+	readTimeout      = 5 * time.Second
+	writeTimeout     = 10 * time.Second
+	idleTimeout      = 60 * time.Second
+	requestDeadline  = 5 * time.Second
+	hotDeadline      = 3 * time.Second
+	unavailableDelay = time.Second // what Retry-After says when nobody knows better
+)
+
+// Sales asks the owner of a stream. The answer is durable when it arrives.
+type Sales interface {
+	Do(ctx context.Context, s ticketing.Stream, cmd ticketing.Command) ticketing.Result
+}
+
+// Accounts keeps who may log in. E-mails are lower case.
+type Accounts interface {
+	// CreateUser stores a new account and names it; ticketing.ErrEmailTaken when there is one.
+	CreateUser(ctx context.Context, u ticketing.User) (ticketing.UserID, error)
+	// UserByEmail finds an account; ticketing.ErrNotFound when there is none.
+	UserByEmail(ctx context.Context, email string) (ticketing.User, error)
+}
+
+// Catalogue keeps what is shown, where and when. Things that do not exist are ticketing.ErrNotFound, bad input is
+// a *ticketing.Invalid.
+type Catalogue interface {
+	CreateHall(ctx context.Context, name string, plan *ticketing.Plan) (ticketing.Hall, error)
+	Hall(ctx context.Context, id int64) (ticketing.Hall, error)
+	CreatePerformance(ctx context.Context, p ticketing.Performance) (ticketing.Performance, error)
+	Performance(ctx context.Context, id int64) (ticketing.Performance, error)
+	// Performances lists at most limit of them in the order of their ids, those after the given one.
+	Performances(ctx context.Context, after int64, limit int) ([]ticketing.Performance, error)
+	// CreateRound stores the row and the first event of its stream together.
+	CreateRound(ctx context.Context, r ticketing.RoundInfo) (ticketing.RoundInfo, error)
+	RoundsOf(ctx context.Context, performanceID int64) ([]ticketing.RoundInfo, error)
+	Plan(ctx context.Context, hash ticketing.Hash) (*ticketing.Plan, error)
+}
+
+// Config is what the api is made of.
+type Config struct {
+	Sales     Sales
+	Accounts  Accounts
+	Catalogue Catalogue
+	Tokens    *auth.Tokens
+	Passwords *auth.Passwords
+	Clock     func() time.Time      // for what the api itself says; decisions use the owner's clock
+	Log       *slog.Logger          // nil: slog.Default()
+	Metrics   prometheus.Registerer // nil: measured, but shown nowhere
+	Limits    Limits                // zero fields: DefaultLimits
+	Bench     bool                  // adds POST /bench/noop
+}

@@ -1,0 +1,138 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"ticketblue/ticketing"
+)
+
+// document is as much of OpenAPI as the tests look at.
+type document struct {
+	OpenAPI string
+	Paths   map[string]map[string]struct {
+		OperationID string `json:"operationId"`
+		Responses   map[string]json.RawMessage
+		Parameters  []struct {
+			Name   string
+			In     string
+			Schema schema
+		}
+		RequestBody struct {
+			Content map[string]struct{ Schema schema }
+		}
+	}
+	Components struct{ Schemas map[string]schema }
+}
+
+type schema struct {
+	Ref        string `json:"$ref"`
+	Properties map[string]schema
+	MaxItems   int
+	MinItems   int
+	MaxLength  int
+	MinLength  int
+	Maximum    int
+	Unique     bool `json:"uniqueItems"`
+}
+
+var readDocument = sync.OnceValue(func() document {
+	var d document
+	raw, err := OpenAPI()
+	if err == nil {
+		err = json.Unmarshal(raw, &d)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return d
+})
+
+// find is the documented operation a request goes to.
+func (d document) find(method, path string) (id string, responses map[string]json.RawMessage) {
+	path, _, _ = strings.Cut(path, "?")
+	parts := strings.Split(path, "/")
+	for pattern, methods := range d.Paths {
+		want := strings.Split(pattern, "/")
+		same := len(want) == len(parts)
+		for i := 0; same && i < len(want); i++ {
+			same = want[i] == parts[i] || strings.HasPrefix(want[i], "{")
+		}
+		if op, found := methods[strings.ToLower(method)]; same && found {
+			return op.OperationID, op.Responses
+		}
+	}
+	return "", nil
+}
+
+// checkDocumented fails a test whose request got an answer that the document does not know.
+func (h *house) checkDocumented(c call, a answer) {
+	h.t.Helper()
+	id, responses := readDocument().find(c.method, c.path)
+	if id == "" {
+		return
+	}
+	if _, found := responses[strconv.Itoa(a.status)]; !found {
+		h.t.Errorf("%s answered %d, which the document does not know: %s", id, a.status, a.body)
+	}
+	if a.status >= 400 {
+		a.problem()
+	}
+}
+
+func TestDocumentShowsTheLimitsThatAreChecked(t *testing.T) {
+	d := readDocument()
+	if d.OpenAPI != "3.1.0" {
+		t.Errorf("OpenAPI %q", d.OpenAPI)
+	}
+	op := d.Paths["/v1/rounds/{id}/reservations"]["post"]
+	ref := op.RequestBody.Content["application/json"].Schema.Ref
+	seats := d.Components.Schemas[strings.TrimPrefix(ref, "#/components/schemas/")].Properties["seats"]
+	if seats.MinItems != 1 || seats.MaxItems != ticketing.MaxSeatsPerRequest || !seats.Unique {
+		t.Errorf("seats are documented as %+v", seats)
+	}
+	keyFound := false
+	for _, p := range op.Parameters {
+		if p.Name == headerIdempotencyKey && p.In == "header" {
+			keyFound = true
+			if p.Schema.MinLength != 1 || p.Schema.MaxLength != MaxKeyBytes {
+				t.Errorf("the key is documented as %+v", p.Schema)
+			}
+		}
+	}
+	if !keyFound {
+		t.Error("the Idempotency-Key is not documented")
+	}
+	for _, p := range d.Paths["/v1/performances"]["get"].Parameters {
+		if p.Name == "limit" && p.Schema.Maximum != MaxPageSize {
+			t.Errorf("limit is documented as %+v", p.Schema)
+		}
+	}
+	hall := d.Components.Schemas["CreateHallInputBody"].Properties
+	if hall["seats"].Maximum != ticketing.MaxPlanSeats || hall["grades"].MaxItems != ticketing.MaxPlanGrades {
+		t.Errorf("halls are documented as %+v", hall)
+	}
+}
+
+func TestDocumentAndItsPageComeFromHereOnly(t *testing.T) {
+	h := open(t, nil)
+	h.do(call{method: "GET", path: "/openapi.json"}).wantStatus(http.StatusOK)
+	h.do(call{method: "GET", path: "/openapi.yaml"}).wantStatus(http.StatusOK)
+	page := h.do(call{method: "GET", path: "/docs"}).wantStatus(http.StatusOK)
+	if text := string(page.body); strings.Contains(text, `src="http`) || strings.Contains(text, `href="http`) {
+		t.Error("the page loads something from elsewhere")
+	}
+	policy := page.header.Get("Content-Security-Policy")
+	if !strings.Contains(policy, "'sha256-") || strings.Contains(policy, "http") {
+		t.Errorf("policy %q", policy)
+	}
+	for _, asset := range []string{"swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js"} {
+		if len(h.do(call{method: "GET", path: "/docs/" + asset}).wantStatus(http.StatusOK).body) < 1000 {
+			t.Errorf("%s is empty", asset)
+		}
+	}
+}

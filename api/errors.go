@@ -1,0 +1,224 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"ticketblue/api/auth"
+	"ticketblue/ticketing"
+)
+
+// Codes of the api itself; the machine's stand in ticketing/result.go.
+const (
+	codeMalformedRequest   ticketing.Code = "malformed_request"
+	codeMalformedJSON      ticketing.Code = "malformed_json"
+	codeKeyRequired        ticketing.Code = "idempotency_key_required"
+	codeUnauthenticated    ticketing.Code = "unauthenticated"
+	codeCredentialsInvalid ticketing.Code = "credentials_invalid"
+	codeForbidden          ticketing.Code = "forbidden"
+	codeMethodNotAllowed   ticketing.Code = "method_not_allowed"
+	codeRequestTimeout     ticketing.Code = "request_timeout"
+	codeEmailTaken         ticketing.Code = "email_taken"
+	codeBodyTooLarge       ticketing.Code = "body_too_large"
+	codeMediaType          ticketing.Code = "unsupported_media_type"
+	codeInvalidInput       ticketing.Code = "invalid_input"
+	codeRateLimited        ticketing.Code = "rate_limited"
+	codeHeadersTooLarge    ticketing.Code = "headers_too_large"
+)
+
+// rule is how a code looks on the wire.
+type rule struct {
+	status    int
+	title     string
+	retryable bool
+}
+
+// rules maps every code there is to its status, in one place.
+var rules = map[ticketing.Code]rule{
+	codeMalformedRequest:   {http.StatusBadRequest, "The request is not proper HTTP", false},
+	codeMalformedJSON:      {http.StatusBadRequest, "The body is not proper JSON", false},
+	codeKeyRequired:        {http.StatusBadRequest, "The Idempotency-Key header is missing", false},
+	codeUnauthenticated:    {http.StatusUnauthorized, "Log in first", false},
+	codeCredentialsInvalid: {http.StatusUnauthorized, "E-mail or password is wrong", false},
+	codeForbidden:          {http.StatusForbidden, "Not for this account", false},
+	codeMethodNotAllowed:   {http.StatusMethodNotAllowed, "This path does not know the method", false},
+	codeRequestTimeout:     {http.StatusRequestTimeout, "The request took too long to arrive", true},
+	codeBodyTooLarge:       {http.StatusRequestEntityTooLarge, "The body is too large", false},
+	codeMediaType:          {http.StatusUnsupportedMediaType, "The body must be plain application/json", false},
+	codeInvalidInput:       {http.StatusUnprocessableEntity, "Some fields are not right", false},
+	codeRateLimited:        {http.StatusTooManyRequests, "Too many requests of yours", true},
+	codeHeadersTooLarge:    {http.StatusRequestHeaderFieldsTooLarge, "The headers are too large", false},
+	codeEmailTaken:         {http.StatusConflict, "An account with this e-mail exists", false},
+
+	ticketing.CodeNotFound:            {http.StatusNotFound, "There is no such thing, or it is not yours", false},
+	ticketing.CodeSaleNotOpen:         {http.StatusConflict, "The sale has not opened", false},
+	ticketing.CodeSalePaused:          {http.StatusConflict, "The sale is paused", false},
+	ticketing.CodeSaleClosed:          {http.StatusConflict, "The sale is closed", false},
+	ticketing.CodeIdempotencyMismatch: {http.StatusConflict, "The Idempotency-Key was used for another request", false},
+	ticketing.CodeSeatUnknown:         {http.StatusConflict, "The hall has no such seat", false},
+	ticketing.CodeLimitExceeded:       {http.StatusConflict, "More seats than one customer may have in this round", false},
+	ticketing.CodeTooManyKeys:         {http.StatusTooManyRequests, "Too many requests are remembered for you", false},
+	ticketing.CodeSeatBlocked:         {http.StatusConflict, "A seat is not on sale", false},
+	ticketing.CodeSeatTaken:           {http.StatusConflict, "A seat is taken", false},
+	ticketing.CodePaymentInProgress:   {http.StatusConflict, "A payment is in progress", false},
+	ticketing.CodeHoldExpired:         {http.StatusConflict, "The hold has expired", false},
+	ticketing.CodeReservationEnded:    {http.StatusConflict, "The reservation has ended", false},
+	ticketing.CodeNotPayable:          {http.StatusConflict, "The reservation is not waiting for a payment", false},
+	ticketing.CodeNotPriced:           {http.StatusConflict, "The coupon is not settled yet", true},
+	ticketing.CodeAmountMismatch:      {http.StatusConflict, "That is not the amount owed", false},
+	ticketing.CodeNotCancelable:       {http.StatusConflict, "The reservation cannot be canceled", false},
+	ticketing.CodeAlreadyConfirmed:    {http.StatusConflict, "The reservation is paid", false},
+	ticketing.CodePricesInvalid:       {http.StatusConflict, "There must be one price per grade", false},
+	ticketing.CodeCommandUnknown:      {http.StatusConflict, "That cannot be done with this", false},
+	ticketing.CodeUnavailable:         {http.StatusServiceUnavailable, "Not available just now", true},
+	ticketing.CodeBusy:                {http.StatusServiceUnavailable, "Too busy just now", true},
+	ticketing.CodeFrozen:              {http.StatusServiceUnavailable, "Stopped until somebody has looked at it", false},
+	ticketing.CodeInternal:            {http.StatusInternalServerError, "Something went wrong here", false},
+}
+
+// FieldError is one thing that is wrong with the input.
+type FieldError struct {
+	Field string `json:"field" doc:"Where: a field of the body, a parameter or a header" example:"seats[0]"`
+	Want  string `json:"want" doc:"What would be right" example:"a seat label such as A-1-1"`
+}
+
+// Problem is every error's answer (RFC 9457).
+type Problem struct {
+	Type      string       `json:"type" example:"urn:ticketblue:problem:seat_taken"`
+	Title     string       `json:"title" example:"A seat is taken"`
+	Status    int          `json:"status" example:"409"`
+	Detail    string       `json:"detail,omitempty"`
+	Code      string       `json:"code" doc:"Stable; clients match on it" example:"seat_taken"`
+	Retryable bool         `json:"retryable" doc:"The same request may succeed later"`
+	Seats     []string     `json:"seats,omitempty" doc:"The seats that failed"`
+	RetryAt   *time.Time   `json:"retry_at,omitempty" doc:"When asking again may help"`
+	Errors    []FieldError `json:"errors,omitempty"`
+	RequestID string       `json:"request_id,omitempty"`
+
+	retryAfter time.Duration
+	cause      error // for the log only
+}
+
+// Error makes a Problem an error that handlers can return.
+func (p *Problem) Error() string { return p.Code + ": " + p.Title }
+
+// GetStatus tells huma the status.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType tells huma what to call it.
+func (p *Problem) ContentType(string) string { return mimeProblem }
+
+// GetHeaders tells huma the headers that go with it.
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests {
+		seconds := int64((max(p.retryAfter, unavailableDelay) + time.Second - 1) / time.Second)
+		h.Set(fiber.HeaderRetryAfter, strconv.FormatInt(seconds, 10))
+	}
+	if p.Status == http.StatusUnauthorized {
+		h.Set(fiber.HeaderWWWAuthenticate, "Bearer")
+	}
+	return h
+}
+
+const mimeProblem = "application/problem+json"
+
+func problem(code ticketing.Code, detail string) *Problem {
+	r, known := rules[code]
+	if !known {
+		code, r = ticketing.CodeInternal, rules[ticketing.CodeInternal]
+	}
+	return &Problem{
+		Type: "urn:ticketblue:problem:" + string(code), Title: r.title, Status: r.status,
+		Detail: detail, Code: string(code), Retryable: r.retryable,
+	}
+}
+
+func invalid(field, want string) *Problem {
+	p := problem(codeInvalidInput, field+" must be "+want)
+	p.Errors = []FieldError{{field, want}}
+	return p
+}
+
+func rateLimited(after time.Duration) *Problem {
+	p := problem(codeRateLimited, "")
+	p.retryAfter = after
+	return p
+}
+
+// refusal is what a machine's no looks like; nil for a yes.
+func refusal(r ticketing.Result, now time.Time) error {
+	if r.Code == ticketing.OK {
+		return nil
+	}
+	p := problem(r.Code, "")
+	p.Seats = r.Seats
+	if r.RetryAt != 0 {
+		at := r.RetryAt.Time()
+		p.RetryAt, p.retryAfter = &at, at.Sub(now)
+	}
+	return p
+}
+
+// problemOf maps any error. What must not be shown becomes the problem's cause, which goes to the log.
+func problemOf(err error) *Problem {
+	var p *Problem
+	var field *ticketing.Invalid
+	var fromFiber *fiber.Error
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.As(err, &field):
+		return invalid(field.Field, field.Want)
+	case errors.Is(err, ticketing.ErrNotFound):
+		return problem(ticketing.CodeNotFound, "")
+	case errors.Is(err, ticketing.ErrEmailTaken):
+		return problem(codeEmailTaken, "")
+	case errors.Is(err, auth.ErrUnauthenticated):
+		return problem(codeUnauthenticated, "")
+	case errors.Is(err, auth.ErrBusy):
+		p = problem(ticketing.CodeBusy, "Too many people are logging in.")
+		p.retryAfter = auth.HashWait
+		return p
+	case errors.As(err, &fromFiber):
+		return problemOfStatus(fromFiber.Code)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		p = problem(ticketing.CodeUnavailable, "It took too long.")
+	default:
+		p = problem(ticketing.CodeInternal, "")
+	}
+	p.cause = err
+	return p
+}
+
+// problemOfStatus names what Fiber or huma found wrong before any handler of ours ran.
+func problemOfStatus(status int) *Problem {
+	switch status {
+	case http.StatusNotFound:
+		return problem(ticketing.CodeNotFound, "")
+	case http.StatusMethodNotAllowed:
+		return problem(codeMethodNotAllowed, "")
+	case http.StatusRequestTimeout:
+		return problem(codeRequestTimeout, "")
+	case http.StatusRequestEntityTooLarge:
+		return problem(codeBodyTooLarge, fmt.Sprintf("At most %d bytes.", MaxBodyBytes))
+	case http.StatusUnsupportedMediaType:
+		return problem(codeMediaType, "")
+	case http.StatusRequestHeaderFieldsTooLarge:
+		return problem(codeHeadersTooLarge, fmt.Sprintf("At most %d bytes.", MaxHeaderBytes))
+	case http.StatusUnprocessableEntity:
+		return problem(codeInvalidInput, "")
+	case http.StatusInternalServerError:
+		return problem(ticketing.CodeInternal, "")
+	}
+	if status >= http.StatusInternalServerError {
+		return problem(ticketing.CodeUnavailable, "")
+	}
+	return problem(codeMalformedRequest, "")
+}

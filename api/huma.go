@@ -1,0 +1,169 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
+	"github.com/gofiber/fiber/v2"
+
+	"ticketblue/api/auth"
+)
+
+func init() {
+	// huma keeps these in package variables. Its own errors echo the offending value back, for an unknown field
+	// the whole body with its password.
+	huma.NewErrorWithContext = func(_ huma.Context, status int, msg string, errs ...error) huma.StatusError {
+		return humaProblem(status, errs)
+	}
+	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
+		return humaProblem(status, errs)
+	}
+	huma.ValidateStrictCasing = true // "Email" is not "email"
+}
+
+// operation is one entry of the document and one route.
+type operation struct {
+	id      string
+	method  string
+	path    string
+	summary string
+	about   string
+	tag     string
+	access  Access
+	status  int   // of a success
+	errors  []int // beyond those that follow from the rest
+	limit   func(c *fiber.Ctx, caller auth.Caller) error
+	noBody  bool // a POST without one
+}
+
+func (s *Server) newHuma() huma.API {
+	config := huma.DefaultConfig("Ticket Blue", "1.0.0")
+	config.Info.Description = "Sells the seats of performances, round by round. Errors are problem documents " +
+		"(RFC 9457) whose `code` is stable. A repeat with the same Idempotency-Key is answered like the first."
+	config.CreateHooks = nil // it would put a $schema link into every body
+	config.DocsPath = ""     // it would load its page from the net; ours is in documents.go
+	config.SchemasPath = ""
+	config.Formats = map[string]huma.Format{"application/json": {
+		Marshal:   huma.DefaultJSONFormat.Marshal,
+		Unmarshal: unmarshalStrict,
+	}}
+	config.Transformers = []huma.Transformer{s.report}
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},
+	}
+	for _, kind := range []string{".json", ".yaml", "-3.0.json", "-3.0.yaml"} {
+		s.router.declare(http.MethodGet, config.OpenAPIPath+kind,
+			route{id: "openapi", access: Public, deadline: requestDeadline})
+	}
+	return humafiber.NewV2WithGroup(s.app, s.router, config)
+}
+
+// register adds an operation whose input huma parses and checks by the tags of I.
+func register[I, O any](s *Server, op operation, handle func(context.Context, *I) (*O, error)) {
+	s.router.declare(op.method, fiberPath(op.path), s.routeOf(op, requestDeadline))
+	huma.Register(s.huma, op.document(), func(ctx context.Context, in *I) (*O, error) {
+		out, err := handle(ctx, in)
+		if err != nil {
+			return nil, problemOf(err)
+		}
+		return out, nil
+	})
+}
+
+func (s *Server) routeOf(op operation, deadline time.Duration) route {
+	return route{
+		id: op.id, access: op.access, deadline: deadline, limit: op.limit,
+		body: hasBody[op.method] && !op.noBody,
+	}
+}
+
+func fiberPath(path string) string {
+	return strings.NewReplacer("{", ":", "}", "").Replace(path)
+}
+
+// document is the operation as the OpenAPI document shows it.
+func (op operation) document() huma.Operation {
+	errs := append([]int{http.StatusInternalServerError, http.StatusServiceUnavailable}, op.errors...)
+	var security []map[string][]string
+	if op.access != Public {
+		errs = append(errs, http.StatusUnauthorized)
+		security = []map[string][]string{{"bearer": {}}}
+	}
+	if op.access == Admin {
+		errs = append(errs, http.StatusForbidden)
+	}
+	if op.limit != nil {
+		errs = append(errs, http.StatusTooManyRequests)
+	}
+	if strings.Contains(op.path, "{") {
+		errs = append(errs, http.StatusNotFound)
+	}
+	// A compressed body is refused anywhere, and so is a large one.
+	errs = append(errs, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	return huma.Operation{
+		OperationID: op.id, Method: op.method, Path: op.path, Summary: op.summary, Description: op.about,
+		Tags: []string{op.tag}, DefaultStatus: op.status, Errors: errs, Security: security,
+		MaxBodyBytes:    MaxBodyBytes + 1, // Fiber has counted already
+		BodyReadTimeout: -1,               // and read it whole
+	}
+}
+
+// report completes a problem on its way out of huma.
+func (s *Server) report(ctx huma.Context, _ string, body any) (any, error) {
+	if p, isProblem := body.(*Problem); isProblem {
+		return s.reported(humafiber.UnwrapV2(ctx), p), nil
+	}
+	return body, nil
+}
+
+// humaProblem turns what huma found into ours, without the values. A path that cannot be an id is an unknown id.
+func humaProblem(status int, errs []error) *Problem {
+	if status == http.StatusBadRequest {
+		return problem(codeMalformedJSON, "")
+	}
+	var fields []FieldError
+	onlyPath := len(errs) > 0
+	for _, err := range errs {
+		detail, ok := err.(huma.ErrorDetailer)
+		if !ok {
+			continue
+		}
+		d := detail.ErrorDetail()
+		onlyPath = onlyPath && strings.HasPrefix(d.Location, "path.")
+		fields = append(fields, fieldError(d.Location, d.Message))
+	}
+	if onlyPath {
+		status, fields = http.StatusNotFound, nil
+	}
+	p := problemOfStatus(status)
+	p.Errors = fields
+	return p
+}
+
+const maxFieldName = 100 // of an unknown field the caller has chosen the name
+
+func fieldError(location, message string) FieldError {
+	_, field, nested := strings.Cut(location, ".")
+	if !nested {
+		field = location
+	}
+	want := strings.TrimPrefix(message, "expected ")
+	if name, found := strings.CutPrefix(want, "required property "); found {
+		missing, _, _ := strings.Cut(name, " ")
+		field, want = strings.TrimPrefix(strings.TrimPrefix(location+"."+missing, "body"), "."), "present"
+	}
+	switch {
+	case want == "unexpected property":
+		want = "absent: there is no such field"
+	case strings.HasPrefix(want, "json:"), strings.HasPrefix(want, "parsing "):
+		want = "of the documented type" // what the decoder says repeats the value
+	}
+	if len(field) > maxFieldName {
+		field = strings.ToValidUTF8(field[:maxFieldName], "") + "..."
+	}
+	return FieldError{Field: field, Want: want}
+}

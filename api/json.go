@@ -1,0 +1,66 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+)
+
+// maxDepth bounds how deep a body may nest; ours need four.
+const maxDepth = 16
+
+var errNotStrict = errors.New("not strict JSON")
+
+// checkStrict accepts one JSON value in UTF-8 whose objects name no field twice: two readers of the same body must
+// not come to different opinions about it.
+func checkStrict(body []byte) error {
+	if !utf8.Valid(body) {
+		return fmt.Errorf("%w: not UTF-8", errNotStrict)
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	var open []map[string]bool // per nesting: the fields seen, nil in an array
+	expectKey := false
+	for {
+		token, err := dec.Token()
+		if err != nil {
+			if errors.Is(err, io.EOF) && len(open) == 0 {
+				return nil
+			}
+			return fmt.Errorf("%w: %w", errNotStrict, err)
+		}
+		if delim, isDelim := token.(json.Delim); isDelim {
+			switch delim {
+			case '{':
+				open = append(open, map[string]bool{})
+			case '[':
+				open = append(open, nil)
+			default:
+				open = open[:len(open)-1]
+			}
+			if len(open) > maxDepth {
+				return fmt.Errorf("%w: deeper than %d", errNotStrict, maxDepth)
+			}
+		} else if expectKey {
+			key := token.(string)
+			if open[len(open)-1][key] {
+				return fmt.Errorf("%w: a field twice", errNotStrict)
+			}
+			open[len(open)-1][key] = true
+			expectKey = false
+			continue
+		}
+		expectKey = len(open) > 0 && open[len(open)-1] != nil
+	}
+}
+
+// unmarshalStrict is what huma reads bodies with.
+func unmarshalStrict(body []byte, v any) error {
+	if err := checkStrict(body); err != nil {
+		return err
+	}
+	return json.Unmarshal(body, v)
+}

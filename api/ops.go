@@ -1,0 +1,91 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+const (
+	readyDeadline = 2 * time.Second
+	// opsWriteTimeout lets a verification of a large journal, or a long profile, finish.
+	opsWriteTimeout = 10 * time.Minute
+)
+
+// OpsConfig is what the operations port shows.
+type OpsConfig struct {
+	Ready   func(context.Context) error                    // nil error: send me traffic
+	Verify  func(context.Context) (json.RawMessage, error) // compares everything with the journal
+	Metrics prometheus.Gatherer
+	Log     *slog.Logger
+}
+
+// NewOps is the server of the operations port: liveness, readiness, metrics, profiles and verification. It has no
+// log-in; it must listen where only operators reach it.
+func NewOps(config OpsConfig) *http.Server {
+	if config.Log == nil {
+		config.Log = slog.Default()
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { config.say(w, http.StatusOK, "alive") })
+	mux.HandleFunc("GET /readyz", config.readyz)
+	mux.HandleFunc("POST /verify", config.verify)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(config.Metrics, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return &http.Server{
+		// A page in the operator's browser must not be able to start a verification.
+		Handler:           http.NewCrossOriginProtection().Handler(mux),
+		ReadHeaderTimeout: readTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      opsWriteTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    MaxHeaderBytes,
+	}
+}
+
+type opsAnswer struct {
+	Status string `json:"status"`
+	Reason string `json:"reason,omitempty"`
+}
+
+func (o OpsConfig) readyz(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), readyDeadline)
+	defer cancel()
+	if err := o.Ready(ctx); err != nil {
+		o.write(w, http.StatusServiceUnavailable, opsAnswer{"not ready", err.Error()})
+		return
+	}
+	o.say(w, http.StatusOK, "ready")
+}
+
+func (o OpsConfig) verify(w http.ResponseWriter, r *http.Request) {
+	report, err := o.Verify(r.Context())
+	if err != nil {
+		o.write(w, http.StatusServiceUnavailable, opsAnswer{"not verified", err.Error()})
+		return
+	}
+	o.write(w, http.StatusOK, report)
+}
+
+func (o OpsConfig) say(w http.ResponseWriter, status int, what string) {
+	o.write(w, status, opsAnswer{Status: what})
+}
+
+func (o OpsConfig) write(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	if err := json.NewEncoder(w).Encode(body); err != nil {
+		o.Log.Warn("operations port: writing an answer", slog.Any("error", err))
+	}
+}

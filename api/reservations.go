@@ -1,0 +1,209 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gofiber/fiber/v2"
+
+	"ticketblue/api/auth"
+	"ticketblue/ticketing"
+)
+
+const (
+	headerIdempotencyKey = "Idempotency-Key"
+	headerReplayed       = "Idempotency-Replayed"
+)
+
+type reserveBody struct {
+	Seats []string `json:"seats" minItems:"1" maxItems:"20" uniqueItems:"true" doc:"Labels of the plan: all of them or none" example:"[\"A-1-1\",\"A-1-2\"]"`
+}
+
+type reserveInput struct {
+	Round int64  `path:"id" minimum:"1" example:"42"`
+	Key   string `header:"Idempotency-Key" required:"true" minLength:"1" maxLength:"255" pattern:"^[ -~]+$" doc:"Your own name for this request; send the same one when you repeat it" example:"4f9c1d2e"`
+	Body  reserveBody
+}
+
+type reservationInput struct {
+	ID string `path:"id" pattern:"^[1-9][0-9]*-[1-9][0-9]*$" example:"42-1"`
+}
+
+type reservationBody struct {
+	ID        string     `json:"id" example:"42-1"`
+	Round     int64      `json:"round" example:"42"`
+	Status    string     `json:"status" enum:"held,paying,confirmed,released,expired,canceled"`
+	Seats     []string   `json:"seats" example:"[\"A-1-1\",\"A-1-2\"]"`
+	Amount    int64      `json:"amount" doc:"KRW" example:"264000"`
+	HeldAt    time.Time  `json:"held_at"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"When the seats go back unless paid"`
+	Seq       uint64     `json:"seq" doc:"The round's last event this answer rests on" example:"1234"`
+}
+
+type reservationOutput struct {
+	Position string `header:"TB-Position" example:"round:42@1234"`
+	Body     reservationBody
+}
+
+type reserveOutput struct {
+	Replayed string `header:"Idempotency-Replayed" doc:"true: this request had been granted before"`
+	reservationOutput
+}
+
+func (s *Server) reservationRoutes() {
+	hot[reserveInput, reserveOutput](s, operation{
+		id: "reserve", method: http.MethodPost, path: "/v1/rounds/{id}/reservations", tag: "reservations",
+		access: Customer, limit: s.reserveShare, status: http.StatusCreated,
+		errors:  []int{http.StatusConflict, http.StatusUnprocessableEntity},
+		summary: "Hold seats",
+		about: "All of the seats or none. 409 with the first that applies of `sale_not_open`, `sale_paused`, " +
+			"`sale_closed`, `idempotency_mismatch`, `seat_unknown`, `limit_exceeded`, `seat_blocked`, `seat_taken`, " +
+			"`payment_in_progress`; `seats` names those that failed. On 503 repeat with the same key.",
+	}, s.reserve)
+	hot[reservationInput, reservationOutput](s, operation{
+		id: "get-reservation", method: http.MethodGet, path: "/v1/reservations/{id}", tag: "reservations",
+		access: Customer, status: http.StatusOK, summary: "See a reservation of yours",
+	}, s.reservation(func(user ticketing.UserID, number uint32) ticketing.Command {
+		return ticketing.ReadReservation{User: user, Number: number}
+	}))
+	hot[reservationInput, reservationOutput](s, operation{
+		id: "release-reservation", method: http.MethodDelete, path: "/v1/reservations/{id}", tag: "reservations",
+		access: Customer, limit: s.reserveShare, status: http.StatusOK, errors: []int{http.StatusConflict},
+		summary: "Give held seats back",
+		about:   "Only what is not paid yet: else `payment_in_progress`, `already_confirmed`, `reservation_ended`.",
+	}, s.reservation(func(user ticketing.UserID, number uint32) ticketing.Command {
+		return ticketing.ReleaseReservation{User: user, Number: number}
+	}))
+}
+
+func (s *Server) reserve(c *fiber.Ctx) error {
+	round, caller, body, err := parseReserve(c)
+	if err != nil {
+		return err
+	}
+	user := strconv.FormatInt(int64(caller.User), 10)
+	sorted := slices.Sorted(slices.Values(body.Seats))
+	result := s.Sales.Do(c.UserContext(), ticketing.RoundStream(round), ticketing.ReserveSeats{
+		User:  caller.User,
+		Seats: body.Seats,
+		Key:   ticketing.DigestOf(user, "reserve", strconv.FormatInt(int64(round), 10), c.Get(headerIdempotencyKey)),
+		Body:  ticketing.DigestOf(append([]string{"reserve"}, sorted...)...),
+	})
+	if err := refusal(result, s.Clock()); err != nil {
+		return err
+	}
+	if result.Replayed {
+		c.Set(headerReplayed, "true")
+	}
+	return answerReservation(c, http.StatusCreated, result)
+}
+
+// parseReserve is shared with the bench's no-op, which must do the same work.
+func parseReserve(c *fiber.Ctx) (ticketing.RoundID, auth.Caller, reserveBody, error) {
+	var body reserveBody
+	caller := callerOf(c.Context())
+	round, ok := ticketing.ParseRoundID(c.Params("id"))
+	if !ok {
+		return 0, caller, body, ticketing.ErrNotFound
+	}
+	if err := checkKey(c.Request().Header.Peek(headerIdempotencyKey)); err != nil {
+		return 0, caller, body, err
+	}
+	body, err := readReserveBody(c.Request().Body())
+	return round, caller, body, err
+}
+
+func checkKey(key []byte) error {
+	if len(key) == 0 {
+		return problem(codeKeyRequired, "")
+	}
+	if len(key) > MaxKeyBytes || slices.ContainsFunc(key, func(b byte) bool { return b < ' ' || b > '~' }) {
+		return invalid(headerIdempotencyKey, fmt.Sprintf("1 to %d printable ASCII characters", MaxKeyBytes))
+	}
+	return nil
+}
+
+func readReserveBody(raw []byte) (reserveBody, error) {
+	var body reserveBody
+	if checkStrict(raw) != nil {
+		return body, problem(codeMalformedJSON, "")
+	}
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(raw, &fields) != nil || fields == nil {
+		return body, invalid("body", "an object")
+	}
+	for name := range fields {
+		if name != "seats" {
+			p := problem(codeInvalidInput, "")
+			p.Errors = []FieldError{fieldError("body."+name, "unexpected property")}
+			return body, p
+		}
+	}
+	if err := json.Unmarshal(fields["seats"], &body.Seats); err != nil {
+		return body, invalid("seats", "a list of seat labels")
+	}
+	return body, checkSeats(body.Seats)
+}
+
+func checkSeats(seats []string) error {
+	if len(seats) < 1 || len(seats) > ticketing.MaxSeatsPerRequest {
+		return invalid("seats", fmt.Sprintf("1 to %d seat labels", ticketing.MaxSeatsPerRequest))
+	}
+	for i, label := range seats {
+		if strings.TrimSpace(label) == "" || utf8.RuneCountInString(label) > MaxSeatLabel {
+			return invalid(fmt.Sprintf("seats[%d]", i), "a seat label such as A-1-1")
+		}
+		if slices.Contains(seats[:i], label) {
+			return invalid(fmt.Sprintf("seats[%d]", i), "a seat that is not in the list already")
+		}
+	}
+	return nil
+}
+
+// reservation makes the handler of a command about one reservation of the caller's.
+func (s *Server) reservation(command func(ticketing.UserID, uint32) ticketing.Command) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		id, ok := ticketing.ParseReservationID(c.Params("id"))
+		if !ok {
+			return ticketing.ErrNotFound
+		}
+		result := s.Sales.Do(c.UserContext(), ticketing.RoundStream(id.Round), command(callerOf(c.Context()).User, id.Number))
+		if err := refusal(result, s.Clock()); err != nil {
+			return err
+		}
+		return answerReservation(c, http.StatusOK, result)
+	}
+}
+
+func answerReservation(c *fiber.Ctx, status int, result ticketing.Result) error {
+	r := result.Reservation
+	setPosition(c, r.ID.Round, result.Seq)
+	return c.Status(status).JSON(reservationBody{
+		ID: r.ID.String(), Round: int64(r.ID.Round), Status: r.Status.String(), Seats: r.Seats, Amount: int64(r.Amount),
+		HeldAt: r.HeldAt.Time(), ExpiresAt: moment(r.ExpiresAt), Seq: result.Seq,
+	})
+}
+
+func setPosition(c *fiber.Ctx, round ticketing.RoundID, seq uint64) {
+	c.Set(headerPosition, positionOf(round, seq))
+}
+
+// positionOf tells how far the caller has seen, so that a later read elsewhere can wait for as much.
+func positionOf(round ticketing.RoundID, seq uint64) string {
+	return string(ticketing.RoundStream(round)) + "@" + strconv.FormatUint(seq, 10)
+}
+
+// moment is m for the wire; nil for none.
+func moment(m ticketing.Millis) *time.Time {
+	if m == 0 {
+		return nil
+	}
+	t := m.Time()
+	return &t
+}

@@ -1,0 +1,144 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"ticketblue/ticketing"
+)
+
+type roundInput struct {
+	Round int64 `path:"id" minimum:"1" example:"42"`
+}
+
+type seatsInput struct {
+	roundInput
+	IfNoneMatch string `header:"If-None-Match" doc:"The ETag you have; 304 when nothing has changed since"`
+}
+
+type countBody struct {
+	Free    int `json:"free"`
+	Held    int `json:"held"`
+	Sold    int `json:"sold"`
+	Blocked int `json:"blocked"`
+}
+
+type gradeBody struct {
+	Grade string `json:"grade" example:"R"`
+	Price int64  `json:"price" doc:"KRW" example:"132000"`
+	countBody
+}
+
+type statusBody struct {
+	ID         int64       `json:"id" example:"42"`
+	Status     string      `json:"status" enum:"scheduled,open,paused,closed"`
+	SoldOut    bool        `json:"sold_out" doc:"No seat is free and none is held"`
+	AllHeld    bool        `json:"all_held" doc:"No seat is free, but some are held and may come back"`
+	NextExpiry *time.Time  `json:"next_expiry,omitempty" doc:"When the next hold runs out"`
+	Canceled   bool        `json:"canceled"`
+	Plan       string      `json:"plan" doc:"Hash of the seat plan"`
+	OpensAt    time.Time   `json:"opens_at"`
+	ClosesAt   time.Time   `json:"closes_at"`
+	StartsAt   time.Time   `json:"starts_at"`
+	ServerTime time.Time   `json:"server_time"`
+	Seq        uint64      `json:"seq"`
+	Grades     []gradeBody `json:"grades"`
+	Totals     countBody   `json:"totals"`
+}
+
+type statusOutput struct {
+	Position string `header:"TB-Position" example:"round:42@1234"`
+	Body     statusBody
+}
+
+type seatsBody struct {
+	Plan  string `json:"plan" doc:"Hash of the plan whose order the seats have"`
+	Seq   uint64 `json:"seq"`
+	Seats string `json:"seats" doc:"One character per seat: . free, h held, s sold, b blocked" example:"..hsb"`
+}
+
+type seatsOutput struct {
+	ETag string `header:"ETag" example:"\"1234\""`
+	Body seatsBody
+}
+
+func (s *Server) roundRoutes() {
+	hot[roundInput, statusOutput](s, operation{
+		id: "get-round", method: http.MethodGet, path: "/v1/rounds/{id}", tag: "rounds", access: Public,
+		status: http.StatusOK, summary: "See how a round's sale stands",
+	}, s.round)
+	hot[seatsInput, seatsOutput](s, operation{
+		id: "get-seats", method: http.MethodGet, path: "/v1/rounds/{id}/seats", tag: "rounds", access: Public,
+		status: http.StatusOK, errors: []int{http.StatusNotModified}, summary: "See the state of every seat",
+	}, s.seats)
+}
+
+func (s *Server) askRound(ctx context.Context, round ticketing.RoundID, cmd ticketing.Command) (ticketing.Result, error) {
+	result := s.Sales.Do(ctx, ticketing.RoundStream(round), cmd)
+	return result, refusal(result, s.Clock())
+}
+
+func (s *Server) round(c *fiber.Ctx) error {
+	id, ok := ticketing.ParseRoundID(c.Params("id"))
+	if !ok {
+		return ticketing.ErrNotFound
+	}
+	result, err := s.askRound(c.UserContext(), id, ticketing.ReadStatus{})
+	if err != nil {
+		return err
+	}
+	setPosition(c, id, result.Seq)
+	return c.JSON(s.statusBody(id, result))
+}
+
+func (s *Server) statusBody(id ticketing.RoundID, r ticketing.Result) statusBody {
+	st := r.Status
+	body := statusBody{
+		ID: int64(id), Status: st.Phase.String(), SoldOut: st.SoldOut, AllHeld: st.AllHeld,
+		NextExpiry: moment(st.NextExpiry), Canceled: st.Canceled, Plan: st.PlanHash.String(),
+		OpensAt: st.OpensAt.Time(), ClosesAt: st.ClosesAt.Time(), StartsAt: st.StartsAt.Time(),
+		ServerTime: ticketing.MillisOf(s.Clock()).Time(), Seq: r.Seq,
+		Grades: make([]gradeBody, len(st.Grades)), Totals: countBody(st.Total()),
+	}
+	for i, grade := range st.Grades {
+		body.Grades[i] = gradeBody{Grade: grade, Price: int64(st.Prices[i]), countBody: countBody(st.Counts[i])}
+	}
+	return body
+}
+
+func (s *Server) seats(c *fiber.Ctx) error {
+	id, ok := ticketing.ParseRoundID(c.Params("id"))
+	if !ok {
+		return ticketing.ErrNotFound
+	}
+	result, err := s.askRound(c.UserContext(), id, ticketing.ReadSeats{})
+	if err != nil {
+		return err
+	}
+	etag := `"` + strconv.FormatUint(result.Seq, 10) + `"`
+	c.Set(fiber.HeaderETag, etag)
+	c.Set(fiber.HeaderCacheControl, "no-cache") // may be kept, must be asked about
+	setPosition(c, id, result.Seq)
+	if matches(c.Get(fiber.HeaderIfNoneMatch), etag) {
+		return c.SendStatus(http.StatusNotModified)
+	}
+	return c.JSON(seatsBody{
+		Plan: result.Status.PlanHash.String(), Seq: result.Seq, Seats: string(result.SeatStates),
+	})
+}
+
+// matches tells whether an If-None-Match names this tag.
+func matches(header, etag string) bool {
+	for tag := range strings.SplitSeq(header, ",") {
+		tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
+		if tag == etag || tag == "*" {
+			return true
+		}
+	}
+	return false
+}

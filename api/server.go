@@ -1,0 +1,105 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gofiber/fiber/v2"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Server is the public port.
+type Server struct {
+	Config
+	app    *fiber.App
+	router *router
+	huma   huma.API
+	limits limiters
+	plans  *planCache
+	drain  drain
+}
+
+// New makes a server with all its routes. It panics when a route has not said who may use it.
+func New(config Config) *Server {
+	if config.Log == nil {
+		config.Log = slog.Default()
+	}
+	if config.Metrics == nil {
+		config.Metrics = prometheus.NewRegistry()
+	}
+	s := &Server{Config: config, plans: newPlanCache(), drain: newDrain()}
+	s.limits = newLimiters(config.Limits.withDefaults(), config.Clock)
+	s.app = fiber.New(s.fiberConfig())
+	s.app.Use(s.front)
+	s.router = newRouter(s, newRequestMetrics(config.Metrics))
+	s.huma = s.newHuma()
+
+	s.accountRoutes()
+	s.performanceRoutes()
+	s.hallRoutes()
+	s.planRoutes()
+	s.roundRoutes()
+	s.roundAdminRoutes()
+	s.reservationRoutes()
+	s.documentRoutes()
+	if config.Bench {
+		s.benchRoutes()
+	}
+	s.router.seal()
+	return s
+}
+
+// fiberConfig states every limit. Fiber has no time-outs of its own: without them two hundred slow writers of
+// headers stay for ever. Without Immutable the strings of a request change under whoever still holds them once
+// its handler has returned. Proxy headers are not trusted: the peer's address is the caller's.
+func (s *Server) fiberConfig() fiber.Config {
+	return fiber.Config{
+		AppName:               "ticketblue",
+		Immutable:             true,
+		CaseSensitive:         true,
+		StrictRouting:         true,
+		ReadTimeout:           readTimeout,
+		WriteTimeout:          writeTimeout,
+		IdleTimeout:           idleTimeout,
+		BodyLimit:             MaxBodyBytes,
+		ReadBufferSize:        MaxHeaderBytes,
+		DisableStartupMessage: true,
+		ErrorHandler: func(c *fiber.Ctx, err error) error {
+			s.setHeaders(c) // fasthttp comes here directly when it cannot read a request
+			s.fail(c, err)
+			return nil
+		},
+	}
+}
+
+// App is the Fiber application, for tests that need to look inside.
+func (s *Server) App() *fiber.App { return s.app }
+
+// Listen serves until Shutdown; then it returns nil.
+func (s *Server) Listen(ln net.Listener) error {
+	if err := s.app.Listener(ln); err != nil {
+		return fmt.Errorf("serving HTTP: %w", err)
+	}
+	return nil
+}
+
+// Shutdown refuses what is new with 503, lets what is in flight finish, closes the listener and every connection,
+// and returns. The error is the context's when that took too long.
+func (s *Server) Shutdown(ctx context.Context) error {
+	defer s.limits.close()
+	if err := s.drain.wait(ctx); err != nil {
+		return fmt.Errorf("draining HTTP: %w", err)
+	}
+	if err := s.app.ShutdownWithContext(ctx); err != nil {
+		return fmt.Errorf("closing HTTP: %w", err)
+	}
+	return nil
+}
+
+func (s *Server) network(c *fiber.Ctx) (netip.Prefix, error) {
+	return network(c.Context().RemoteAddr().String())
+}

@@ -1,0 +1,198 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"ticketblue/api/auth"
+	"ticketblue/ticketing"
+)
+
+var testKey = bytes.Repeat([]byte("k"), auth.MinKeyBytes)
+
+// clock is a time the test moves.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// house is a server on a real socket with everything behind it in memory.
+type house struct {
+	t         *testing.T
+	server    *Server
+	url       string
+	addr      string
+	clock     *clock
+	sales     *fakeSales
+	accounts  *fakeAccounts
+	catalogue *fakeCatalogue
+	tokens    *auth.Tokens
+	metrics   *prometheus.Registry
+	log       *bytes.Buffer
+	served    chan error
+	client    *http.Client
+}
+
+// lockedWriter lets a test read a log that is still being written.
+type lockedWriter struct {
+	mu sync.Mutex
+	b  *bytes.Buffer
+}
+
+func (w *lockedWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.b.Write(p)
+}
+
+// generous keeps the limiters out of tests that are not about them.
+var generous = Limits{
+	AuthPerAddress: Rate{1e6, 1e6}, AuthPerAccount: Rate{1e6, 1e6}, ReservePerUser: Rate{1e6, 1e6},
+}
+
+func open(t *testing.T, change func(*Config)) *house {
+	t.Helper()
+	h := &house{t: t, clock: &clock{now: time.Date(2026, 11, 22, 11, 0, 0, 0, time.UTC)}, log: &bytes.Buffer{}}
+	h.accounts, h.metrics = &fakeAccounts{}, prometheus.NewRegistry()
+	h.sales = &fakeSales{clock: h.clock, rounds: map[ticketing.Stream]ticketing.Machine{}}
+	h.catalogue = newFakeCatalogue(h.sales)
+	var err error
+	if h.tokens, err = auth.NewTokens(testKey, h.clock.Now); err != nil {
+		t.Fatal(err)
+	}
+	passwords, err := auth.NewPasswords()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := Config{
+		Sales: h.sales, Accounts: h.accounts, Catalogue: h.catalogue, Tokens: h.tokens, Passwords: passwords,
+		Clock: h.clock.Now, Metrics: h.metrics, Limits: generous, Bench: true,
+		Log: slog.New(slog.NewTextHandler(&lockedWriter{b: h.log}, nil)),
+	}
+	if change != nil {
+		change(&config)
+	}
+	h.server = New(config)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.addr = ln.Addr().String()
+	h.url = "http://" + h.addr
+	h.served = make(chan error, 1)
+	go func() { h.served <- h.server.Listen(ln) }()
+	h.client = &http.Client{Transport: &http.Transport{DisableCompression: true}, Timeout: 20 * time.Second}
+	t.Cleanup(h.close)
+	return h
+}
+
+func (h *house) close() {
+	h.client.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := h.server.Shutdown(ctx); err != nil {
+		h.t.Errorf("shutdown: %v", err)
+	}
+	h.tokens.Close()
+}
+
+func (h *house) token(user ticketing.UserID, role ticketing.Role) string {
+	h.t.Helper()
+	token, err := h.tokens.Mint(user, role)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return token
+}
+
+// call is one request and what a test wants to know of its answer.
+type call struct {
+	method, path, token, body string
+	header                    map[string]string
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	t      *testing.T
+}
+
+func (h *house) do(c call) answer {
+	h.t.Helper()
+	req, err := http.NewRequest(c.method, h.url+c.path, bytes.NewReader([]byte(c.body)))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if c.body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	for name, value := range c.header {
+		req.Header.Set(name, value)
+	}
+	resp, err := h.client.Do(req)
+	if err != nil {
+		h.t.Fatalf("%s %s: %v", c.method, c.path, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	a := answer{resp.StatusCode, resp.Header, body, h.t}
+	h.checkDocumented(c, a)
+	return a
+}
+
+func (a answer) decode(into any) {
+	a.t.Helper()
+	if err := json.Unmarshal(a.body, into); err != nil {
+		a.t.Fatalf("%v in %q", err, a.body)
+	}
+}
+
+func (a answer) problem() Problem {
+	a.t.Helper()
+	var p Problem
+	if a.header.Get("Content-Type") != mimeProblem {
+		a.t.Fatalf("status %d is no problem document: %s %q", a.status, a.header.Get("Content-Type"), a.body)
+	}
+	a.decode(&p)
+	if p.Status != a.status || p.RequestID == "" || p.RequestID != a.header.Get(headerRequestID) || p.Title == "" {
+		a.t.Errorf("incomplete problem: %s", a.body)
+	}
+	return p
+}
+
+func (a answer) wantStatus(status int) answer {
+	a.t.Helper()
+	if a.status != status {
+		a.t.Fatalf("status %d, want %d: %s", a.status, status, a.body)
+	}
+	return a
+}
