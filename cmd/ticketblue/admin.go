@@ -1,0 +1,82 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"ticketblue/api/auth"
+	"ticketblue/ticketing"
+)
+
+type adminCmd struct {
+	Create adminCreateCmd `cmd:"" help:"Make an admin. There is no other way to make the first one."`
+}
+
+type adminCreateCmd struct {
+	Store         storeFlags `embed:""`
+	Email         string     `required:"" help:"The admin's e-mail, for logging in."`
+	Name          string     `default:"Admin" help:"Shown name."`
+	PasswordStdin bool       `help:"Read the password from the first line of standard input instead of making one."`
+	JSON          bool       `name:"json" help:"Print the log-in as JSON."`
+}
+
+// login is how a new admin gets in; printed once, kept nowhere.
+type login struct {
+	Email    string `json:"email"`
+	Password string `json:"password"`
+}
+
+// Run makes the admin and prints the log-in.
+func (c adminCreateCmd) Run(ctx context.Context) (err error) {
+	password := newPassword()
+	if c.PasswordStdin {
+		line, err := bufio.NewReader(os.Stdin).ReadString('\n')
+		if password = strings.TrimRight(line, "\r\n"); password == "" {
+			return fmt.Errorf("reading the password from standard input: %w", err)
+		}
+	}
+	s, err := c.Store.openShared(ctx, c.Store.logger())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	made, err := createAdmin(ctx, s, c.Email, c.Name, password)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return json.NewEncoder(os.Stdout).Encode(made)
+	}
+	_, err = fmt.Printf("admin %s\npassword %s\n", made.Email, made.Password)
+	return err
+}
+
+// newPassword is random and obeys the rules for passwords: a letter, a digit and a special character are in it.
+func newPassword() string { return "tb-" + strings.ToLower(rand.Text()[:20]) + "-7" }
+
+func createAdmin(ctx context.Context, s *store, address, name, password string) (login, error) {
+	email, err := auth.Email(address)
+	if err := errors.Join(err, auth.CheckName(name), auth.CheckPassword(password)); err != nil {
+		return login{}, err
+	}
+	passwords, err := auth.NewPasswords()
+	if err != nil {
+		return login{}, err
+	}
+	hash, err := passwords.Hash(ctx, password)
+	if err != nil {
+		return login{}, err
+	}
+	admin := ticketing.User{Email: email, Name: name, PasswordHash: hash, Role: ticketing.Admin, CreatedAt: time.Now()}
+	if _, err := s.CreateUser(ctx, admin); err != nil {
+		return login{}, fmt.Errorf("making admin %s: %w", email, err)
+	}
+	return login{email, password}, nil
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is every command with every setting; kong makes flags, TB_ variables and --help of it.
+type cli struct {
+	Serve   serveCmd   `cmd:"" help:"Run the service."`
+	Migrate migrateCmd `cmd:"" help:"Bring the database's tables up to date and stop."`
+	Seed    seedCmd    `cmd:"" help:"Make customers in bulk, with access tokens, for load tests."`
+	Admin   adminCmd   `cmd:"" help:"Manage admins."`
+	Verify  verifyCmd  `cmd:"" help:"Replay the journal and compare it with snapshots and live state; exit 1 on any difference."`
+	Journal journalCmd `cmd:"" help:"Print a stream's events as JSON lines."`
+	Openapi openapiCmd `cmd:"" help:"Print the OpenAPI document."`
+}
+
+// errDiffers makes the program exit with 1 after it has printed what differs.
+var errDiffers = errors.New("verify found differences")
+
+func main() {
+	var c cli
+	parsed := kong.Parse(&c, kong.Name("ticketblue"), kong.UsageOnError(),
+		kong.Description("Ticket Blue sells reserved seats and first-come coupons when a crowd arrives at the same second."))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	if err := parsed.Run(); err != nil {
+		if !errors.Is(err, errDiffers) {
+			fmt.Fprintln(os.Stderr, "ticketblue:", err)
+		}
+		stop()
+		os.Exit(1) //nolint:gocritic // stop has just run
+	}
+}

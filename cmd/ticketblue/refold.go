@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"ticketblue/ticketing"
+)
+
+// claim is what somebody says the state's hash was at a seq.
+type claim struct {
+	who  string
+	hash ticketing.Hash
+}
+
+type refolded struct {
+	round    roundReport
+	problems []string
+}
+
+// refold replays a round from its first event, by the machine and by the auditor, and holds each claim against the
+// state at its seq.
+func refold(stream ticketing.Stream, history ticketing.History, want map[uint64][]claim) (out refolded) {
+	id, _ := stream.Round()
+	out.round = roundReport{Round: int64(id), Reservations: []reservationReport{}}
+	defer func() {
+		if p := recover(); p != nil {
+			out.differs("event %d does not fit: %v", out.round.Seq+1, p)
+		}
+	}()
+	round, auditor := ticketing.NewRound(id, history.Plan), ticketing.NewAuditor(history.Plan)
+	for _, chunk := range history.Tail {
+		events, err := ticketing.DecodeChunk(chunk.Payload)
+		if err != nil {
+			out.differs("chunk %d-%d: %v", chunk.From, chunk.To, err)
+			return out
+		}
+		for _, e := range events {
+			if err := auditor.See(e); err != nil {
+				out.differs("event %d: %v", round.Seq()+1, err)
+			}
+			round.Apply(e)
+			out.round.Seq = round.Seq()
+			out.compare(want, round)
+		}
+	}
+	for _, seq := range slices.Sorted(maps.Keys(want)) {
+		for _, c := range want[seq] {
+			out.differs("the %s is at event %d, the journal ends at %d", c.who, seq, round.Seq())
+		}
+	}
+	out.describe(id, round, auditor, history.Plan)
+	return out
+}
+
+func (x *refolded) differs(format string, args ...any) {
+	x.problems = append(x.problems, fmt.Sprintf(format, args...))
+}
+
+// compare settles the claims about the state as it is now.
+func (x *refolded) compare(want map[uint64][]claim, round *ticketing.Round) {
+	claims, some := want[round.Seq()]
+	if !some {
+		return
+	}
+	delete(want, round.Seq())
+	hash := ticketing.StateHash(round)
+	for _, c := range claims {
+		if c.hash != hash {
+			x.differs("the %s at event %d is %s, the replay %s", c.who, round.Seq(), c.hash, hash)
+		}
+	}
+}
+
+// describe reports the final state, and compares the machine's seats with the auditor's.
+func (x *refolded) describe(id ticketing.RoundID, round *ticketing.Round, auditor *ticketing.Auditor, plan *ticketing.Plan) {
+	_, answer := round.Decide(ticketing.ReadSeats{}, round.LastAt())
+	round.Complete(&answer)
+	total := answer.Status.Total()
+	x.round.Hash = ticketing.StateHash(round).String()
+	x.round.Free, x.round.Held, x.round.Sold, x.round.Blocked = total.Free, total.Held, total.Sold, total.Blocked
+	for i, seen := range auditor.Seats() {
+		if byte(seen) != answer.SeatStates[i] {
+			x.differs("seat %s is %q by the machine, %q by the auditor", plan.Label(ticketing.SeatIndex(i)), answer.SeatStates[i], seen)
+		}
+	}
+	for _, v := range auditor.Live() {
+		labels := make([]string, len(v.Seats))
+		for i, s := range v.Seats {
+			labels[i] = plan.Label(s)
+		}
+		x.round.Reservations = append(x.round.Reservations, reservationReport{
+			ID:   ticketing.ReservationID{Round: id, Number: v.Number}.String(),
+			User: int64(v.User), Status: v.Status.String(), Seats: labels,
+		})
+	}
+}

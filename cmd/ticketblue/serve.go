@@ -1,0 +1,290 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"ticketblue/actors"
+	"ticketblue/api"
+	"ticketblue/api/auth"
+	"ticketblue/persistence"
+)
+
+type serveCmd struct {
+	Store     storeFlags `embed:""`
+	Listen    string     `default:"127.0.0.1:8080" env:"TB_LISTEN" placeholder:"HOST:PORT" help:"Public address."`
+	OpsListen string     `default:"127.0.0.1:8081" env:"TB_OPS_LISTEN" placeholder:"HOST:PORT" help:"Operations address: probes, metrics, profiles, verify. Keep it private."`
+	Demo      bool       `help:"Load two halls, a performance and an open round at the first start, and make an admin."`
+	Bench     bool       `help:"Add POST /bench/noop and lift the per-user rate limit, for load tests."`
+}
+
+// stopLimit is how long an ordered stop may take before the process leaves anyway; nothing acknowledged is lost.
+const stopLimit = 30 * time.Second
+
+// node is a running service: what serve has started, to be stopped in the opposite order.
+type node struct {
+	cmd       serveCmd
+	log       *slog.Logger
+	store     *store
+	journal   *persistence.Journal
+	ownership *persistence.Ownership
+	actors    *actors.System
+	api       *api.Server
+	ops       *http.Server
+	registry  *prometheus.Registry
+	public    net.Listener
+	private   net.Listener
+	stops     []stopStep
+	failed    chan error                    // a listener that ended by itself
+	silenced  atomic.Pointer[actors.System] // who must fall silent when ownership is lost
+	owned     chan struct{}                 // capacity 1: ownership was gained
+}
+
+type stopStep struct {
+	name string
+	stop func(context.Context) error
+}
+
+// Run serves until the context ends, by Ctrl-C or SIGTERM, and then stops in order.
+func (c serveCmd) Run(ctx context.Context) error {
+	n := &node{cmd: c, log: c.Store.logger(), failed: make(chan error, 2), owned: make(chan struct{}, 1)}
+	err := n.start(ctx)
+	if err == nil {
+		select {
+		case <-ctx.Done():
+			fmt.Println("\nStopping.")
+		case err = <-n.failed:
+		}
+	}
+	if ctx.Err() != nil {
+		err = nil // asked to stop while starting
+	}
+	return errors.Join(err, n.stop())
+}
+
+// start brings everything up, each part after what it needs. What has been started is stopped by stop, also when
+// a later part fails.
+func (n *node) start(ctx context.Context) error {
+	steps := []func(context.Context) error{
+		n.listen,        // first: a port in use should say so at once
+		n.openStore,     // Postgres, tables
+		n.own,           // the right to answer for the streams
+		n.startMachines, // journal, actors
+		n.startHTTP,
+		n.wake, // rounds whose holds expire and sales open with nobody asking
+		n.announce,
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stop ends what was started, newest first: so that nothing new comes in before what is in flight is durable, and
+// the database goes last.
+func (n *node) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
+	defer cancel()
+	var all error
+	for i := len(n.stops) - 1; i >= 0; i-- {
+		if err := n.stops[i].stop(ctx); err != nil {
+			all = errors.Join(all, fmt.Errorf("stopping %s: %w", n.stops[i].name, err))
+		}
+	}
+	return all
+}
+
+func (n *node) atStop(name string, stop func(context.Context) error) {
+	n.stops = append(n.stops, stopStep{name, stop})
+}
+
+func (n *node) listen(context.Context) (err error) {
+	if n.public, err = net.Listen("tcp", n.cmd.Listen); err != nil {
+		return fmt.Errorf("opening the public port: %w", err)
+	}
+	n.atStop("public port", func(context.Context) error { return closed(n.public.Close()) })
+	if n.private, err = net.Listen("tcp", n.cmd.OpsListen); err != nil {
+		return fmt.Errorf("opening the operations port: %w", err)
+	}
+	n.atStop("operations port", func(context.Context) error { return closed(n.private.Close()) })
+	return nil
+}
+
+// closed forgives a listener that its server has closed before.
+func closed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+func (n *node) openStore(ctx context.Context) (err error) {
+	if n.store, err = n.cmd.Store.openOwn(ctx, n.log); err != nil {
+		return err
+	}
+	n.atStop("database", func(context.Context) error { return n.store.Close() })
+	return nil
+}
+
+// own strives for the lock that lets one process per database answer. With a private Postgres the data directory's
+// lock has proved already that the former owner is gone, so there is nobody to wait for.
+func (n *node) own(ctx context.Context) (err error) {
+	n.ownership, err = persistence.Acquire(ctx, persistence.OwnershipOptions{
+		DSN: n.store.dsn, Node: uuid.NewString(), Log: n.log, Sure: n.store.private != nil, OnChange: n.ownershipChanged,
+	})
+	if err != nil {
+		return err
+	}
+	n.atStop("ownership", n.ownership.Release)
+	return nil
+}
+
+func (n *node) ownershipChanged(valid bool) {
+	if !valid {
+		if system := n.silenced.Load(); system != nil {
+			system.OwnershipLost()
+		}
+		return
+	}
+	select {
+	case n.owned <- struct{}{}:
+	default:
+	}
+}
+
+// journalSide is what actors need of persistence: the writer, and the reading side.
+type journalSide struct {
+	*persistence.Journal
+	*persistence.DB
+}
+
+func (n *node) startMachines(context.Context) error {
+	n.registry = prometheus.NewRegistry()
+	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	n.journal = persistence.NewJournal(n.store.DB, persistence.JournalOptions{})
+	n.journal.Start()
+	n.atStop("journal", n.journal.Close)
+	registerJournal(n.registry, n.journal)
+	n.actors = actors.New(actors.Config{
+		Journal: journalSide{n.journal, n.store.DB}, Ownership: n.ownership, Log: n.log,
+		Clock: time.Now, Random: rand.Reader, Metrics: n.registry,
+	})
+	n.silenced.Store(n.actors)
+	n.atStop("actors", n.actors.Shutdown)
+	return nil
+}
+
+func (n *node) startHTTP(context.Context) error {
+	tokens, err := auth.NewTokens(n.store.tokens, time.Now)
+	if err != nil {
+		return err
+	}
+	n.atStop("tokens", func(context.Context) error { tokens.Close(); return nil })
+	passwords, err := auth.NewPasswords()
+	if err != nil {
+		return err
+	}
+	n.api = api.New(api.Config{
+		Sales: n.actors, Accounts: n.store, Catalogue: n.store, Tokens: tokens, Passwords: passwords,
+		Clock: time.Now, Log: n.log, Metrics: n.registry, Bench: n.cmd.Bench, Limits: n.limits(),
+	})
+	n.ops = api.NewOps(api.OpsConfig{Ready: n.ready, Verify: n.verify, Metrics: n.registry, Log: n.log})
+	go func() { n.failed <- n.api.Listen(n.public) }()
+	go func() { n.failed <- served(n.ops.Serve(n.private)) }()
+	n.atStop("operations port", n.ops.Shutdown)
+	n.atStop("public port", n.api.Shutdown)
+	return nil
+}
+
+// served forgives a server that was told to stop.
+func served(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+func (n *node) verify(ctx context.Context) (json.RawMessage, error) {
+	report, err := verify(ctx, n.store, n.actors)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(report)
+}
+
+// limits for people; a load test comes from one address and must meet the gate, not the share of one user.
+func (n *node) limits() api.Limits {
+	limits := api.DefaultLimits
+	if n.cmd.Bench {
+		limits.ReservePerUser = api.Rate{PerSecond: 1e6, Burst: 1e6}
+	}
+	return limits
+}
+
+// ready tells whether this node may be sent customers: it owns the streams, Postgres answers, and their clocks
+// agree.
+func (n *node) ready(ctx context.Context) error {
+	if !n.ownership.Valid() {
+		return errors.New("this node does not own the streams")
+	}
+	skew, err := n.store.Skew(ctx)
+	if err != nil {
+		return fmt.Errorf("the database does not answer: %w", err)
+	}
+	if skew.Abs() > persistence.MaxSkew {
+		return fmt.Errorf("this clock and the database's are %s apart", skew)
+	}
+	return nil
+}
+
+// wake waits for ownership and then keeps waking what is due.
+func (n *node) wake(ctx context.Context) error {
+	for waiting := false; !n.ownership.Valid(); waiting = true {
+		if !waiting {
+			n.log.Info("waiting until this process owns the database")
+		}
+		select {
+		case <-n.owned:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	waking, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	n.atStop("waker", func(context.Context) error { cancel(); return nil })
+	go n.actors.Wake(waking)
+	return nil
+}
+
+// announce says where everything is, and loads the demo.
+func (n *node) announce(ctx context.Context) error {
+	server := serverFile{PID: os.Getpid(), URL: "http://" + n.public.Addr().String(), OpsURL: "http://" + n.private.Addr().String()}
+	if n.cmd.Demo {
+		if err := n.loadDemo(ctx, server); err != nil {
+			return fmt.Errorf("loading the demo: %w", err)
+		}
+	}
+	path := filepath.Join(n.cmd.Store.Data, serverFileName)
+	if err := server.write(path); err != nil {
+		return err
+	}
+	n.atStop("server file", func(context.Context) error { return os.Remove(path) })
+	fmt.Printf("Ticket Blue is ready.\n  API        %s/v1\n  docs       %s/docs\n  operations %s/metrics\n", server.URL, server.URL, server.OpsURL)
+	fmt.Println("Ctrl-C stops it; everything is kept in", n.cmd.Store.Data)
+	return nil
+}

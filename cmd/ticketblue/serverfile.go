@@ -1,0 +1,34 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+)
+
+// serverFile tells the other commands where the server that holds a data directory can be asked.
+type serverFile struct {
+	PID    int    `json:"pid"`
+	URL    string `json:"url"`
+	OpsURL string `json:"ops_url"`
+}
+
+const serverFileName = "server.json"
+
+func (s serverFile) write(path string) error {
+	body, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	return writeWhole(path, append(body, '\n'))
+}
+
+// readServerFile finds the running server of a data directory. The file of a killed server stays behind: whoever
+// uses it must expect that nobody answers.
+func readServerFile(data string) (s serverFile, ok bool) {
+	body, err := os.ReadFile(filepath.Join(data, serverFileName))
+	if err != nil {
+		return s, false
+	}
+	return s, json.Unmarshal(body, &s) == nil
+}

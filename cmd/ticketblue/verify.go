@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"ticketblue/ticketing"
+)
+
+type verifyCmd struct {
+	Store storeFlags `embed:""`
+	JSON  bool       `name:"json" help:"Print the whole report as JSON, with every live reservation."`
+}
+
+const verifyLimit = 5 * time.Minute
+
+// verifyReport is what verify found. OK means that nothing differs anywhere.
+type verifyReport struct {
+	OK       bool          `json:"ok"`
+	Problems []string      `json:"problems"`
+	Live     bool          `json:"live"` // a running server's machines were compared too
+	Events   uint64        `json:"events"`
+	Rounds   []roundReport `json:"rounds"`
+}
+
+type roundReport struct {
+	Round        int64               `json:"round"`
+	Seq          uint64              `json:"seq"`
+	Hash         string              `json:"hash"`
+	Snapshots    int                 `json:"snapshots"`
+	Free         int                 `json:"free"`
+	Held         int                 `json:"held"`
+	Sold         int                 `json:"sold"`
+	Blocked      int                 `json:"blocked"`
+	Reservations []reservationReport `json:"reservations"`
+}
+
+type reservationReport struct {
+	ID     string   `json:"id"`
+	User   int64    `json:"user"`
+	Status string   `json:"status"`
+	Seats  []string `json:"seats"`
+}
+
+// Run asks the server that holds the data directory, else opens the directory itself.
+func (c verifyCmd) Run(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, verifyLimit)
+	defer cancel()
+	report, err := c.report(ctx)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		err = json.NewEncoder(os.Stdout).Encode(report)
+	} else {
+		err = report.print(os.Stdout)
+	}
+	if err == nil && !report.OK {
+		err = errDiffers
+	}
+	return err
+}
+
+func (c verifyCmd) report(ctx context.Context) (*verifyReport, error) {
+	if server, ok := readServerFile(c.Store.Data); ok {
+		if report, err := askServer(ctx, server.OpsURL); !errors.Is(err, errNoServer) {
+			return report, err
+		}
+	}
+	s, err := c.Store.openShared(ctx, c.Store.logger())
+	if err != nil {
+		return nil, err
+	}
+	report, err := verify(ctx, s, nil)
+	return report, errors.Join(err, s.Close())
+}
+
+var errNoServer = errors.New("no server answers")
+
+func askServer(ctx context.Context, opsURL string) (*verifyReport, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, opsURL+"/verify", nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoServer, err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
+		return nil, fmt.Errorf("reading the server's report: %w", err)
+	}
+	report := new(verifyReport)
+	if err := json.Unmarshal(body, report); err != nil || resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the server answered %s: %.200s", resp.Status, body)
+	}
+	return report, nil
+}
+
+func (r *verifyReport) print(w io.Writer) error {
+	var out bytes.Buffer
+	verdict := "PASS"
+	if !r.OK {
+		verdict = "FAIL"
+	}
+	compared := "snapshots"
+	if r.Live {
+		compared = "snapshots and live state"
+	}
+	fmt.Fprintf(&out, "%s  %d rounds, %d events replayed and compared with %s\n", verdict, len(r.Rounds), r.Events, compared)
+	for _, p := range r.Problems {
+		fmt.Fprintln(&out, "  differs:", p)
+	}
+	for _, x := range r.Rounds {
+		fmt.Fprintf(&out, "  round %d: seq %d, free %d, held %d, sold %d, blocked %d, %d live reservations, %d snapshots\n",
+			x.Round, x.Seq, x.Free, x.Held, x.Sold, x.Blocked, len(x.Reservations), x.Snapshots)
+	}
+	_, err := w.Write(out.Bytes())
+	return err
+}
+
+// asker is a running server's machines; nil when there are none.
+type asker interface {
+	Do(ctx context.Context, s ticketing.Stream, cmd ticketing.Command) ticketing.Result
+}
+
+// verify replays every stream from its first event and compares: with an auditor that shares no rule with the
+// machine, with every snapshot, and with the live machine.
+func verify(ctx context.Context, s *store, live asker) (*verifyReport, error) {
+	streams, err := s.Streams(ctx)
+	if err != nil {
+		return nil, err
+	}
+	report := &verifyReport{Live: live != nil, Problems: []string{}, Rounds: []roundReport{}}
+	for _, stream := range streams {
+		if err := report.stream(ctx, s, live, stream); err != nil {
+			return nil, fmt.Errorf("verifying %s: %w", stream, err)
+		}
+	}
+	report.OK = len(report.Problems) == 0
+	return report, nil
+}
+
+func (r *verifyReport) differs(s ticketing.Stream, format string, args ...any) {
+	r.Problems = append(r.Problems, string(s)+": "+fmt.Sprintf(format, args...))
+}
+
+// stream verifies one stream. The live machine is asked first: what it knows is durable by then, so the journal
+// read afterwards holds at least that.
+func (r *verifyReport) stream(ctx context.Context, s *store, live asker, stream ticketing.Stream) error {
+	want := map[uint64][]claim{}
+	if live != nil {
+		answer := live.Do(ctx, stream, ticketing.ReadHash{})
+		if answer.Code != ticketing.OK {
+			r.differs(stream, "the live machine answers %s", answer.Code)
+		} else {
+			want[answer.Seq] = append(want[answer.Seq], claim{"live state", answer.Hash})
+		}
+	}
+	snapshots, err := s.Snapshots(ctx, stream)
+	if err != nil {
+		return err
+	}
+	for _, snap := range snapshots {
+		if snap.Version == ticketing.SnapshotVersion {
+			want[snap.Seq] = append(want[snap.Seq], claim{"snapshot", snap.Hash})
+		}
+	}
+	history, err := s.LoadAll(ctx, stream)
+	if err != nil {
+		r.differs(stream, "its journal does not load: %v", err)
+		return ctx.Err()
+	}
+	x := refold(stream, history, want)
+	for _, p := range x.problems {
+		r.differs(stream, "%s", p)
+	}
+	r.Events += x.round.Seq
+	x.round.Snapshots = len(snapshots)
+	r.Rounds = append(r.Rounds, x.round)
+	return nil
+}
