@@ -30,7 +30,7 @@ type route struct {
 	id       string
 	access   Access
 	deadline time.Duration
-	body     bool                                           // has one, in JSON
+	body     bool                                         // has one, in JSON
 	limit    func(c *fiber.Ctx, caller auth.Caller) error // the caller's share, if any
 }
 

@@ -62,6 +62,7 @@ var rules = map[ticketing.Code]rule{
 	ticketing.CodeSaleClosed:          {http.StatusConflict, "The sale is closed", false},
 	ticketing.CodeIdempotencyMismatch: {http.StatusConflict, "The Idempotency-Key was used for another request", false},
 	ticketing.CodeSeatUnknown:         {http.StatusConflict, "The hall has no such seat", false},
+	ticketing.CodeSeatsInvalid:        {http.StatusConflict, "The list of seats is not right", false},
 	ticketing.CodeLimitExceeded:       {http.StatusConflict, "More seats than one customer may have in this round", false},
 	ticketing.CodeTooManyKeys:         {http.StatusTooManyRequests, "Too many requests are remembered for you", false},
 	ticketing.CodeSeatBlocked:         {http.StatusConflict, "A seat is not on sale", false},

@@ -47,10 +47,8 @@ func (s *Server) newHuma() huma.API {
 	config.CreateHooks = nil // it would put a $schema link into every body
 	config.DocsPath = ""     // it would load its page from the net; ours is in documents.go
 	config.SchemasPath = ""
-	config.Formats = map[string]huma.Format{"application/json": {
-		Marshal:   huma.DefaultJSONFormat.Marshal,
-		Unmarshal: unmarshalStrict,
-	}}
+	strict := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshalStrict}
+	config.Formats = map[string]huma.Format{"application/json": strict, "json": strict} // json: of problem+json
 	config.Transformers = []huma.Transformer{s.report}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},
