@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -72,7 +71,7 @@ func (s *Shell) appendBarrier(in Loaded) {
 	if !s.apply(events, nil) {
 		return
 	}
-	a := s.out.append(s.writer, nil, events)
+	a := s.append(nil, events)
 	a.First, a.Head = true, in.Head
 }
 
@@ -89,7 +88,10 @@ func (s *Shell) committed(c ticketing.Commit) {
 		s.brokenNow()
 		return
 	}
-	s.head = c.Head
+	s.head, s.stallAt = c.Head, 0
+	if !s.allDurable() {
+		s.stallAt = s.now.Add(commitDeadline)
+	}
 	if s.phase == activating {
 		s.phase, s.recovering = serving, false
 		s.idleAt = max(s.idleAt, s.now.Add(s.opt.IdleAfter))
@@ -109,7 +111,7 @@ func (s *Shell) forget() {
 	if s.machine != nil {
 		s.out.add(&End{Writer: s.writer})
 	}
-	s.machine, s.writer, s.head = nil, ticketing.WriterID{}, ticketing.Head{}
+	s.machine, s.writer, s.head, s.stallAt = nil, ticketing.WriterID{}, ticketing.Head{}, 0
 }
 
 // recoverNow reloads after anything but a clean commit: at once, then with back-off, so that two nodes that both
@@ -148,6 +150,8 @@ func (s *Shell) fallSilent() {
 	case s.phase == frozen:
 	case s.phase == parted:
 		s.passivate(s.parting)
+	case s.phase == dormant:
+		s.retryAt = s.now.Add(ownershipPoll)
 	default:
 		s.phase, s.retryAt = dormant, s.now.Add(ownershipPoll)
 		s.idleAt = max(s.idleAt, s.now.Add(s.opt.IdleAfter))
@@ -155,6 +159,11 @@ func (s *Shell) fallSilent() {
 }
 
 func (s *Shell) timer(now ticketing.Millis) {
+	if s.stallAt != 0 && now >= s.stallAt {
+		s.alarm("the journal is silent", nil)
+		s.recoverNow()
+		return
+	}
 	switch s.phase {
 	case serving:
 		s.tick(now)
@@ -244,25 +253,18 @@ func (s *Shell) drain() {
 }
 
 func (s *Shell) saveSnapshot() {
-	state, err := s.state()
+	snapshot, err := s.takeSnapshot()
 	s.snapshot = s.machine.Seq() // also after a failure: it is tried again SnapshotEvery events later
 	if err != nil {
 		s.alarm("the machine cannot write its state", err)
 		return
 	}
-	s.out.add(&SaveSnapshot{Snapshot: ticketing.Snapshot{
-		Stream:  s.stream,
-		Seq:     s.snapshot,
-		Head:    s.head,
-		Version: ticketing.SnapshotVersion,
-		Hash:    sha256.Sum256(state),
-		State:   state,
-	}})
+	s.out.add(&SaveSnapshot{Snapshot: snapshot})
 }
 
-func (s *Shell) state() (b []byte, err error) {
+func (s *Shell) takeSnapshot() (snapshot ticketing.Snapshot, err error) {
 	defer recovered(&err)
-	return s.machine.Snapshot(), nil
+	return ticketing.TakeSnapshot(s.stream, s.machine, s.head), nil
 }
 
 // arm sets the timer if something has to happen before it would go off. A timer that goes off early finds nothing
@@ -276,13 +278,17 @@ func (s *Shell) arm() {
 	s.out.add(&Arm{At: at})
 }
 
+// wakeAt is when the shell has something to do with nobody telling it; 0 for never.
 func (s *Shell) wakeAt() ticketing.Millis {
 	switch s.phase {
 	case serving:
+		at := sooner(s.idleAt, s.stallAt)
 		if next := s.machine.NextDeadline(); next != 0 {
-			return min(max(next, s.quiet), s.idleAt)
+			at = sooner(at, max(next, s.quiet))
 		}
-		return s.idleAt
+		return at
+	case activating, pausing:
+		return s.stallAt
 	case retrying:
 		return s.retryAt
 	case dormant:
@@ -290,4 +296,12 @@ func (s *Shell) wakeAt() ticketing.Millis {
 	default:
 		return 0
 	}
+}
+
+// sooner is the earlier of two moments, where 0 is none.
+func sooner(a, b ticketing.Millis) ticketing.Millis {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }

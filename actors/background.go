@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -29,8 +30,9 @@ func (s *System) load(c *cell, attempt uint64) {
 	s.background(func(ctx context.Context) {
 		loaded := s.restore(ctx, c.stream)
 		loaded.Attempt, loaded.Now = attempt, s.millis()
-		if loaded.Err != nil {
+		if loaded.Err != nil && !errors.Is(loaded.Err, ticketing.ErrNotFound) {
 			s.metrics.loadFailures.Inc()
+			s.Log.Warn("loading a stream", "stream", c.stream, "error", loaded.Err)
 		}
 		c.send(loaded)
 	})

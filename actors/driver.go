@@ -86,7 +86,7 @@ func (d *driver) perform(e Effect) (err error) {
 // notify runs in the journal's goroutine.
 func (d *driver) notify(c ticketing.Commit) {
 	d.system.metrics.commit(c.Outcome)
-	d.cell.send(Commit{c})
+	d.cell.send(Commit{Commit: c, Now: d.system.millis()})
 }
 
 func (d *driver) reply(e *Reply) {

@@ -24,7 +24,10 @@ type (
 		Now         ticketing.Millis
 	}
 	// Commit is the journal's word on appended events.
-	Commit struct{ ticketing.Commit }
+	Commit struct {
+		ticketing.Commit
+		Now ticketing.Millis
+	}
 	// Timer answers an Arm, perhaps early, late or twice.
 	Timer struct{ Now ticketing.Millis }
 	// Wake activates the stream without asking it anything.

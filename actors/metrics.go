@@ -38,7 +38,7 @@ func newMetrics(registry prometheus.Registerer, inFlight func() float64) *metric
 		}, []string{"cap"}),
 		timeouts:     counter("timeouts_total", "Commands whose caller stopped waiting."),
 		activations:  counter("activations_total", "Loads started, recoveries included."),
-		loadFailures: counter("load_failures_total", "Loads that failed, unknown streams included."),
+		loadFailures: counter("load_failures_total", "Loads that failed; unknown streams are none."),
 		fences:       counter("fences_total", "Activations ended because another wrote first."),
 		unknowns:     counter("unknowns_total", "Activations ended by a commit of unknown outcome."),
 		alarms:       counter("alarms_total", "Failures of machines or effects that a person must look at."),

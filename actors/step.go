@@ -22,6 +22,9 @@ const (
 	retryMax      = 5 * time.Second       // it doubles up to this
 	ownershipPoll = time.Second           // looks whether the stream is ours again
 	quietAfterBug = time.Second           // a machine that is due but has nothing to say is not asked again sooner
+
+	// The journal has deadlines of its own, well below: this one is for a word that never comes.
+	commitDeadline = 30 * time.Second
 )
 
 // ErrBroken: the stream's history cannot be folded.
@@ -86,9 +89,10 @@ type Shell struct {
 	draining   bool
 	machine    ticketing.Machine // nil unless activating, serving or pausing
 	writer     ticketing.WriterID
-	head       ticketing.Head // last durable chunk
-	barrier    uint64         // seq of this activation's Activated
-	snapshot   uint64         // seq of the last snapshot
+	head       ticketing.Head   // last durable chunk
+	barrier    uint64           // seq of this activation's Activated
+	snapshot   uint64           // seq of the last snapshot
+	result     ticketing.Result // of the command in hand; here, for as a variable it would be allocated each time
 
 	waiting fifo[waiting] // answers, in order of decision and so of seq
 	queue   fifo[Command] // commands not decided yet
@@ -98,6 +102,7 @@ type Shell struct {
 	failures int    // in a row, without a command committed in between
 	breaks   int    // as failures, of broken only
 
+	stallAt ticketing.Millis // when to give up on what is in flight; 0 when nothing is
 	armed   ticketing.Millis // earliest time the timer is set to; 0 when it is not
 	retryAt ticketing.Millis // of retrying and dormant: when to look again
 	idleAt  ticketing.Millis // when to think of passivation
@@ -124,6 +129,7 @@ func (s *Shell) Step(in Input) []Effect {
 		s.heard(in.Now)
 		s.loaded(in)
 	case Commit:
+		s.heard(in.Now)
 		s.committed(in.Commit)
 	case Timer:
 		s.heard(in.Now)
@@ -187,25 +193,33 @@ func (s *Shell) carryOut(c Command) {
 	due, err := s.due(now)
 	if err != nil {
 		s.alarm("a deadline made the machine fail", err)
-		s.answer(c.Token, ticketing.Result{Code: ticketing.CodeInternal})
+		s.result = ticketing.Result{Code: ticketing.CodeInternal, Seq: s.machine.Seq()}
+		s.answer(c.Token)
 		return
 	}
 	if !s.apply(due, &c) {
 		return
 	}
-	decided, result, err := s.decide(c.Cmd, now)
+	decided, err := s.decide(c.Cmd, now)
 	if err != nil {
 		s.alarm(fmt.Sprintf("command %T made the machine fail", c.Cmd), err)
-		decided, result = nil, ticketing.Result{Code: ticketing.CodeInternal}
+		decided, s.result = nil, ticketing.Result{Code: ticketing.CodeInternal}
 	}
-	if !s.apply(decided, &c) {
+	if !s.apply(decided, &c) || !s.complete(&c) {
 		return
 	}
 	if len(due)+len(decided) > 0 {
-		s.out.append(s.writer, due, decided)
+		s.append(due, decided)
 	}
-	result.Seq = s.machine.Seq()
-	s.answer(c.Token, result)
+	s.answer(c.Token)
+}
+
+// append hands events to the journal, and gives it a deadline for its word on them.
+func (s *Shell) append(due, decided []ticketing.Event) *Append {
+	if s.stallAt == 0 {
+		s.stallAt = s.now.Add(commitDeadline)
+	}
+	return s.out.append(s.writer, due, decided)
 }
 
 // tick carries out what time alone has brought about.
@@ -223,7 +237,7 @@ func (s *Shell) tick(now ticketing.Millis) {
 		return
 	}
 	if s.apply(due, nil) {
-		s.out.append(s.writer, nil, due)
+		s.append(nil, due)
 	}
 }
 
@@ -232,15 +246,23 @@ func (s *Shell) due(now ticketing.Millis) (events []ticketing.Event, err error) 
 	return s.machine.Due(now), nil
 }
 
-func (s *Shell) decide(cmd ticketing.Command, now ticketing.Millis) (events []ticketing.Event, r ticketing.Result, err error) {
+func (s *Shell) decide(cmd ticketing.Command, now ticketing.Millis) (events []ticketing.Event, err error) {
 	defer recovered(&err)
-	events, r = s.machine.Decide(cmd, now)
-	return events, r, nil
+	events, s.result = s.machine.Decide(cmd, now)
+	return events, nil
 }
 
 // apply takes events into the machine; false when that broke it, and then c is answered and the shell recovers.
 func (s *Shell) apply(events []ticketing.Event, c *Command) bool {
-	err := s.applyAll(events)
+	return s.holds(s.applyAll(events), c)
+}
+
+// complete is held to the same: what it finds out is after the events.
+func (s *Shell) complete(c *Command) bool {
+	return s.holds(s.fillIn(), c)
+}
+
+func (s *Shell) holds(err error, c *Command) bool {
 	if err == nil {
 		return true
 	}
@@ -260,15 +282,21 @@ func (s *Shell) applyAll(events []ticketing.Event) (err error) {
 	return nil
 }
 
+func (s *Shell) fillIn() (err error) {
+	defer recovered(&err)
+	s.machine.Complete(&s.result)
+	return nil
+}
+
 func recovered(err *error) {
 	if r := recover(); r != nil {
 		*err = fmt.Errorf("panic: %v", r)
 	}
 }
 
-// answer lets a result leave as soon as what it rests on is durable.
-func (s *Shell) answer(token any, result ticketing.Result) {
-	s.waiting.push(waiting{seq: s.machine.Seq(), token: token, result: result})
+// answer lets the result leave as soon as what it rests on is durable.
+func (s *Shell) answer(token any) {
+	s.waiting.push(waiting{seq: s.machine.Seq(), token: token, result: s.result})
 	s.release()
 }
 
