@@ -20,6 +20,7 @@ const (
 	maxSocketPath = 100
 	// port only names the socket file: there is no TCP.
 	port       = "5432"
+	runPrefix  = "ticketblue-run-"
 	socketName = ".s.PGSQL." + port
 	superuser  = "postgres"
 	database   = "postgres"
@@ -54,20 +55,20 @@ func openLayout(dir string) (layout, error) {
 	return layout{dir: dir, pgdata: filepath.Join(dir, "pgdata")}, nil
 }
 
-// openSocketDir makes the directory of the socket, elsewhere when the path below dir would be too long for a socket.
+// openSocketDir makes the directory of the socket, elsewhere when the path below dir cannot be a socket's.
 func (l *layout) openSocketDir() error {
 	l.socket = filepath.Join(l.dir, "run")
-	if !tooLong(l.socket) {
+	if !unfit(l.socket) {
 		if err := os.Mkdir(l.socket, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("embedded: making %s: %w", l.socket, err)
 		}
 		return nil
 	}
 	base := os.TempDir()
-	if tooLong(filepath.Join(base, "ticketblue-run-0123456789")) {
+	if unfit(filepath.Join(base, runPrefix+"0123456789")) {
 		base = "/tmp"
 	}
-	dir, err := os.MkdirTemp(base, "ticketblue-run-")
+	dir, err := os.MkdirTemp(base, runPrefix)
 	if err != nil {
 		return fmt.Errorf("embedded: making a directory for the socket: %w", err)
 	}
@@ -75,13 +76,14 @@ func (l *layout) openSocketDir() error {
 	return nil
 }
 
-func tooLong(socketDir string) bool {
-	return len(filepath.Join(socketDir, socketName+".lock")) > maxSocketPath
+// unfit tells that a path is too long for a socket, or has a comma, at which drivers split it into two hosts.
+func unfit(socketDir string) bool {
+	return len(filepath.Join(socketDir, socketName+".lock")) > maxSocketPath || strings.Contains(socketDir, ",")
 }
 
 // closeSocketDir removes a socket directory that lies elsewhere and the files of a dead server in it.
 func (l *layout) closeSocketDir(dir string) error {
-	if dir == "" || dir == filepath.Join(l.dir, "run") {
+	if !strings.HasPrefix(filepath.Base(dir), runPrefix) {
 		return nil
 	}
 	if err := removeSockets(dir); err != nil {

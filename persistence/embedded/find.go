@@ -67,9 +67,12 @@ func find(ctx context.Context, major int) (Binaries, error) {
 	if err := ctx.Err(); err != nil {
 		return Binaries{}, fmt.Errorf("embedded: looking for PostgreSQL: %w", err)
 	}
+	if os.Getenv(EnvBin) == "" {
+		looked = append(looked, searched...)
+	}
 	return Binaries{}, fmt.Errorf("embedded: %w (looked in %s): run `apt-get install postgresql-15`, "+
 		"set %s to the directory of initdb and postgres, or set TB_DATABASE_URL to a running server",
-		ErrNoPostgres, strings.Join(append(looked, searched...), ", "), EnvBin)
+		ErrNoPostgres, strings.Join(looked, ", "), EnvBin)
 }
 
 // packagePlaces are where packages put the programs; the star stands for a version.
@@ -130,8 +133,9 @@ var digits = regexp.MustCompile(`\d+`)
 // newestFirst expands a pattern and sorts by the version number in the path: 15 before 9.
 func newestFirst(pattern string) []string {
 	dirs, _ := filepath.Glob(pattern) // The only error is a malformed pattern, and ours are constants.
+	fixed, _, _ := strings.Cut(pattern, "*")
 	number := func(dir string) int {
-		n, _ := strconv.Atoi(digits.FindString(dir))
+		n, _ := strconv.Atoi(digits.FindString(strings.TrimPrefix(dir, fixed))) // No number counts as 0: last.
 		return n
 	}
 	slices.SortStableFunc(dirs, func(a, b string) int { return cmp.Compare(number(b), number(a)) })

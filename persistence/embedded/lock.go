@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -64,8 +65,7 @@ func acquire(ctx context.Context, dir string) (*lock, error) {
 	l := &lock{file: f}
 	l.prev, _ = readRecord(f) // Damaged or absent: then there is nothing to clean up.
 	if err := l.write(record{PID: os.Getpid()}); err != nil {
-		l.release()
-		return nil, err
+		return nil, errors.Join(err, l.release())
 	}
 	return l, nil
 }
@@ -86,7 +86,9 @@ func (l *lock) write(r record) error {
 }
 
 // release gives the directory up. Closing is what unlocks: the descriptor is never inherited by a child.
-func (l *lock) release() { _ = l.file.Close() }
+func (l *lock) release() error {
+	return errors.Join(l.file.Truncate(0), l.file.Close()) // Nothing is left for the next owner to clean up.
+}
 
 // Attach returns the DSN of the Postgres that a live owner runs in dir, waiting up to 15 s for it to answer while the
 // owner starts or restarts it. held is false when nobody owns dir, which may not even exist: then the caller may Start.
@@ -123,19 +125,9 @@ func Attach(dir string) (dsn string, held bool, err error) {
 		}
 		if pause(ctx, pollEvery) != nil {
 			return "", true, fmt.Errorf("embedded: process %d owns %s but its Postgres did not answer within %v: %w",
-				owner.PID, dir, attachPatience, cmpErr(last, ctx.Err()))
+				owner.PID, dir, attachPatience, cmp.Or(last, ctx.Err()))
 		}
 	}
-}
-
-// cmpErr returns the first error that is not nil.
-func cmpErr(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func lockPath(dir string) string { return filepath.Join(dir, "lock") }

@@ -33,7 +33,7 @@ const (
 type Options struct {
 	Dir            string       // required; made when missing, but its data is never removed
 	Log            *slog.Logger // nil: slog.Default(). The server's own lines are mostly at debug level
-	Binaries       *Binaries    // nil: Find, preferring the version of an existing cluster
+	Binaries       *Binaries    // only Dir is read; nil: Find, preferring the version of an existing cluster
 	MaxConnections int          // 0: DefaultMaxConnections
 
 	noNamespace bool // tests: as on a machine that forbids user namespaces
@@ -75,9 +75,12 @@ func (s *Server) open(ctx context.Context) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.opts.Binaries != nil {
-		s.bin = *s.opts.Binaries
-	} else if s.bin, err = find(ctx, major); err != nil {
+	if s.opts.Binaries == nil {
+		s.bin, err = find(ctx, major)
+	} else if s.bin, err = probe(ctx, s.opts.Binaries.Dir); err != nil {
+		err = fmt.Errorf("embedded: %w", err)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if major != 0 {
@@ -153,7 +156,8 @@ var errExited = errors.New("embedded: PostgreSQL exited while starting")
 // awaitReady returns nil when the server answers a query, or errExited when it ended.
 func (s *Server) awaitReady(ctx context.Context, c *child) error {
 	for {
-		if ping(ctx, s.DSN()) == nil {
+		last := ping(ctx, s.DSN())
+		if last == nil {
 			return nil
 		}
 		select {
@@ -162,7 +166,7 @@ func (s *Server) awaitReady(ctx context.Context, c *child) error {
 		default:
 		}
 		if err := pause(ctx, pollEvery); err != nil {
-			return fmt.Errorf("embedded: waiting for PostgreSQL to answer: %w: %s", err, s.out.tail())
+			return fmt.Errorf("embedded: waiting for PostgreSQL to answer: %w (%w): %s", err, last, s.out.tail())
 		}
 	}
 }

@@ -88,8 +88,8 @@ func (s *Server) AwaitRestart(ctx context.Context, n int) error {
 }
 
 // Stop ends the server by a fast shutdown: connections are terminated, everything is written, the directory is given
-// up. When ctx ends first the shutdown becomes an immediate one; the next start then recovers. It returns nil only
-// after a clean shutdown. Further calls wait for the first and return the same.
+// up. When ctx ends first the shutdown becomes an immediate one. It returns nil only after a clean shutdown; after any
+// other nothing is left running, and the next start recovers. Further calls wait for the first and return the same.
 func (s *Server) Stop(ctx context.Context) error {
 	s.mu.Lock()
 	if s.stopCtx == nil {
@@ -163,22 +163,19 @@ func (s *Server) restarted(c *child) {
 
 // end stops the child, if there is one, and gives the directory up.
 func (s *Server) end(c *child) error {
+	if c == nil {
+		return errors.Join(errors.New("embedded: stopped while PostgreSQL was down"), s.close())
+	}
 	s.mu.Lock()
 	ctx := s.stopCtx
 	s.mu.Unlock()
-	var err error
-	if c != nil {
-		err = s.shutdown(ctx, c)
-	}
-	return errors.Join(err, s.close())
+	return errors.Join(s.shutdown(ctx, c), s.close())
 }
 
 // close gives the directory up; no server may run any more.
 func (s *Server) close() error {
 	s.endLife()
-	err := s.paths.closeSocketDir(s.paths.socket)
-	s.own.release()
-	return err
+	return errors.Join(s.paths.closeSocketDir(s.paths.socket), s.own.release())
 }
 
 // shutdown stops the child, ever more rudely, and returns nil when it ended cleanly.

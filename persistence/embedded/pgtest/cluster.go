@@ -27,12 +27,14 @@ func Server(t testing.TB) *Cluster {
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
+	c := &Cluster{t: t, server: server}
 	t.Cleanup(func() {
+		c.AwaitBack() // A server that is down cannot be stopped cleanly.
 		if err := stop(server, dir); err != nil {
 			t.Errorf("pgtest: stopping PostgreSQL: %v", err)
 		}
 	})
-	return &Cluster{t: t, server: server}
+	return c
 }
 
 // DSN is the URL of the superuser's database; it stays the same when the server dies and comes back.

@@ -1,0 +1,119 @@
+package embedded
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestStaleFilesDoNotStopAStart plants what crashes leave. Postgres alone refuses to start over each of them.
+func TestStaleFilesDoNotStopAStart(t *testing.T) {
+	dir := cluster(t)
+	pgdata, run := filepath.Join(dir, "pgdata"), filepath.Join(dir, "run")
+	// A living process of the same user: numbers are soon used again, above all in containers.
+	stranger := exec.Command("cat")
+	stdin, err := stranger.StdinPipe()
+	check(t, err)
+	check(t, stranger.Start())
+	defer func() { _ = stdin.Close(); _ = stranger.Wait() }()
+	pidFile := fmt.Sprintf("%d\n%s\n1700000000\n5432\n%s\n\n  5432001    262144\nready   \n", stranger.Process.Pid, pgdata, run)
+
+	for name, plant := range map[string]map[string]string{
+		"an empty pid file":         {filepath.Join(pgdata, "postmaster.pid"): ""},
+		"a pid file of a stranger":  {filepath.Join(pgdata, "postmaster.pid"): pidFile},
+		"a pid file with nonsense":  {filepath.Join(pgdata, "postmaster.pid"): "\x00\x00\x00"},
+		"a socket without a server": {filepath.Join(run, socketName): ""},
+		"a socket lock of a stranger": {
+			filepath.Join(run, socketName): "", filepath.Join(run, socketName+".lock"): pidFile},
+		"an empty socket lock":     {filepath.Join(run, socketName+".lock"): ""},
+		"a damaged record of ours": {lockPath(dir): `{"pid": 12, "sock`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for path, text := range plant {
+				check(t, os.MkdirAll(filepath.Dir(path), 0o700))
+				check(t, os.WriteFile(path, []byte(text), 0o600))
+			}
+			s := start(t, Options{Dir: dir})
+			if n := count(t, s.DSN(), "select 1"); n != 1 {
+				t.Fatal("no answer")
+			}
+			stop(t, s)
+		})
+	}
+	if err := stranger.Process.Signal(syscall.Signal(0)); err != nil {
+		t.Fatalf("the stranger was harmed: %v", err)
+	}
+}
+
+func TestServerWithoutOwnerIsStopped(t *testing.T) {
+	dir := cluster(t)
+	l, err := openLayout(dir)
+	check(t, err)
+	own, err := acquire(limited(t), dir)
+	check(t, err)
+	s := newServer(Options{Log: slog.Default(), MaxConnections: 10}, l, own)
+	c, err := s.open(limited(t)) // And nobody supervises it.
+	check(t, err)
+	exec1(t, s.DSN(), "create table kept (n int)")
+	// The server outlives its lock, as where no death signal exists.
+	check(t, own.release())
+	old := c.pid()
+	next := start(t, Options{Dir: dir})
+	if n := count(t, next.DSN(), "select count(*) from kept"); n != 0 {
+		t.Fatal(n)
+	}
+	if next.PID() == old || occupies(old, next.paths.pgdata) {
+		t.Errorf("the old server %d still runs", old)
+	}
+	stop(t, next)
+}
+
+func TestKilledInitdbIsNeverTakenForACluster(t *testing.T) {
+	dir := filepath.Join(scratch(t), "db")
+	making := filepath.Join(dir, "pgdata.init")
+	// Once as the bootstrap begins to write, once when it has written most.
+	for _, sign := range []string{"PG_VERSION", filepath.Join("base", "1", "PG_VERSION")} {
+		h := startHelper(t, self(t), dir, nil)
+		eventually(t, "initdb to write "+sign, func() bool { return exists(filepath.Join(making, sign)) })
+		h.kill()
+		if exists(filepath.Join(dir, "pgdata")) {
+			t.Fatalf("initdb was already over when %s was seen: the kill proves nothing", sign)
+		}
+	}
+	s := start(t, Options{Dir: dir})
+	if n := count(t, s.DSN(), "select 1"); n != 1 {
+		t.Fatal("no answer")
+	}
+	if exists(making) {
+		t.Errorf("%s is left behind", making)
+	}
+}
+
+func TestEvictEndsWhoeverWillNotLeave(t *testing.T) {
+	dir := scratch(t)
+	stubborn := exec.Command("sh", "-c", "trap '' INT QUIT TERM; echo set; while :; do read -r _; done")
+	stubborn.Dir = dir
+	stdin, err := stubborn.StdinPipe()
+	check(t, err)
+	defer stdin.Close()
+	stdout, err := stubborn.StdoutPipe()
+	check(t, err)
+	check(t, stubborn.Start())
+	_, err = stdout.Read(make([]byte, 16)) // It ignores signals from here on.
+	check(t, err)
+	ended := make(chan error, 1)
+	go func() { ended <- stubborn.Wait() }()
+	began := time.Now()
+	check(t, evict(limited(t), dir))
+	if err := <-ended; err == nil {
+		t.Error("it left by itself: this test proves nothing")
+	}
+	if took := time.Since(began); took < leaveAlone {
+		t.Errorf("it was given only %v to leave by itself", took)
+	}
+}
