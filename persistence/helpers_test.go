@@ -3,10 +3,12 @@ package persistence
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -104,6 +106,12 @@ func closeJournal(t testing.TB, j *Journal) {
 	if err := j.Close(ctx); err != nil {
 		t.Error(err)
 	}
+}
+
+var streamCount atomic.Int64
+
+func newStream(name string) ticketing.Stream {
+	return ticketing.Stream(fmt.Sprintf("test:%s-%d", name, streamCount.Add(1)))
 }
 
 func newWriter() (w ticketing.WriterID) {

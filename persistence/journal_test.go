@@ -3,7 +3,6 @@ package persistence
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -14,7 +13,7 @@ import (
 func TestAppendIsDurableWhenTold(t *testing.T) {
 	db := openDB(t, sharedDSN(t))
 	j := startJournal(t, db, JournalOptions{}, nil)
-	s, w := ticketing.Stream("test:durable"), newWriter()
+	s, w := newStream("durable"), newWriter()
 	l := begin(t, j, s, w, ticketing.Head{})
 	j.Append(w, 2, []byte("ab"))
 	first := l.committed(2)
@@ -44,7 +43,7 @@ func TestGroupCommit(t *testing.T) {
 	dsn := sharedDSN(t)
 	db, blocker, watcher := openDB(t, dsn), superuser(t, dsn), superuser(t, dsn)
 	j := startJournal(t, db, JournalOptions{}, nil)
-	streams := []ticketing.Stream{"test:group-1", "test:group-2", "test:group-3"}
+	streams := []ticketing.Stream{newStream("group"), newStream("group"), newStream("group")}
 	writers := make([]ticketing.WriterID, len(streams))
 	listeners := make([]listener, len(streams))
 	for i, s := range streams {
@@ -102,7 +101,7 @@ func flushWaits(t testing.TB, watcher *pgx.Conn) bool {
 func TestChunkIsCutAtTheByteCap(t *testing.T) {
 	db := openDB(t, sharedDSN(t))
 	j := NewJournal(db, JournalOptions{MaxChunkBytes: 10, MaxFlushBytes: 15})
-	s, w := ticketing.Stream("test:cut"), newWriter()
+	s, w := newStream("cut"), newWriter()
 	l := begin(t, j, s, w, ticketing.Head{})
 	for _, entry := range []string{"aaaa", "bbbb", "cccc", "dddddddddddddddd", "e"} {
 		j.Append(w, 2, []byte(entry))
@@ -137,9 +136,9 @@ func TestFlushIsCapped(t *testing.T) {
 			db := openDB(t, sharedDSN(t))
 			j := NewJournal(db, o)
 			var listeners []listener
-			for i := range 10 {
+			for range 10 {
 				w := newWriter()
-				listeners = append(listeners, begin(t, j, ticketing.Stream(fmt.Sprintf("test:capped-%s-%d", name, i)), w, ticketing.Head{}))
+				listeners = append(listeners, begin(t, j, newStream("capped"), w, ticketing.Head{}))
 				j.Append(w, 1, []byte("0123456789"))
 			}
 			j.Start()
@@ -159,7 +158,7 @@ func TestFlushIsCapped(t *testing.T) {
 func TestTwoActivationsOfAStreamInOneJournal(t *testing.T) {
 	db := openDB(t, sharedDSN(t))
 	j := NewJournal(db, JournalOptions{})
-	s, a, b := ticketing.Stream("test:twice"), newWriter(), newWriter()
+	s, a, b := newStream("twice"), newWriter(), newWriter()
 	first, second := begin(t, j, s, a, ticketing.Head{}), begin(t, j, s, b, ticketing.Head{})
 	j.Append(a, 1, []byte("a"))
 	j.Append(b, 1, []byte("b"))
@@ -176,12 +175,12 @@ func TestUnknownWritersAreDropped(t *testing.T) {
 	db := openDB(t, sharedDSN(t))
 	j := NewJournal(db, JournalOptions{})
 	ended, never, alive := newWriter(), newWriter(), newWriter()
-	silent := begin(t, j, "test:ended", ended, ticketing.Head{})
+	silent := begin(t, j, newStream("ended"), ended, ticketing.Head{})
 	j.Append(ended, 1, []byte("x"))
 	j.End(ended)
 	j.Append(ended, 1, []byte("x"))
 	j.Append(never, 1, []byte("x"))
-	l := begin(t, j, "test:alive", alive, ticketing.Head{})
+	l := begin(t, j, newStream("alive"), alive, ticketing.Head{})
 	j.Append(alive, 1, []byte("x"))
 	j.Start()
 	defer closeJournal(t, j)
@@ -197,8 +196,9 @@ func TestOverfullActivationIsAnsweredUnknown(t *testing.T) {
 	db := openDB(t, sharedDSN(t))
 	j := NewJournal(db, JournalOptions{MaxQueuedBytes: 10})
 	greedy, modest := newWriter(), newWriter()
-	g := begin(t, j, "test:greedy", greedy, ticketing.Head{})
-	m := begin(t, j, "test:modest", modest, ticketing.Head{})
+	s := newStream("greedy")
+	g := begin(t, j, s, greedy, ticketing.Head{})
+	m := begin(t, j, newStream("modest"), modest, ticketing.Head{})
 	for range 3 {
 		j.Append(greedy, 1, []byte("01234"))
 	}
@@ -208,7 +208,7 @@ func TestOverfullActivationIsAnsweredUnknown(t *testing.T) {
 	m.committed(1)
 	g.expect(ticketing.Unknown)
 	g.silent()
-	if _, err := db.LoadAll(t.Context(), "test:greedy"); err == nil {
+	if _, err := db.LoadAll(t.Context(), s); err == nil {
 		t.Error("something of the greedy activation was written")
 	}
 }
@@ -216,15 +216,15 @@ func TestOverfullActivationIsAnsweredUnknown(t *testing.T) {
 func TestCloseWritesWhatIsOpen(t *testing.T) {
 	db := openDB(t, sharedDSN(t))
 	j := NewJournal(db, JournalOptions{MaxChunkBytes: 4})
-	w := newWriter()
-	l := begin(t, j, "test:close", w, ticketing.Head{})
+	s, w := newStream("close"), newWriter()
+	l := begin(t, j, s, w, ticketing.Head{})
 	for range 10 {
 		j.Append(w, 1, []byte("xxxx"))
 	}
 	closeJournal(t, j)
 	l.committed(10)
 	j.Append(w, 1, []byte("late"))
-	if h := history(t, db, "test:close"); h.Head.To != 10 {
+	if h := history(t, db, s); h.Head.To != 10 {
 		t.Errorf("head %+v", h.Head)
 	}
 	if n := j.Stats(); n.Activations != 0 || n.Waiting != 0 {
@@ -238,7 +238,7 @@ func TestCloseGivesUp(t *testing.T) {
 	db, blocker, watcher := openDB(t, dsn), superuser(t, dsn), superuser(t, dsn)
 	j := NewJournal(db, JournalOptions{})
 	w := newWriter()
-	l := begin(t, j, "test:stuck", w, ticketing.Head{})
+	l := begin(t, j, newStream("stuck"), w, ticketing.Head{})
 	j.Append(w, 1, []byte("x"))
 	j.Start()
 	l.committed(1)

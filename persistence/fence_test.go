@@ -1,0 +1,312 @@
+package persistence
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"ticketblue/ticketing"
+)
+
+// The statement with parts of the fence taken out, to see that the tests would notice.
+var (
+	noFenceSQL    = strings.Replace(flushSQL, fence, "TRUE", 1)
+	boundsOnlySQL = strings.Replace(flushSQL, " AND p.writer = w.prev_writer", "", 1)
+)
+
+// Which rows the statement lets in, one case after the other on one stream.
+func TestFenceStatement(t *testing.T) {
+	db := openDB(t, sharedDSN(t))
+	conn, err := journalConn(t.Context(), db, flushSQL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	j, s := NewJournal(db, JournalOptions{}), newStream("statement")
+	a, b := newWriter(), newWriter()
+	none := ticketing.Head{}
+	first := ticketing.Head{From: 1, To: 3, Writer: a}
+	second := ticketing.Head{From: 4, To: 6, Writer: a}
+	for _, c := range []struct {
+		name       string
+		prev, next ticketing.Head
+		want       bool
+	}{
+		{"no birth but at seq 1", none, ticketing.Head{From: 2, To: 2, Writer: a}, false},
+		{"successor of what is not there", first, second, false},
+		{"birth", none, first, true},
+		{"second birth", none, ticketing.Head{From: 1, To: 3, Writer: b}, false},
+		{"second birth, other size", none, ticketing.Head{From: 1, To: 1, Writer: b}, false},
+		{"gap", first, ticketing.Head{From: 5, To: 5, Writer: a}, false},
+		{"overlap", first, ticketing.Head{From: 3, To: 5, Writer: a}, false},
+		{"predecessor begins elsewhere", ticketing.Head{From: 2, To: 3, Writer: a}, second, false},
+		{"predecessor of equal size by a rival", ticketing.Head{From: 1, To: 3, Writer: b}, second, false},
+		{"successor", first, second, true},
+		{"second successor", first, ticketing.Head{From: 4, To: 4, Writer: b}, false},
+		{"successor by the next activation", second, ticketing.Head{From: 7, To: 7, Writer: b}, true},
+	} {
+		r := &row{a: &activation{stream: s}, prev: c.prev, head: c.next, chunk: chunk{1, []byte("x")}}
+		if err := j.write(t.Context(), conn, []*row{r}); err != nil || r.written != c.want {
+			t.Errorf("%s: written %t, want %t (%v)", c.name, r.written, c.want, err)
+		}
+	}
+}
+
+// A deaf owner goes on from the chunk it sent, though a rival's chunk of equal size stands there instead. Only the
+// comparison of writers stops it.
+func TestDeafOwnerWithARivalOfEqualSize(t *testing.T) {
+	for name, c := range map[string]struct {
+		sql  string
+		want ticketing.Outcome
+	}{
+		"fence":               {flushSQL, ticketing.Fenced},
+		"bounds without name": {boundsOnlySQL, ticketing.Committed}, // the control: seats sold twice
+		"no fence":            {noFenceSQL, ticketing.Committed},    // the control
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := openDB(t, sharedDSN(t))
+			swap := func(j *Journal) { j.sql = c.sql }
+			ja, jb := startJournal(t, db, JournalOptions{}, swap), startJournal(t, db, JournalOptions{}, swap)
+			s, a, b := newStream("deaf"), newWriter(), newWriter()
+			la := begin(t, ja, s, a, ticketing.Head{})
+			ja.Append(a, 1, []byte("born"))
+			born := la.committed(1)
+
+			lb := begin(t, jb, s, b, born)
+			ja.Append(a, 2, []byte("aa"))
+			la.committed(3)
+			jb.Append(b, 2, []byte("bb"))
+			lb.expect(ticketing.Fenced)
+
+			lb = begin(t, jb, s, b, ticketing.Head{From: 2, To: 3, Writer: b})
+			jb.Append(b, 2, []byte("bb"))
+			lb.expect(c.want)
+			if broken := violations(t, db, s); (broken > 0) != (c.want == ticketing.Committed) {
+				t.Errorf("%d violations", broken)
+			}
+		})
+	}
+}
+
+// Two owners of one stream race with chunks of equal size, each going on deaf for one chunk before it reloads.
+// Nothing is written on top of what never was, and nothing told is lost. Without the fence it is.
+func TestTwoOwners(t *testing.T) {
+	const rounds = 150
+	for name, c := range map[string]struct {
+		sql    string
+		broken bool
+	}{
+		"fence":               {flushSQL, false},
+		"bounds without name": {boundsOnlySQL, true}, // the control
+		"no fence":            {noFenceSQL, true},    // the control
+	} {
+		t.Run(name, func(t *testing.T) {
+			db, s := openDB(t, sharedDSN(t)), newStream("owners")
+			birth := newWriter()
+			j := startJournal(t, db, JournalOptions{}, nil)
+			l := begin(t, j, s, birth, ticketing.Head{})
+			j.Append(birth, 1, []byte("born"))
+			l.committed(1)
+
+			var owners sync.WaitGroup
+			told := make([][]ticketing.Head, 2)
+			for i := range told {
+				j := startJournal(t, db, JournalOptions{}, func(j *Journal) { j.sql = c.sql })
+				owners.Go(func() { told[i] = deafOwner(t, db, j, s, rounds) })
+			}
+			owners.Wait()
+
+			if n := violations(t, db, s); (n > 0) != c.broken {
+				t.Errorf("%d violations, want some: %t", n, c.broken)
+			}
+			if c.broken {
+				return
+			}
+			written := map[ticketing.Head]bool{}
+			for _, c := range history(t, db, s).Tail {
+				written[ticketing.Head{From: c.From, To: c.To, Writer: c.Writer}] = true
+			}
+			if len(written) != 1+len(told[0])+len(told[1]) {
+				t.Errorf("%d chunks written, %d + %d told", len(written), len(told[0]), len(told[1]))
+			}
+			for _, h := range append(told[0], told[1]...) {
+				if !written[h] {
+					t.Errorf("told %+v, which is not in the journal", h)
+				}
+			}
+		})
+	}
+}
+
+// deafOwner writes chunks of two events and returns those it was told are durable. After Fenced it tries once more
+// on top of the chunk that was refused, then reloads.
+func deafOwner(t *testing.T, db *DB, j *Journal, s ticketing.Stream, rounds int) (told []ticketing.Head) {
+	var head ticketing.Head
+	var w ticketing.WriterID
+	reload := true
+	for range rounds {
+		if reload {
+			head, w, reload = lastHead(t, db, s), newWriter(), false
+		}
+		l := begin(t, j, s, w, head)
+		j.Append(w, 2, []byte("xx"))
+		c := <-l.commits
+		mine := ticketing.Head{From: head.To + 1, To: head.To + 2, Writer: w}
+		switch {
+		case c.Outcome == ticketing.Committed:
+			told = append(told, c.Head)
+			head = c.Head
+		case head.Writer == w && len(told) > 0 && told[len(told)-1] == head, head.Writer != w:
+			head = mine // deaf
+		default:
+			reload = true
+		}
+	}
+	return told
+}
+
+// lastHead reads the end of a stream that may be broken.
+func lastHead(t *testing.T, db *DB, s ticketing.Stream) (h ticketing.Head) {
+	var writer pgtype.UUID
+	err := db.pool.QueryRow(context.Background(), `
+		SELECT from_seq, to_seq, writer FROM journal WHERE stream = $1 ORDER BY from_seq DESC LIMIT 1`, string(s)).Scan(&h.From, &h.To, &writer)
+	if err != nil {
+		t.Error(err)
+	}
+	h.Writer = writer.Bytes
+	return h
+}
+
+// violations counts chunks that rest on something else than the chunk before them.
+func violations(t *testing.T, db *DB, s ticketing.Stream) (n int) {
+	t.Helper()
+	chunks, err := db.chunks(t.Context(), s, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var head ticketing.Head
+	for _, c := range chunks {
+		if c.follows(head) != nil {
+			n++
+		}
+		head = ticketing.Head{From: c.From, To: c.To, Writer: c.Writer}
+	}
+	return n
+}
+
+// What a fenced activation had appended meanwhile rests on events that never were: it is gone before anything else
+// is written.
+func TestFencedActivationLosesItsOpenChunk(t *testing.T) {
+	dsn := sharedDSN(t)
+	db, rival, watcher := openDB(t, dsn), superuser(t, dsn), superuser(t, dsn)
+	j := startJournal(t, db, JournalOptions{}, nil)
+	s, w, other := newStream("open"), newWriter(), newWriter()
+	l := begin(t, j, s, w, ticketing.Head{})
+	j.Append(w, 1, []byte("born"))
+	l.committed(1)
+
+	tx, err := rival.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, tx, `INSERT INTO journal (stream, from_seq, to_seq, prev_from, prev_writer, writer, payload) VALUES ($1, 2, 3, 1, $2, $3, 'rr')`,
+		string(s), uuidOf(w), uuidOf(other))
+	j.Append(w, 2, []byte("xx")) // waits for the rival's row
+	eventually(t, "the flush waits for the rival", func() bool { return flushWaits(t, watcher) })
+	j.Append(w, 2, []byte("yy")) // the open chunk
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l.expect(ticketing.Fenced)
+	j.Append(w, 2, []byte("zz"))
+	closeJournal(t, j)
+	l.silent()
+	if h := history(t, db, s); len(h.Tail) != 2 || h.Head.Writer != other {
+		t.Errorf("history %+v", h)
+	}
+}
+
+// Two writers over the same streams, in opposite order: rows go in sorted, so they never deadlock, and of each
+// pair one wins.
+func TestSortedRowsDoNotDeadlock(t *testing.T) {
+	const streams, rounds = 100, 20
+	db := openDB(t, sharedDSN(t))
+	journals := []*Journal{startJournal(t, db, JournalOptions{}, nil), startJournal(t, db, JournalOptions{}, nil)}
+	for range rounds {
+		names := make([]ticketing.Stream, streams)
+		for i := range names {
+			names[i] = newStream("sorted")
+		}
+		outcomes := make([][]listener, len(journals))
+		var both sync.WaitGroup
+		for n, j := range journals {
+			outcomes[n] = make([]listener, streams)
+			both.Go(func() {
+				for i := range names {
+					if n == 1 {
+						i = streams - 1 - i
+					}
+					w := newWriter()
+					outcomes[n][i] = begin(t, j, names[i], w, ticketing.Head{})
+					j.Append(w, 1, []byte("x"))
+				}
+			})
+		}
+		both.Wait()
+		for i := range names {
+			a, b := outcomes[0][i].next().Outcome, outcomes[1][i].next().Outcome
+			if a+b != ticketing.Committed+ticketing.Fenced {
+				t.Fatalf("outcomes %d and %d", a, b)
+			}
+		}
+	}
+	for _, j := range journals {
+		if s := j.Stats(); s.Deadlocks != 0 || s.Unknown != 0 {
+			t.Errorf("stats %+v", s)
+		}
+	}
+}
+
+// On a young table the planner takes reading the whole journal for cheap, and would still do so when it is not.
+func TestFlushPlanHasNoScan(t *testing.T) {
+	db := openDB(t, freshDSN(t))
+	conn, err := journalConn(t.Context(), db, flushSQL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	for _, rows := range []int{0, 50, 5000} { // never analyzed
+		exec(t, conn, `
+			INSERT INTO journal (stream, from_seq, to_seq, prev_from, prev_writer, writer, payload)
+			SELECT 'plan:' || $1::int || ':' || n, 1, 1, 0, gen_random_uuid(), gen_random_uuid(), 'x' FROM generate_series(1, $2) n`,
+			rows, rows)
+		for _, mode := range []string{"force_generic_plan", "force_custom_plan"} {
+			exec(t, conn, "SET plan_cache_mode = "+mode)
+			plan := explainFlush(t, conn)
+			if strings.Contains(plan, "Seq Scan on journal") || strings.Contains(plan, "hashed SubPlan") ||
+				!strings.Contains(plan, "Index Cond: ((stream = w.stream)") {
+				t.Errorf("%d rows, %s:\n%s", rows, mode, plan)
+			}
+		}
+	}
+}
+
+func explainFlush(t *testing.T, conn *pgx.Conn) string {
+	t.Helper()
+	// EXPLAIN EXECUTE of the very statement the writer has prepared.
+	const uuids = "ARRAY['00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000']::uuid[]"
+	rows, err := conn.Query(t.Context(), `EXPLAIN EXECUTE `+flushStatement+` (ARRAY['a', 'b'], ARRAY[1, 2], ARRAY[1, 2], ARRAY[0, 1], `+
+		uuids+`, `+uuids+`, ARRAY['x', 'y']::bytea[])`, pgx.QueryExecModeSimpleProtocol)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(lines, "\n")
+}
