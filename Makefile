@@ -5,11 +5,13 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help run build server test lint fuzz vulncheck clean
+.PHONY: help run build server test bench lint fuzz vulncheck clean
 
 # What may be set on the command line, as in `make fuzz T=10m`.
-DATA ?= ./data
-T    ?= 1m
+DATA     ?= ./data
+T        ?= 1m
+SEATS    ?= 20007
+ATTEMPTS ?= 200000
 
 # Packages tested at the same time: each starts a Postgres of its own, and deadlines in tests suppose that a core is free.
 PARALLEL := 2
@@ -26,13 +28,17 @@ build: server ## Build bin/ticketblue and bin/bench
 	@go build -o bin/bench ./bench
 
 server:
-	@[ -x bin/ticketblue ] || echo "Compiling; the first time takes a minute or two..."
+	@echo "Compiling bin/ticketblue (the first time takes a minute or two)..."
 	@go build -o bin/ticketblue ./cmd/ticketblue
 
 test: ## Check everything: vet, and every test with the race detector, on real Postgres
 	@tools/needs postgres compiler
 	go vet ./...
 	go test -race -p $(PARALLEL) -timeout 20m ./...
+
+bench: build ## Sell out SEATS seats to ATTEMPTS attempts on a server of its own; ends in PASS or FAIL
+	@mkdir -p report
+	@bin/bench rush --seats $(SEATS) --attempts $(ATTEMPTS) --json report/rush.json --html report/rush.html
 
 lint: ## Run the linters of .golangci.yml (the first run compiles them: minutes)
 	go tool -modfile=tools/go.mod golangci-lint run
