@@ -15,13 +15,9 @@ import (
 
 // fence lets a chunk in only when the writer's last chunk is the stream's last chunk. Not only its bounds are
 // compared but its writer: a rival's chunk of equal size has the same bounds.
-//
-// OFFSET 0 changes no result. It keeps the planner from reading the whole journal into a hash table of possible
-// predecessors, which on a young table it takes for cheap and then repeats when the table has grown.
 const fence = `(w.prev_from = 0 AND w.from_seq = 1) OR EXISTS (
     SELECT 1 FROM journal p
-     WHERE p.stream = w.stream AND p.from_seq = w.prev_from AND p.to_seq = w.from_seq - 1 AND p.writer = w.prev_writer
-    OFFSET 0)`
+     WHERE p.stream = w.stream AND p.from_seq = w.prev_from AND p.to_seq = w.from_seq - 1 AND p.writer = w.prev_writer)`
 
 // flushSQL writes all chunks of a flush. Streams that are not returned are fenced. Rows go in sorted by stream, so
 // that two writers of the same streams cannot deadlock.
@@ -39,7 +35,9 @@ const flushStatement = "flush"
 
 func journalConn(ctx context.Context, db *DB, sql string) (*pgx.Conn, error) {
 	conn, err := dedicated(ctx, db.dsn, "ticketblue-journal", map[string]string{
-		"enable_seqscan": "off", // whatever the planner believes about a table that grows by the second
+		// On a young table the planner takes reading the whole journal into a hash for cheap, and its cached plan
+		// would still do so when the table has grown.
+		"enable_seqscan": "off",
 		"lock_timeout":   milliseconds(journalLockTimeout),
 		"jit":            "off",
 	}, db.log)
