@@ -5,13 +5,14 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help run build server test bench lint fuzz vulncheck clean
+.PHONY: help run build server test bench crash lint fuzz vulncheck clean
 
 # What may be set on the command line, as in `make fuzz T=10m`.
 DATA     ?= ./data
 T        ?= 1m
 SEATS    ?= 20007
 ATTEMPTS ?= 200000
+CYCLES   ?= 100
 
 # Packages tested at the same time: each starts a Postgres of its own, and deadlines in tests suppose that a core is free.
 PARALLEL := 2
@@ -39,6 +40,10 @@ test: ## Check everything: vet, and every test with the race detector, on real P
 bench: build ## Sell out SEATS seats to ATTEMPTS attempts on a server of its own; ends in PASS or FAIL
 	@mkdir -p report
 	@bin/bench rush --seats $(SEATS) --attempts $(ATTEMPTS) --json report/rush.json --html report/rush.html
+
+crash: ## Kill -9 the program, its Postgres, and both, CYCLES times during a rush; CRASH_SEED=n repeats a run
+	@tools/needs postgres
+	CRASH_CYCLES=$(CYCLES) go test ./cmd/ticketblue -run '^TestCrash$$' -count=1 -timeout 3h -v
 
 lint: ## Run the linters of .golangci.yml (the first run compiles them: minutes)
 	go tool -modfile=tools/go.mod golangci-lint run

@@ -73,8 +73,8 @@ var pureStd = []string{
 }
 
 const (
-	anyRoom = "*"
-	pgtest  = "persistence/embedded/pgtest"
+	anyRoom    = "*"
+	pgtestRoom = "persistence/embedded/pgtest"
 )
 
 // line says what a package may import.
@@ -148,7 +148,7 @@ func checkImport(l line, imp string, libraries []library) []string {
 // Tests may use any library, the package they test, and a real Postgres.
 func checkTestImport(l line, imp string) []string {
 	own, ours := strings.CutPrefix(imp, module+"/")
-	if !ours || own == l.pkg || own == pgtest || mayImport(l, own) {
+	if !ours || own == l.pkg || own == pgtestRoom || mayImport(l, own) {
 		return nil
 	}
 	return []string{fmt.Sprintf("a test of %s imports %s: %s (tests of several rooms together live in cmd/ticketblue)", l.pkg, own, l.why)}
@@ -177,8 +177,8 @@ func TestImportCheckBites(t *testing.T) {
 		"another room":            {goPackage{ImportPath: "ticketblue/front", Imports: []string{"ticketblue/store"}}, "front asks"},
 		"another room, in a test": {goPackage{ImportPath: "ticketblue/front", TestImports: []string{"ticketblue/store"}}, "front asks"},
 		"another room, x-test":    {goPackage{ImportPath: "ticketblue/front", XTestImports: []string{"ticketblue/store"}}, "front asks"},
-		"itself and Postgres":     {goPackage{ImportPath: "ticketblue/front", XTestImports: []string{"ticketblue/front", "ticketblue/" + pgtest}}, ""},
-		"Postgres outside tests":  {goPackage{ImportPath: "ticketblue/front", Imports: []string{"ticketblue/" + pgtest}}, "front asks"},
+		"itself and Postgres":     {goPackage{ImportPath: "ticketblue/front", XTestImports: []string{"ticketblue/front", "ticketblue/" + pgtestRoom}}, ""},
+		"Postgres outside tests":  {goPackage{ImportPath: "ticketblue/front", Imports: []string{"ticketblue/" + pgtestRoom}}, "front asks"},
 		"the owner of a library":  {goPackage{ImportPath: "ticketblue/store", Imports: []string{"example.org/sql/v5"}}, ""},
 		"another's library":       {goPackage{ImportPath: "ticketblue/front", Imports: []string{"example.org/sql/v5"}}, "SQL lives in store"},
 		"the wiring":              {goPackage{ImportPath: "ticketblue/cmd/all", Imports: []string{"ticketblue/store", "ticketblue/front"}}, ""},
