@@ -69,6 +69,7 @@ type order struct {
 	refund     KRW // owed or given back, by state
 	paymentKey string
 	payBy      Millis // while confirming: when the seats go back if the answer is no
+	seats      int    // that are paid for; the reservation may have fewer after a no, for its seats may move on
 }
 
 type orderState uint8

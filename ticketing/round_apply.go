@@ -14,7 +14,6 @@ func (r *Round) Apply(e Event) {
 	if _, first := e.Fact.(RoundPlanned); first != (r.seq == 0) {
 		panic(fmt.Sprintf("ticketing: round %d: event %d is %T", r.id, r.seq+1, e.Fact))
 	}
-	r.forget(e.At)
 	switch f := e.Fact.(type) {
 	case RoundPlanned:
 		r.applyPlanned(f)
@@ -43,6 +42,8 @@ func (r *Round) Apply(e Event) {
 	default:
 		r.applyPayment(e)
 	}
+	// Only now: the fact may speak of a reservation whose last day is over, such as money that came in late.
+	r.forget(e.At)
 	r.seq++
 	r.lastAt = e.At
 	r.checkCounts()
@@ -110,6 +111,7 @@ func (r *Round) takeSeat(v *reservation, c *customer, i SeatIndex, at Millis) {
 	if old.user != v.user || old.status != Held {
 		panic(fmt.Sprintf("ticketing: round %d: seat %s belongs to reservation %d", r.id, r.plan.Label(i), old.number))
 	}
+	v.heldAt = min(v.heldAt, old.heldAt) // or paying, failing and asking again would hold seats for ever
 	old.seats = slices.DeleteFunc(slices.Clone(old.seats), func(s SeatIndex) bool { return s == i })
 	if len(old.seats) == 0 {
 		r.end(old, Released, at)
@@ -160,7 +162,7 @@ func (r *Round) applyPayment(e Event) {
 	switch f := e.Fact.(type) {
 	case PaymentStarted:
 		v := r.must(f.Number)
-		v.orders = append(v.orders, order{state: orderOpen, coupon: f.Coupon})
+		v.orders = append(v.orders, order{state: orderOpen, coupon: f.Coupon, seats: len(v.seats)})
 		v.status = Paying
 		r.setDeadline(v, f.PayBy)
 	case PaymentPriced:

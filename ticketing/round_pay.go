@@ -47,18 +47,16 @@ func openOrder(v *reservation, attempt uint32) (*order, Result) {
 	switch {
 	case v == nil:
 		return nil, refuse(CodeNotFound)
-	case v.orderOf(attempt) == nil:
-		return nil, refuse(CodeNotPayable)
-	case v.status == Paying && int(attempt) == len(v.orders):
-		return v.order(), Result{}
-	case v.status == Confirmed:
-		return nil, refuse(CodeAlreadyConfirmed)
 	case v.status == Expired:
 		return nil, refuse(CodeHoldExpired)
-	case v.status.Live():
-		return nil, refuse(CodeNotPayable)
+	case !v.status.Live():
+		return nil, refuse(CodeReservationEnded)
+	case v.status == Paying && v.orderOf(attempt) == v.order():
+		return v.order(), Result{}
+	case v.status == Confirmed && v.orderOf(attempt) != nil:
+		return nil, refuse(CodeAlreadyConfirmed)
 	}
-	return nil, refuse(CodeReservationEnded)
+	return nil, refuse(CodeNotPayable)
 }
 
 // pricePayment fixes what the order costs; saying the same price again is harmless.
@@ -87,16 +85,16 @@ func (r *Round) confirmPayment(c ConfirmPayment, now Millis) ([]Event, Result) {
 	switch {
 	case refusal.Code != OK:
 		return nil, refusal
+	case o.state == orderConfirming && o.paymentKey != c.PaymentKey:
+		return nil, refuse(CodePaymentInProgress)
+	case c.PaymentKey == "" || len(c.PaymentKey) > MaxPaymentKeyBytes:
+		return nil, refuse(CodeNotPayable)
 	case !o.priced:
 		return nil, refuse(CodeNotPriced)
 	case o.amount != c.Amount:
 		return nil, refuse(CodeAmountMismatch)
-	case o.state == orderConfirming && o.paymentKey == c.PaymentKey:
-		return nil, yes(v.number)
 	case o.state == orderConfirming:
-		return nil, refuse(CodePaymentInProgress)
-	case c.PaymentKey == "" || len(c.PaymentKey) > MaxPaymentKeyBytes:
-		return nil, refuse(CodeNotPayable)
+		return nil, yes(v.number)
 	}
 	return one(now, PaymentConfirming{c.Number, c.Attempt, c.PaymentKey}), yes(v.number)
 }
@@ -115,8 +113,10 @@ func (r *Round) approvePayment(c ApprovePayment, now Millis) ([]Event, Result) {
 		return nil, refuse(CodeNotPriced)
 	case o.state == orderPaid || o.state == orderRefundDue || o.state == orderRefunded:
 		return nil, yes(v.number)
-	case v.status == Held, v.status == Paying && int(c.Attempt) == len(v.orders):
+	case v.status == Held && o.seats == len(v.seats), v.status == Paying && int(c.Attempt) == len(v.orders):
 		return one(now, ReservationConfirmed{c.Number, c.Attempt}), yes(v.number)
+	case o.amount == 0 && o.state == orderConfirming:
+		return one(now, PaymentDeclined{c.Number, c.Attempt}), yes(v.number) // nothing was taken: nothing to give back
 	case o.amount == 0:
 		return nil, yes(v.number)
 	}

@@ -80,6 +80,7 @@ func (w *writer) reservation(v *reservation) {
 		w.krw(o.refund)
 		w.text(o.paymentKey)
 		w.time(o.payBy)
+		w.number(uint64(o.seats))
 	}
 }
 
@@ -92,7 +93,7 @@ func (r *reader) reservation() *reservation {
 	for range r.count() {
 		v.orders = append(v.orders, order{
 			state: orderState(r.upTo(uint64(orderRefunded))), coupon: r.text(), amount: r.krw(), priced: r.flag(),
-			refund: r.krw(), paymentKey: r.text(), payBy: r.time(),
+			refund: r.krw(), paymentKey: r.text(), payBy: r.time(), seats: int(r.upTo(MaxSeatsPerRequest)),
 		})
 	}
 	return v
