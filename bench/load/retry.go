@@ -1,6 +1,8 @@
 package load
 
 import (
+	"context"
+	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -53,4 +55,28 @@ func (b *budget) spend(try int) bool {
 	}
 	b.spent++
 	return true
+}
+
+// Insist asks each of n attempts again and again until it has a final answer or ctx ends, workers at a time, and
+// returns those that have none. It is for what must be known, not for measuring.
+func Insist(ctx context.Context, workers, n int, retry Retry, ask func(i int) Outcome) (unanswered []int) {
+	var mu sync.Mutex
+	started := Each(ctx, workers, n, func(i int) {
+		for try := 1; ; try++ {
+			outcome := ask(i)
+			if !outcome.Again {
+				return
+			}
+			if !sleep(ctx, retry.Delay(try, outcome.After, rand.Float64())) {
+				break
+			}
+		}
+		mu.Lock()
+		unanswered = append(unanswered, i)
+		mu.Unlock()
+	})
+	for i := started; i < n; i++ {
+		unanswered = append(unanswered, i)
+	}
+	return unanswered
 }

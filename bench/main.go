@@ -1,0 +1,35 @@
+// Command bench sells a round out over HTTP as a crowd of customers would, measures it, and judges it: nothing sold
+// twice, nothing promised and lost, no seat leaked. It is a black box: it speaks HTTP and runs the ticketblue binary.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"ticketblue/bench/report"
+)
+
+type cli struct {
+	Rush Rush `cmd:"" help:"A crowd wants one round's seats. Prints PASS or FAIL first; exit code 1 on FAIL."`
+}
+
+func main() {
+	var c cli
+	parser := kong.Must(&c, kong.Name("bench"), kong.UsageOnError(),
+		kong.Description("Load runs against Ticket Blue, each ending with a judgment."))
+	_, err := parser.Parse(os.Args[1:])
+	parser.FatalIfErrorf(err)
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	terminal := !c.Rush.NoTUI && report.IsTerminal(os.Stderr)
+	pass := c.Rush.run(ctx, os.Stdout, report.NewProgress(os.Stderr, terminal))
+	if !pass {
+		stop()
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"ticketblue/bench/client"
+	"ticketblue/bench/judge"
+)
+
+// Terms of the round that is sold.
+const (
+	maxPerUser  = 4
+	holdSeconds = 3600 // nothing expires during a run
+	openWithin  = 10 * time.Second
+)
+
+// stage is a round with its hall, made over HTTP as an administrator would.
+type stage struct {
+	round  int64
+	labels []string // of all seats, in plan order
+	joins  []bool   // whether seat i and seat i+1 are neighbours
+}
+
+type planSeat struct {
+	Label   string `json:"label"`
+	Section string `json:"section"`
+	Row     string `json:"row"`
+	Number  int    `json:"number"`
+}
+
+type planAnswer struct {
+	Grades []string   `json:"grades"`
+	Seats  []planSeat `json:"seats"`
+}
+
+type roundAnswer struct {
+	Status string         `json:"status"`
+	Plan   string         `json:"plan"`
+	Grades []judge.Counts `json:"grades"`
+	Totals judge.Counts   `json:"totals"`
+}
+
+type seatsAnswer struct {
+	Seats string `json:"seats"`
+}
+
+// logIn returns the access token of an account.
+func logIn(c *client.Client, email, password string) (string, error) {
+	var in struct {
+		AccessToken string `json:"access_token"`
+	}
+	err := c.Call(client.Request{Method: "POST", Path: "/v1/auth/login"},
+		map[string]string{"email": email, "password": password}, 200, &in)
+	return in.AccessToken, err
+}
+
+// setStage makes a plain hall, a performance and a round whose sale is open.
+func setStage(ctx context.Context, c *client.Client, token string, seats int) (*stage, error) {
+	post := func(path string, in, out any) error {
+		return c.Call(client.Request{Method: "POST", Path: path, Token: token}, in, 201, out)
+	}
+	var hall struct {
+		ID   int64  `json:"id"`
+		Plan string `json:"plan"`
+	}
+	if err := post("/v1/admin/halls", map[string]any{"name": "Bench hall", "seats": seats}, &hall); err != nil {
+		return nil, err
+	}
+	plan, err := readPlan(c, hall.Plan)
+	if err != nil {
+		return nil, err
+	}
+	prices := map[string]int{}
+	for _, grade := range plan.Grades {
+		prices[grade] = 99_000
+	}
+	var performance, round struct {
+		ID int64 `json:"id"`
+	}
+	err = post("/v1/admin/performances", map[string]any{
+		"title": "Bench rush", "category": "concert", "hall_id": hall.ID, "duration_minutes": 120, "prices": prices,
+	}, &performance)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now().UTC().Truncate(time.Second)
+	err = post("/v1/admin/performances/"+strconv.FormatInt(performance.ID, 10)+"/rounds", map[string]any{
+		"opens_at": now, "closes_at": now.Add(12 * time.Hour), "starts_at": now.Add(24 * time.Hour),
+		"hold_seconds": holdSeconds, "max_per_user": maxPerUser,
+	}, &round)
+	if err != nil {
+		return nil, err
+	}
+	s := &stage{round: round.ID, joins: make([]bool, len(plan.Seats))}
+	for i, seat := range plan.Seats {
+		s.labels = append(s.labels, seat.Label)
+		if i > 0 {
+			before := plan.Seats[i-1]
+			s.joins[i-1] = before.Section == seat.Section && before.Row == seat.Row && before.Number+1 == seat.Number
+		}
+	}
+	return s, s.awaitOpen(ctx, c)
+}
+
+func readPlan(c *client.Client, hash string) (planAnswer, error) {
+	var plan planAnswer
+	err := c.Call(client.Request{Method: "GET", Path: "/v1/plans/" + hash}, nil, 200, &plan)
+	return plan, err
+}
+
+// awaitOpen waits until the round says that it is open: its opening time has come, but clocks differ.
+func (s *stage) awaitOpen(ctx context.Context, c *client.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, openWithin)
+	defer cancel()
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	for {
+		round, err := s.status(c)
+		if err == nil && round.Status == "open" {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("round %d is %q and did not open: %w", s.round, round.Status, ctx.Err()), err)
+		}
+	}
+}
+
+func (s *stage) path() string { return "/v1/rounds/" + strconv.FormatInt(s.round, 10) }
+
+func (s *stage) status(c *client.Client) (roundAnswer, error) {
+	var r roundAnswer
+	err := c.Call(client.Request{Method: "GET", Path: s.path()}, nil, 200, &r)
+	return r, err
+}
+
+func (s *stage) seats(c *client.Client) (string, error) {
+	var a seatsAnswer
+	err := c.Call(client.Request{Method: "GET", Path: s.path() + "/seats"}, nil, 200, &a)
+	return a.Seats, err
+}
