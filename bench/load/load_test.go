@@ -53,6 +53,15 @@ func TestWishesAreEvenNeighbourlyAndNeverTwiceTheSameSeat(t *testing.T) {
 	if high-low > 1 {
 		t.Errorf("seats are wanted between %d and %d times", low, high)
 	}
+	early := map[int]bool{}
+	for _, w := range wishes[:40] {
+		for s := range w.Block.Count {
+			early[w.Block.First+s] = true
+		}
+	}
+	if len(early) > 85 {
+		t.Errorf("the first 40 attempts hardly collide: %d seats", len(early))
+	}
 	for who, n := range looks {
 		if n > 1 {
 			t.Errorf("customer %d looks %d times", who, n)

@@ -50,30 +50,40 @@ var ErrTooFewCustomers = errors.New("too few customers for so many attempts on s
 // drawsPerWish bounds the search for a customer who has not asked for any of the seats yet.
 const drawsPerWish = 64
 
-// Wishes makes n attempts over the hall, as even as can be: the hall is cut into blocks again and again, each
-// time shuffled, so every seat is wanted equally often. Customers take turns. looks is the share of customers
-// (0 to 1) who look at the map before their first attempt.
+// Wishes makes n attempts over the hall, as even as can be: the hall is cut into blocks again and again, so every
+// seat is wanted equally often, and then all blocks are shuffled, so they collide from the first second on. Customers
+// take turns. looks is the share of customers (0 to 1) who look at the map before their first attempt.
 func Wishes(n int, joins []bool, customers int, looks float64, rng *rand.Rand) ([]Wish, error) {
+	asked := make([][]Block, customers)
+	wishes := make([]Wish, n)
+	for i, b := range demand(n, joins, rng) {
+		who, ok := draw(asked, i%customers, b, rng)
+		if !ok {
+			return nil, ErrTooFewCustomers
+		}
+		first := len(asked[who]) == 0
+		asked[who] = append(asked[who], b)
+		wishes[i] = Wish{Customer: who, Block: b, Look: first && rng.Float64() < looks}
+	}
+	return wishes, nil
+}
+
+func demand(n int, joins []bool, rng *rand.Rand) []Block {
 	everySeat := make([]bool, len(joins))
 	for i := range everySeat {
 		everySeat[i] = true
 	}
-	asked := make([][]Block, customers)
-	wishes := make([]Wish, 0, n)
-	for len(wishes) < n {
-		blocks := Cut(everySeat, joins, rng)
+	shuffle := func(blocks []Block) {
 		rng.Shuffle(len(blocks), func(i, j int) { blocks[i], blocks[j] = blocks[j], blocks[i] })
-		for _, b := range blocks[:min(len(blocks), n-len(wishes))] {
-			who, ok := draw(asked, len(wishes)%customers, b, rng)
-			if !ok {
-				return nil, ErrTooFewCustomers
-			}
-			first := len(asked[who]) == 0
-			asked[who] = append(asked[who], b)
-			wishes = append(wishes, Wish{Customer: who, Block: b, Look: first && rng.Float64() < looks})
-		}
 	}
-	return wishes, nil
+	var all []Block
+	for len(all) < n {
+		blocks := Cut(everySeat, joins, rng)
+		shuffle(blocks) // the last time not all of them fit
+		all = append(all, blocks[:min(len(blocks), n-len(all))]...)
+	}
+	shuffle(all)
+	return all
 }
 
 // draw prefers the customer whose turn it is.
