@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -169,6 +170,10 @@ func (r *verifyReport) stream(ctx context.Context, s *store, live asker, stream 
 		return err
 	}
 	for _, snap := range snapshots {
+		if sha256.Sum256(snap.State) != snap.Hash {
+			r.differs(stream, "the snapshot at event %d is damaged; it is ignored and will be replaced", snap.Seq)
+			continue
+		}
 		if snap.Version == ticketing.SnapshotVersion {
 			want[snap.Seq] = append(want[snap.Seq], claim{"snapshot", snap.Hash})
 		}

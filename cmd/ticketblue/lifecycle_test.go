@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"ticketblue/persistence/embedded"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// quickStop is what a person at the keyboard accepts after Ctrl-C.
+const quickStop = 2 * time.Second
+
+// runProgram runs a short command and returns its output and exit code.
+func runProgram(t *testing.T, args ...string) (string, int) {
+	t.Helper()
+	cmd := program(args...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	if cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return out.String(), cmd.ProcessState.ExitCode()
+}
+
+func TestDemoSurvivesRestarts(t *testing.T) {
+	data := t.TempDir()
+	s := startServer(t, data, "--demo")
+	token := logIn(t, s)
+	rounds := mustAsk(t, 200, "GET", s.url+"/v1/rounds/1", "", nil)
+	if total := rounds.body["totals"].(map[string]any); rounds.body["status"] != "open" || total["free"] != 20007.0 {
+		t.Fatalf("the demo's round is %v with %v", rounds.body["status"], total)
+	}
+	made := mustAsk(t, 201, "POST", s.url+"/v1/rounds/1/reservations", token, `{"seats":["A-1-1","A-1-2"]}`, "Idempotency-Key", "k1")
+	id := made.body["id"].(string)
+	if took := s.stop(); took > quickStop {
+		t.Errorf("Ctrl-C took %s, at most %s is fine", took, quickStop)
+	}
+	if _, left := readServerFile(data); left {
+		t.Error("the server file is left behind after an ordered stop")
+	}
+
+	s = startServer(t, data, "--demo")
+	token = logIn(t, s) // the same log-in as before
+	if a := mustAsk(t, 200, "GET", s.url+"/v1/reservations/"+id, token, nil); a.body["status"] != "held" {
+		t.Fatalf("after the restart the reservation is %v", a.body)
+	}
+	again := mustAsk(t, 201, "POST", s.url+"/v1/rounds/1/reservations", token, `{"seats":["A-1-1","A-1-2"]}`, "Idempotency-Key", "k1")
+	if again.body["id"] != id || again.header.Get("Idempotency-Replayed") != "true" {
+		t.Fatalf("the key made %v after the restart, replayed %q", again.body, again.header.Get("Idempotency-Replayed"))
+	}
+	s.kill()
+
+	s = startServer(t, data, "--demo")
+	token = logIn(t, s)
+	mustAsk(t, 200, "DELETE", s.url+"/v1/reservations/"+id, token, nil)
+	out, code := runProgram(t, "verify", "--data", data)
+	if code != 0 || !strings.HasPrefix(out, "PASS") || !strings.Contains(out, "live state") {
+		t.Fatalf("verify beside the server exits with %d:\n%s", code, out)
+	}
+	out, code = runProgram(t, "journal", "round:1", "--data", data)
+	if code != 0 || !strings.Contains(out, `"event":"seats_held"`) || !strings.Contains(out, `"event":"hold_released"`) {
+		t.Fatalf("journal exits with %d:\n%s", code, out)
+	}
+	s.stop()
+	out, code = runProgram(t, "verify", "--json", "--data", data)
+	var report verifyReport
+	if err := json.Unmarshal([]byte(out), &report); err != nil || code != 0 || !report.OK || report.Live {
+		t.Fatalf("verify without a server exits with %d, %v:\n%s", code, err, out)
+	}
+}
+
+func logIn(t *testing.T, s *server) string {
+	t.Helper()
+	body, err := os.ReadFile(filepath.Join(s.data, "demo-admin.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mustAsk(t, 200, "POST", s.url+"/v1/auth/login", "", string(body)).body["access_token"].(string)
+}
+
+// TestSnapshots: a stopped server leaves a snapshot; the next start uses it; a damaged one is noticed and harms
+// nobody.
+func TestSnapshots(t *testing.T) {
+	o := newOffice(t, 500, crashClients*10)
+	c := newCrowd(t, o, 1)
+	buySome := func(s *server) {
+		c.serverUp(s.url)
+		c.resume()
+		c.awaitAcks(100)
+		c.pause()
+		c.judge(s)
+	}
+	s := startServer(t, o.data, "--bench")
+	buySome(s)
+	s.stop()
+	if n := snapshots(t, o.data); n != 1 {
+		t.Fatalf("an ordered stop left %d snapshots", n)
+	}
+	s = startServer(t, o.data, "--bench")
+	buySome(s)
+	s.kill() // from here on: the snapshot of the stop before, and a tail
+	s = startServer(t, o.data, "--bench")
+	buySome(s)
+	s.stop()
+
+	damageSnapshots(t, o.data)
+	out, code := runProgram(t, "verify", "--data", o.data)
+	if code != 1 || !strings.HasPrefix(out, "FAIL") || !strings.Contains(out, "snapshot") {
+		t.Fatalf("verify of a damaged snapshot exits with %d:\n%s", code, out)
+	}
+	s = startServer(t, o.data, "--bench")
+	c.serverUp(s.url)
+	c.resume()
+	c.awaitAcks(50)
+	c.pause()
+	c.judgeOneByOne(s)
+	s.stop()
+	if out, code := runProgram(t, "verify", "--data", o.data); code != 0 {
+		t.Fatalf("the damaged snapshot was not replaced; verify exits with %d:\n%s", code, out)
+	}
+}
+
+// inDatabase runs on the private Postgres of a stopped server.
+func inDatabase(t *testing.T, data string, do func(*pgx.Conn) error) {
+	t.Helper()
+	ctx := t.Context()
+	server, err := embedded.Start(ctx, embedded.Options{Dir: filepath.Join(data, "postgres"), Log: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(ctx, server.DSN())
+	if err == nil {
+		err = do(conn)
+	}
+	if conn != nil {
+		_ = conn.Close(ctx) // the server stops next
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	if err := server.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func snapshots(t *testing.T, data string) (n int) {
+	t.Helper()
+	inDatabase(t, data, func(conn *pgx.Conn) error {
+		return conn.QueryRow(t.Context(), `SELECT count(*) FROM snapshots`).Scan(&n)
+	})
+	return n
+}
+
+// damageSnapshots flips one bit in each.
+func damageSnapshots(t *testing.T, data string) {
+	t.Helper()
+	inDatabase(t, data, func(conn *pgx.Conn) error {
+		tag, err := conn.Exec(t.Context(), `UPDATE snapshots SET state = set_bit(state, $1, 1 - get_bit(state, $1))`, int64(rand.IntN(300*8)))
+		if err == nil && tag.RowsAffected() == 0 {
+			err = fmt.Errorf("there is no snapshot to damage")
+		}
+		return err
+	})
+}
