@@ -24,13 +24,15 @@ func checkStrict(body []byte) error {
 	dec.UseNumber()
 	var open []map[string]bool // per nesting: the fields seen, nil in an array
 	expectKey := false
-	for {
+	for tokens := 0; ; tokens++ {
 		token, err := dec.Token()
-		if err != nil {
-			if errors.Is(err, io.EOF) && len(open) == 0 {
-				return nil
-			}
+		switch {
+		case errors.Is(err, io.EOF) && len(open) == 0 && tokens > 0:
+			return nil
+		case err != nil:
 			return fmt.Errorf("%w: %w", errNotStrict, err)
+		case len(open) == 0 && tokens > 0:
+			return fmt.Errorf("%w: more than one value", errNotStrict)
 		}
 		if delim, isDelim := token.(json.Delim); isDelim {
 			switch delim {

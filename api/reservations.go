@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -19,6 +18,8 @@ import (
 const (
 	headerIdempotencyKey = "Idempotency-Key"
 	headerReplayed       = "Idempotency-Replayed"
+
+	reservationSize = 512 // bytes that nearly every answer fits in
 )
 
 type reserveBody struct {
@@ -129,28 +130,6 @@ func checkKey(key []byte) error {
 	return nil
 }
 
-func readReserveBody(raw []byte) (reserveBody, error) {
-	var body reserveBody
-	if checkStrict(raw) != nil {
-		return body, problem(codeMalformedJSON, "")
-	}
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(raw, &fields) != nil || fields == nil {
-		return body, invalid("body", "an object")
-	}
-	for name := range fields {
-		if name != "seats" {
-			p := problem(codeInvalidInput, "")
-			p.Errors = []FieldError{fieldError("body."+name, "unexpected property")}
-			return body, p
-		}
-	}
-	if err := json.Unmarshal(fields["seats"], &body.Seats); err != nil {
-		return body, invalid("seats", "a list of seat labels")
-	}
-	return body, checkSeats(body.Seats)
-}
-
 func checkSeats(seats []string) error {
 	if len(seats) < 1 || len(seats) > ticketing.MaxSeatsPerRequest {
 		return invalid("seats", fmt.Sprintf("1 to %d seat labels", ticketing.MaxSeatsPerRequest))
@@ -184,10 +163,8 @@ func (s *Server) reservation(command func(ticketing.UserID, uint32) ticketing.Co
 func answerReservation(c *fiber.Ctx, status int, result ticketing.Result) error {
 	r := result.Reservation
 	setPosition(c, r.ID.Round, result.Seq)
-	return c.Status(status).JSON(reservationBody{
-		ID: r.ID.String(), Round: int64(r.ID.Round), Status: r.Status.String(), Seats: r.Seats, Amount: int64(r.Amount),
-		HeldAt: r.HeldAt.Time(), ExpiresAt: moment(r.ExpiresAt), Seq: result.Seq,
-	})
+	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	return c.Status(status).Send(appendReservation(make([]byte, 0, reservationSize), r, result.Seq))
 }
 
 func setPosition(c *fiber.Ctx, round ticketing.RoundID, seq uint64) {
