@@ -32,7 +32,9 @@ type OwnershipOptions struct {
 	// What must not be wrong asks Valid.
 	OnChange func(valid bool)
 
-	now func() time.Duration // a monotonic clock above 0; tests have their own
+	// Tests have their own.
+	now     func() time.Duration // a monotonic clock, always above 0
+	connect func(context.Context, OwnershipOptions) (*pgx.Conn, error)
 }
 
 // Ownership is the right to speak for the streams of a database. One process has it at a time.
@@ -70,7 +72,10 @@ func Acquire(ctx context.Context, o OwnershipOptions) (*Ownership, error) {
 		start := time.Now()
 		o.now = func() time.Duration { return time.Since(start) + 1 }
 	}
-	conn, err := ownershipConn(ctx, o)
+	if o.connect == nil {
+		o.connect = ownershipConn
+	}
+	conn, err := o.connect(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("ownership: %w", err)
 	}
@@ -151,7 +156,7 @@ func (o *Ownership) advance(ctx context.Context) error {
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), OwnershipValid)
 	defer cancel()
 	if o.conn == nil {
-		conn, err := ownershipConn(limit, o.opts)
+		conn, err := o.opts.connect(limit, o.opts)
 		if err != nil {
 			return err
 		}

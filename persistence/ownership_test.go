@@ -1,0 +1,285 @@
+package persistence
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// fakeClock stands still unless moved.
+type fakeClock struct{ at atomic.Int64 }
+
+func newClock() *fakeClock {
+	c := &fakeClock{}
+	c.at.Store(int64(time.Hour))
+	return c
+}
+
+func (c *fakeClock) now() time.Duration      { return time.Duration(c.at.Load()) }
+func (c *fakeClock) advance(d time.Duration) { c.at.Add(int64(d)) }
+
+func acquire(t *testing.T, o OwnershipOptions) *Ownership {
+	t.Helper()
+	o.Log = quiet
+	own, err := Acquire(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := own.Release(context.Background()); err != nil {
+			t.Log("releasing:", err)
+		}
+	})
+	return own
+}
+
+func release(t *testing.T, o *Ownership) {
+	t.Helper()
+	if err := o.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if o.Valid() {
+		t.Fatal("valid after its release")
+	}
+}
+
+func owner(t *testing.T, conn *pgx.Conn) (node string, released bool) {
+	t.Helper()
+	err := conn.QueryRow(t.Context(), `SELECT node, released_at IS NOT NULL FROM node_owner`).Scan(&node, &released)
+	if err != nil && err != pgx.ErrNoRows {
+		t.Fatal(err)
+	}
+	return node, released
+}
+
+// hasLock tells whether the node has entered itself as the owner; every test's earlier owners did so at the epoch.
+func hasLock(t *testing.T, conn *pgx.Conn, node string) bool {
+	t.Helper()
+	return queryString(t, conn, `
+		SELECT EXISTS (SELECT FROM node_owner WHERE node = $1 AND released_at IS NULL AND acquired_at > 'epoch')::text`, node) == "true"
+}
+
+// Who must wait for a predecessor that may still speak, and who need not.
+func TestSuccessorWaits(t *testing.T) {
+	t.Parallel()
+	const leftBehind = `INSERT INTO node_owner (node, acquired_at, released_at) VALUES ('old', 'epoch', %s)`
+	for name, c := range map[string]struct {
+		before string // what the predecessor left
+		sure   bool
+		waits  bool
+	}{
+		"no predecessor":                {"", false, false},
+		"predecessor left in order":     {fmt.Sprintf(leftBehind, "now()"), false, false},
+		"predecessor died":              {fmt.Sprintf(leftBehind, "NULL"), false, true},
+		"predecessor's death is proven": {fmt.Sprintf(leftBehind, "NULL"), true, false},
+		"a namesake died":               {`INSERT INTO node_owner (node, acquired_at) VALUES ('new', 'epoch')`, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dsn := freshDSN(t)
+			conn, clock := superuser(t, dsn), newClock()
+			if c.before != "" {
+				exec(t, conn, c.before)
+			}
+			changes := make(chan bool, 10)
+			own := acquire(t, OwnershipOptions{DSN: dsn, Node: "new", Sure: c.sure, now: clock.now, OnChange: func(v bool) { changes <- v }})
+			eventually(t, "the lock is had", func() bool { return hasLock(t, conn, "new") })
+			if c.waits {
+				clock.advance(SuccessorWaits - 1)
+				beats(t, conn)
+				if own.Valid() {
+					t.Error("speaks while its predecessor may")
+				}
+				clock.advance(1)
+			}
+			eventually(t, "the owner speaks", own.Valid)
+			if !<-changes {
+				t.Error("told of a loss first")
+			}
+			clock.advance(OwnershipValid)
+			eventually(t, "heartbeats go on", own.Valid)
+			release(t, own)
+			if _, released := owner(t, conn); !released {
+				t.Error("left in order, but did not note it")
+			}
+		})
+	}
+}
+
+// beats waits until the owner's connection has carried a heartbeat sent after the call.
+func beats(t *testing.T, conn *pgx.Conn) {
+	t.Helper()
+	since := queryString(t, conn, `SELECT clock_timestamp()::text`)
+	for range 2 { // the first one seen may have been under way
+		eventually(t, "a heartbeat", func() bool {
+			return queryString(t, conn, `
+				SELECT coalesce(max(query_start) > $1::timestamptz, false)::text FROM pg_stat_activity
+				 WHERE application_name = 'ticketblue-owner' AND datname = current_database()`, since) == "true"
+		})
+		since = queryString(t, conn, `SELECT clock_timestamp()::text`)
+	}
+}
+
+func queryString(t *testing.T, conn *pgx.Conn, sql string, args ...any) (s string) {
+	t.Helper()
+	if err := conn.QueryRow(t.Context(), sql, args...).Scan(&s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// One that leaves while it still waits for its predecessor must not vouch for it.
+func TestReleaseWhileWaitingVouchesForNobody(t *testing.T) {
+	t.Parallel()
+	dsn := freshDSN(t)
+	conn, clock := superuser(t, dsn), newClock()
+	exec(t, conn, `INSERT INTO node_owner (node, acquired_at) VALUES ('died', 'epoch')`)
+	second := acquire(t, OwnershipOptions{DSN: dsn, Node: "second", now: clock.now})
+	eventually(t, "the lock is had", func() bool { return hasLock(t, conn, "second") })
+	release(t, second)
+	if _, released := owner(t, conn); released {
+		t.Fatal("vouched for a predecessor it had not waited out")
+	}
+	third := acquire(t, OwnershipOptions{DSN: dsn, Node: "third", now: clock.now})
+	eventually(t, "the lock is had", func() bool { return hasLock(t, conn, "third") })
+	beats(t, conn)
+	if third.Valid() {
+		t.Error("speaks while the first may")
+	}
+}
+
+// The lock's session is terminated. With nobody else about, the owner has it again without waiting for itself;
+// but what it had to wait for before, it still has to.
+func TestOwnerComesBack(t *testing.T) {
+	t.Parallel()
+	dsn := freshDSN(t)
+	conn, clock := superuser(t, dsn), newClock()
+	exec(t, conn, `INSERT INTO node_owner (node, acquired_at) VALUES ('died', 'epoch')`)
+	changes := make(chan bool, 10)
+	own := acquire(t, OwnershipOptions{DSN: dsn, Node: "node", now: clock.now, OnChange: func(v bool) { changes <- v }})
+	eventually(t, "the lock is had", func() bool { return hasLock(t, conn, "node") })
+
+	terminateOwner(t, conn)
+	beats(t, conn) // on a new connection
+	if own.Valid() {
+		t.Fatal("forgot whom it was waiting for")
+	}
+	clock.advance(SuccessorWaits)
+	eventually(t, "the owner speaks", own.Valid)
+	terminateOwner(t, conn)
+	for _, want := range []bool{true, false, true} { // the clock stands still: nothing was waited for
+		select {
+		case got := <-changes:
+			if got != want {
+				t.Fatalf("told %t, want %t", got, want)
+			}
+		case <-time.After(patience):
+			t.Fatalf("not told of %t", want)
+		}
+	}
+}
+
+func terminateOwner(t *testing.T, conn *pgx.Conn) {
+	t.Helper()
+	exec(t, conn, `
+		SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database d ON d.oid = database
+		 WHERE locktype = 'advisory' AND datname = current_database()`)
+}
+
+// The owner's network goes deaf and Postgres gives its session up, so that a rival has the lock while the owner
+// still may speak. The owner falls silent by its own clock before the rival speaks.
+func TestOldOwnerFallsSilentBeforeSuccessorSpeaks(t *testing.T) {
+	t.Parallel()
+	dsn := freshDSN(t)
+	conn := superuser(t, dsn)
+	var deaf atomic.Bool
+	old := acquire(t, OwnershipOptions{DSN: dsn, Node: "old", connect: func(ctx context.Context, o OwnershipOptions) (*pgx.Conn, error) {
+		cfg, err := pgx.ParseConfig(o.DSN)
+		if err != nil {
+			return nil, err
+		}
+		prepareSession(cfg, "ticketblue-owner")
+		dial := cfg.DialFunc
+		cfg.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if deaf.Load() {
+				return nil, net.ErrClosed
+			}
+			c, err := dial(ctx, network, addr)
+			return &deafConn{Conn: c, deaf: &deaf, closed: make(chan struct{})}, err
+		}
+		return connect(ctx, cfg, quiet)
+	}})
+	eventually(t, "the first owner speaks", old.Valid)
+	successor := acquire(t, OwnershipOptions{DSN: dsn, Node: "successor"})
+	beats(t, conn)
+	if successor.Valid() {
+		t.Fatal("two owners")
+	}
+
+	deaf.Store(true)
+	terminateOwner(t, conn)
+	bothHad := false
+	for old.Valid() {
+		if successor.Valid() {
+			t.Fatal("the successor speaks while the old owner does")
+		}
+		node, _ := owner(t, conn)
+		bothHad = bothHad || node == "successor" && old.Valid()
+	}
+	if !bothHad {
+		t.Error("the old owner was silent before the successor had the lock: nothing was proven")
+	}
+	if successor.Valid() {
+		t.Error("the successor spoke first")
+	}
+	eventually(t, "the successor speaks", func() bool {
+		if old.Valid() {
+			t.Fatal("the old owner speaks again")
+		}
+		return successor.Valid()
+	})
+}
+
+// deafConn hears nothing any more once deaf: no answer, no end of the connection.
+type deafConn struct {
+	net.Conn
+	deaf   *atomic.Bool
+	closed chan struct{}
+}
+
+func (c *deafConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.deaf.Load() {
+		<-c.closed
+		return 0, net.ErrClosed
+	}
+	return n, err
+}
+
+func (c *deafConn) SetDeadline(at time.Time) error {
+	if c.deaf.Load() && !at.IsZero() { // how pgx gives up
+		c.Close()
+	}
+	return c.Conn.SetDeadline(at)
+}
+
+func (c *deafConn) Close() error {
+	select {
+	case <-c.closed:
+	default:
+		close(c.closed)
+	}
+	return c.Conn.Close()
+}
+
+func TestSkew(t *testing.T) {
+	db := openDB(t, sharedDSN(t))
+	skew, err := db.Skew(t.Context())
+	if err != nil || skew.Abs() > MaxSkew {
+		t.Errorf("skew %v on one machine, %v", skew, err)
+	}
+}
