@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ const (
 	// port only names the socket file: there is no TCP.
 	port       = "5432"
 	runPrefix  = "ticketblue-run-"
+	unfinished = "pgdata.init-" // clusters being made
 	socketName = ".s.PGSQL." + port
 	superuser  = "postgres"
 	database   = "postgres"
@@ -131,15 +133,13 @@ func checkVersion(l layout, b Binaries, major int) error {
 func initCluster(ctx context.Context, l layout, b Binaries, as account, out *output) error {
 	ctx, cancel := context.WithTimeout(ctx, initLimit)
 	defer cancel()
-	making := l.pgdata + ".init"
-	// The bootstrap process of an initdb that was killed may still be writing there.
-	if err := evict(ctx, making); err != nil {
+	if err := removeUnfinished(ctx, l); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(making); err != nil {
-		return fmt.Errorf("embedded: removing an unfinished cluster: %w", err)
-	}
-	if err := os.Mkdir(making, 0o700); err != nil {
+	// A new name each time: the bootstrap process of a killed initdb may not even have entered its directory yet, and
+	// must not enter this one.
+	making, err := os.MkdirTemp(l.dir, unfinished)
+	if err != nil {
 		return fmt.Errorf("embedded: %w", err)
 	}
 	if err := as.give(making); err != nil {
@@ -168,6 +168,30 @@ func initCluster(ctx context.Context, l layout, b Binaries, as account, out *out
 		return fmt.Errorf("embedded: %w", err)
 	}
 	return syncDir(l.dir)
+}
+
+// removeUnfinished removes what killed initdbs left, once their processes are gone.
+func removeUnfinished(ctx context.Context, l layout) error {
+	entries, err := os.ReadDir(l.dir)
+	if err != nil {
+		return fmt.Errorf("embedded: %w", err)
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), unfinished) {
+			continue
+		}
+		dir := filepath.Join(l.dir, e.Name())
+		if err := evict(ctx, dir); err != nil {
+			return err
+		}
+		// An initdb killed in the middle of a write can still add a file, once, behind the back of RemoveAll.
+		var last error
+		removed := func() bool { last = os.RemoveAll(dir); return last == nil }
+		if err := until(ctx, quitGrace, removed); err != nil {
+			return fmt.Errorf("embedded: removing an unfinished cluster: %w", cmp.Or(last, err))
+		}
+	}
+	return nil
 }
 
 // syncDir makes a rename inside dir survive a power cut.

@@ -23,7 +23,7 @@
 //
 //	lock          flock of the owner, and where its socket is
 //	pgdata/       the cluster
-//	pgdata.init/  a cluster being made (only during step 4)
+//	pgdata.init-* a cluster being made (only during step 4)
 //	run/          the socket (elsewhere when the path is too long for one)
 //
 // Other commands of the same machine use [Attach] to reach the database of a running owner.

@@ -196,7 +196,7 @@ func TestStartGivesUpWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		defer cancel() // In the middle of initdb.
-		_ = until(ctx, testLimit, func() bool { return exists(filepath.Join(dir, "pgdata.init", "base")) })
+		_ = until(ctx, testLimit, func() bool { return len(unfinishedWith(dir, "base")) > 0 })
 	}()
 	if _, err := Start(ctx, Options{Dir: dir}); !errors.Is(err, context.Canceled) {
 		t.Fatalf("err = %v", err)

@@ -164,7 +164,8 @@ func (s *Server) restarted(c *child) {
 // end stops the child, if there is one, and gives the directory up.
 func (s *Server) end(c *child) error {
 	if c == nil {
-		return errors.Join(errors.New("embedded: stopped while PostgreSQL was down"), s.close())
+		err := evict(context.Background(), s.paths.pgdata)
+		return errors.Join(errors.New("embedded: stopped while PostgreSQL was down"), err, s.close())
 	}
 	s.mu.Lock()
 	ctx := s.stopCtx
