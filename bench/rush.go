@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"syscall"
 	"time"
 
 	"ticketblue/bench/client"
@@ -177,6 +178,9 @@ func (r *Rush) rush(ctx context.Context, stop context.CancelCauseFunc, target st
 		return err
 	}
 	progress.Step("no-op", nil)
+	if r.Noop > 0 {
+		s.warmUp(ctx, r.Connections, wishes)
+	}
 	if rep.Noop.Before, err = s.noop(ctx, r.Connections, r.Noop, wishes); err != nil {
 		return err
 	}
@@ -236,7 +240,9 @@ func (r *Rush) sell(ctx context.Context, s *sale, wishes []load.Wish, rng *rand.
 	progress.Step("crowd", view)
 	crowdCtx, cancel := context.WithTimeout(ctx, r.Deadline/crowdShare)
 	defer cancel()
+	cpu := cpuSeconds()
 	went := crowd.Run(crowdCtx)
+	rep.OwnCPU = cpuSeconds() - cpu
 	rep.Crowd, rep.Maps, rep.Late, rep.Dropped = crowd.Asked.Summary(), crowd.Looked.Summary(), went.Late, went.Dropped
 
 	progress.Step("sweep", view)
@@ -274,4 +280,13 @@ func (r *Rush) judge(ctx context.Context, s *sale, b binary, unanswered []string
 		return errFailed
 	}
 	return nil
+}
+
+// cpuSeconds is the CPU time this process has used so far, without its children.
+func cpuSeconds() float64 {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return 0 // a figure for the reader only
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano()).Seconds()
 }

@@ -158,3 +158,21 @@ func TestEachRunsAllOfThemOnceAndStopsWithTheContext(t *testing.T) {
 		t.Errorf("%d started", n)
 	}
 }
+
+func TestInsistAsksUntilAnsweredOrOutOfTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		var mu sync.Mutex
+		asked := map[int]int{}
+		left := Insist(ctx, 3, 20, DefaultRetry, func(i int) Outcome {
+			mu.Lock()
+			defer mu.Unlock()
+			asked[i]++
+			return Outcome{Again: i == 7 || asked[i] < 5, After: time.Second}
+		})
+		if !slices.Equal(left, []int{7}) || asked[0] != 5 || asked[7] < 20 {
+			t.Errorf("left %v, asked %v", left, asked)
+		}
+	})
+}

@@ -21,7 +21,8 @@ func (b Block) overlaps(o Block) bool {
 type Wish struct {
 	Customer int // index into the customers
 	Block    Block
-	Look     bool // looks at the seat map first; at most once per customer
+	First    bool // the customer's first attempt
+	Look     bool // looks at the seat map before it; only at the first
 }
 
 // Cut cuts the wanted seats into blocks that a party of 1 to MaxSeats could take. joins[i] tells whether seats i
@@ -63,7 +64,7 @@ func Wishes(n int, joins []bool, customers int, looks float64, rng *rand.Rand) (
 		}
 		first := len(asked[who]) == 0
 		asked[who] = append(asked[who], b)
-		wishes[i] = Wish{Customer: who, Block: b, Look: first && rng.Float64() < looks}
+		wishes[i] = Wish{Customer: who, Block: b, First: first, Look: first && rng.Float64() < looks}
 	}
 	return wishes, nil
 }

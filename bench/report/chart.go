@@ -9,7 +9,7 @@ import (
 	"ticketblue/bench/load"
 )
 
-// curve is one line of a chart over time.
+// curve is one line of a chart over time. curveOf leaves out points whose y is NaN.
 type curve struct {
 	name, class string
 	x, y        []float64
@@ -18,6 +18,9 @@ type curve struct {
 func curveOf(name, class string, series []load.Point, y func(load.Point) float64) curve {
 	c := curve{name: name, class: class}
 	for _, p := range series {
+		if math.IsNaN(y(p)) {
+			continue
+		}
 		c.x = append(c.x, p.Second)
 		c.y = append(c.y, y(p))
 	}

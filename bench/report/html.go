@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"maps"
+	"math"
 	"os"
 	"slices"
 
@@ -58,13 +59,21 @@ func (r *Report) pageData() map[string]any {
 	return map[string]any{
 		"Report": r, "Findings": findings, "Bars": bars, "Rows": r.rows(), "Figures": r.figures(), "Settings": settings,
 		"LatencyChart": chart("ms", []curve{
-			curveOf("max", "c3", series, func(p load.Point) float64 { return p.Max }),
-			curveOf("p99", "c2", series, func(p load.Point) float64 { return p.P99 }),
-			curveOf("p50", "c1", series, func(p load.Point) float64 { return p.P50 }),
+			curveOf("max", "c3", series, func(p load.Point) float64 { return ifAny(p, p.Max) }),
+			curveOf("p99", "c2", series, func(p load.Point) float64 { return ifAny(p, p.P99) }),
+			curveOf("p50", "c1", series, func(p load.Point) float64 { return ifAny(p, p.P50) }),
 		}),
 		"RateChart": chart("/s", []curve{
 			curveOf("answers", "c1", series, func(p load.Point) float64 { return p.Answers }),
 			curveOf("granted", "c2", series, func(p load.Point) float64 { return p.Granted }),
 		}),
 	}
+}
+
+// ifAny leaves slices without an answer out of a latency curve: no answer is not a quick one.
+func ifAny(p load.Point, ms float64) float64 {
+	if p.Answers == 0 {
+		return math.NaN()
+	}
+	return ms
 }

@@ -29,7 +29,8 @@ type Report struct {
 	Maps     load.Summary   `json:"maps"`         // looks at the seat map
 	Late     int            `json:"late"`
 	Dropped  int            `json:"dropped"`
-	Resolved int            `json:"asked_again"` // attempts whose answer was lost, asked again until answered
+	OwnCPU   float64        `json:"generator_cpu_seconds"` // what this program itself used while the crowd was in
+	Resolved int            `json:"asked_again"`           // attempts whose answer was lost, asked again until answered
 	Sweep    Sweep          `json:"sweep"`
 	Noop     Noop           `json:"noop"`
 	Steps    []Step         `json:"steps"`
@@ -164,6 +165,7 @@ func (r *Report) figures() []figure {
 		{"arrived", fmt.Sprintf("%d (%d late by more than %v, %d dropped at the deadline)",
 			r.Crowd.Arrived, r.Late, load.LateAfter, r.Dropped)},
 		{"answered per second", fmt.Sprintf("%.0f (steady part)", r.Crowd.SteadyPer)},
+		{"generator", fmt.Sprintf("%.1f s of CPU, %.0f us per request", r.OwnCPU, 1e6*r.OwnCPU/float64(max(1, r.Crowd.Sent+r.Maps.Sent)))},
 		{"retried", fmt.Sprintf("%d requests; %d attempts asked again after the crowd", r.Crowd.Retried, r.Resolved)},
 		{"sweep", fmt.Sprintf("%d granted of %d asked in %d passes", r.Sweep.Granted, r.Sweep.Asked, r.Sweep.Passes)},
 	}
