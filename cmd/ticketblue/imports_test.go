@@ -46,6 +46,8 @@ var importTable = []line{
 		why: "arrivals and clocks know nothing of what is sold"},
 	{pkg: "bench/report", ours: []string{"bench/judge", "bench/load"},
 		why: "a report shows what was measured and judged"},
+	{pkg: "sim", ours: []string{"ticketing", "actors"},
+		why: "the simulation runs the very shell that serves customers, against a clock, a journal and clients of its own: anything real in it could not be repeated by its seed"},
 	{pkg: "cmd/ticketblue", ours: []string{anyRoom},
 		why: "the one place that knows every room"},
 }

@@ -17,6 +17,8 @@ var (
 	makeCall     = regexp.MustCompile("(?m)(?:^|`|\\$ |&& |; )make ([a-z][a-z-]*)")
 	markdownLink = regexp.MustCompile(`\]\(([^)#:\s]+)(?:#[^)]*)?\)`)
 	made         = []string{"bin", "data", "report"}
+	namedTest    = regexp.MustCompile("`((?:Test|Fuzz)[A-Z][A-Za-z0-9_]*)`")
+	testFunc     = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Z][A-Za-z0-9_]*)\(`)
 	namedFile    = regexp.MustCompile("`((?:[a-z_-]+/)+[a-zA-Z0-9_.-]*)`")
 )
 
@@ -32,6 +34,12 @@ func TestDocumentsAreTrue(t *testing.T) {
 		}
 		for _, name := range missingFiles(f, exists) {
 			t.Errorf("%s names %s, which is not there", f.path, name)
+		}
+	}
+	tests := testsOf(files)
+	for _, f := range files {
+		for _, name := range missingTests(f, tests) {
+			t.Errorf("%s names the test %s, which is not there", f.path, name)
 		}
 	}
 	readme := read(t, files, "README.md")
@@ -57,6 +65,10 @@ func TestDocumentChecksBite(t *testing.T) {
 	doc := source{path: "docs/a.md", text: "[b](b.md) [c](c.md#x) [web](https://example.org) `actors/step.go` `actors/` `actors/gone.go` `a b/c`"}
 	if got := missingFiles(doc, have); !slices.Equal(got, []string{"docs/c.md", "actors/gone.go"}) {
 		t.Errorf("missing files: %q", got)
+	}
+	tests := testsOf([]source{{path: "a/a_test.go", text: "package a\n\nfunc TestA(t *testing.T) {}\n"}})
+	if got := missingTests(source{path: "docs/a.md", text: "`TestA`, `TestGone`"}, tests); !slices.Equal(got, []string{"TestGone"}) {
+		t.Errorf("missing tests: %q", got)
 	}
 	if hasUnreleased("# Changelog\n\n## 1.0\n- x\n") || hasUnreleased("## Unreleased\n\n## 1.0\n- x\n") || !hasUnreleased("## Unreleased\n\n### Added\n- x\n") {
 		t.Error("the change log's check is wrong")
@@ -97,6 +109,32 @@ func missingFiles(document source, exists func(string) bool) []string {
 		}
 	}
 	return missing
+}
+
+// missingTests are tests that a document gives as proof and nobody runs.
+func missingTests(document source, tests []string) []string {
+	if path.Ext(document.path) != ".md" {
+		return nil
+	}
+	var missing []string
+	for _, m := range namedTest.FindAllStringSubmatch(document.text, -1) {
+		if !slices.Contains(tests, m[1]) {
+			missing = append(missing, m[1])
+		}
+	}
+	return missing
+}
+
+func testsOf(files []source) []string {
+	var names []string
+	for _, f := range files {
+		if strings.HasSuffix(f.path, "_test.go") {
+			for _, m := range testFunc.FindAllStringSubmatch(f.text, -1) {
+				names = append(names, m[1])
+			}
+		}
+	}
+	return names
 }
 
 func exists(name string) bool {
