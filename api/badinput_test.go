@@ -25,7 +25,7 @@ func TestBadInput(t *testing.T) {
 	h := withRound(t, nil)
 	h.reserve(otherCustomer, "theirs", "A-1-9").wantStatus(http.StatusCreated)
 	h.reserve(customer, "used", "A-1-10").wantStatus(http.StatusCreated)
-	h.do(call{"POST", "/v1/auth/signup", "", `{"email":"kim@example.com","password":"blue-ticket-7","name":"Kim"}`, nil}).wantStatus(http.StatusCreated)
+	h.addKim()
 
 	rows := append(append(badReserve(h), badOther(h)...), badAdmin(h)...)
 	for _, row := range rows {

@@ -50,21 +50,53 @@ type house struct {
 	catalogue *fakeCatalogue
 	tokens    *auth.Tokens
 	metrics   *prometheus.Registry
-	log       *bytes.Buffer
+	log       *lockedLog
 	served    chan error
 	client    *http.Client
 }
 
-// lockedWriter lets a test read a log that is still being written.
-type lockedWriter struct {
+// lockedLog lets a test read a log that is still being written.
+type lockedLog struct {
 	mu sync.Mutex
-	b  *bytes.Buffer
+	b  bytes.Buffer
 }
 
-func (w *lockedWriter) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.b.Write(p)
+func (l *lockedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// hashing costs what it should, so all tests share one, and one account's hash.
+var passwords = sync.OnceValues(auth.NewPasswords)
+
+const kimsPassword = "blue-ticket-7"
+
+var kimsHash = sync.OnceValues(func() (string, error) {
+	p, err := passwords()
+	if err != nil {
+		return "", err
+	}
+	return p.Hash(context.Background(), kimsPassword)
+})
+
+// addKim opens the account kim@example.com.
+func (h *house) addKim() {
+	h.t.Helper()
+	hash, err := kimsHash()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	kim := ticketing.User{Email: "kim@example.com", Name: "Kim", PasswordHash: hash, Role: ticketing.Customer}
+	if _, err := h.accounts.CreateUser(context.Background(), kim); err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 // generous keeps the limiters out of tests that are not about them.
@@ -74,7 +106,7 @@ var generous = Limits{
 
 func open(t *testing.T, change func(*Config)) *house {
 	t.Helper()
-	h := &house{t: t, clock: &clock{now: time.Date(2026, 11, 22, 11, 0, 0, 0, time.UTC)}, log: &bytes.Buffer{}}
+	h := &house{t: t, clock: &clock{now: time.Date(2026, 11, 22, 11, 0, 0, 0, time.UTC)}, log: &lockedLog{}}
 	h.accounts, h.metrics = &fakeAccounts{}, prometheus.NewRegistry()
 	h.sales = &fakeSales{clock: h.clock, rounds: map[ticketing.Stream]ticketing.Machine{}}
 	h.catalogue = newFakeCatalogue(h.sales)
@@ -82,14 +114,14 @@ func open(t *testing.T, change func(*Config)) *house {
 	if h.tokens, err = auth.NewTokens(testKey, h.clock.Now); err != nil {
 		t.Fatal(err)
 	}
-	passwords, err := auth.NewPasswords()
+	hashing, err := passwords()
 	if err != nil {
 		t.Fatal(err)
 	}
 	config := Config{
-		Sales: h.sales, Accounts: h.accounts, Catalogue: h.catalogue, Tokens: h.tokens, Passwords: passwords,
+		Sales: h.sales, Accounts: h.accounts, Catalogue: h.catalogue, Tokens: h.tokens, Passwords: hashing,
 		Clock: h.clock.Now, Metrics: h.metrics, Limits: generous, Bench: true,
-		Log: slog.New(slog.NewTextHandler(&lockedWriter{b: h.log}, nil)),
+		Log: slog.New(slog.NewTextHandler(h.log, nil)),
 	}
 	if change != nil {
 		change(&config)

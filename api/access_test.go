@@ -1,0 +1,152 @@
+package api
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gofiber/fiber/v2"
+
+	"ticketblue/ticketing"
+)
+
+// who are the kinds of callers; reservation 1-1 belongs to the customer.
+var who = []struct {
+	name string
+	user ticketing.UserID
+	role ticketing.Role
+}{{"nobody", 0, ""}, {"customer", customer, ticketing.Customer}, {"other", otherCustomer, ticketing.Customer}, {"admin", admin, ticketing.Admin}}
+
+// verdict is what nobody, the customer, another customer and an admin get.
+type verdict struct {
+	method, path, body string
+	want               [4]int
+}
+
+// accessMatrix has a row for every operation of the document.
+func accessMatrix(h *house) map[string]verdict {
+	anyone := func(status int) [4]int { return [4]int{status, status, status, status} }
+	signedIn := func(status int) [4]int { return [4]int{401, status, status, status} }
+	adminOnly := func(status int) [4]int { return [4]int{401, 403, 403, status} }
+	plan := h.catalogue.halls[0].PlanHash.String()
+	return map[string]verdict{
+		"signup":              {"POST", "/v1/auth/signup", `{"email":"%s@example.com","password":"blue-ticket-7","name":"N"}`, anyone(201)},
+		"login":               {"POST", "/v1/auth/login", `{"email":"kim@example.com","password":"blue-ticket-7"}`, anyone(200)},
+		"list-performances":   {"GET", "/v1/performances", "", anyone(200)},
+		"get-performance":     {"GET", "/v1/performances/1", "", anyone(200)},
+		"list-rounds":         {"GET", "/v1/performances/1/rounds", "", anyone(200)},
+		"get-round":           {"GET", "/v1/rounds/1", "", anyone(200)},
+		"get-seats":           {"GET", "/v1/rounds/1/seats", "", anyone(200)},
+		"get-plan":            {"GET", "/v1/plans/" + plan, "", anyone(200)},
+		"reserve":             {"POST", reservePath, `{"seats":["%s"]}`, signedIn(201)},
+		"get-reservation":     {"GET", "/v1/reservations/1-1", "", [4]int{401, 200, 404, 404}},
+		"release-reservation": {"DELETE", "/v1/reservations/1-1", "", [4]int{401, 200, 404, 404}},
+		"create-hall":         {"POST", "/v1/admin/halls", `{"name":"H","seats":1}`, adminOnly(201)},
+		"create-performance": {"POST", "/v1/admin/performances",
+			`{"title":"T","category":"c","hall_id":1,"duration_minutes":1,"prices":{"standard":1}}`, adminOnly(201)},
+		"plan-round":  {"POST", "/v1/admin/performances/1/rounds", h.roundTimes(), adminOnly(201)},
+		"open-round":  {"POST", "/v1/admin/rounds/1/open", "", adminOnly(200)},
+		"pause-round": {"POST", "/v1/admin/rounds/1/pause", "", adminOnly(200)},
+		"close-round": {"POST", "/v1/admin/rounds/1/close", "", adminOnly(200)},
+	}
+}
+
+func TestAccessMatrix(t *testing.T) {
+	var operations []string
+	for _, methods := range readDocument().Paths {
+		for _, op := range methods {
+			operations = append(operations, op.OperationID)
+		}
+	}
+	slices.Sort(operations)
+	sample := withRound(t, nil)
+	if rows := slices.Sorted(maps.Keys(accessMatrix(sample))); !slices.Equal(rows, operations) {
+		t.Fatalf("the matrix has rows for %v, the document operations %v", rows, operations)
+	}
+	for id := range accessMatrix(sample) {
+		for i, caller := range who {
+			t.Run(id+" as "+caller.name, func(t *testing.T) {
+				h := withRound(t, nil)
+				h.reserve(customer, "first", "A-1-10").wantStatus(http.StatusCreated)
+				h.addKim()
+				row := accessMatrix(h)[id]
+				c := call{row.method, row.path, "", row.body, map[string]string{headerIdempotencyKey: "k"}}
+				if id == "signup" {
+					c.body = fmt.Sprintf(row.body, caller.name)
+				}
+				if id == "reserve" {
+					c.body = fmt.Sprintf(row.body, fmt.Sprintf("A-1-%d", i+1))
+				}
+				if caller.user != 0 {
+					c.token = h.token(caller.user, caller.role)
+				}
+				before := h.everything()
+				a := h.do(c).wantStatus(row.want[i])
+				if a.status >= 400 && h.everything() != before {
+					t.Error("refused, yet something has changed")
+				}
+				if a.status == 401 && a.header.Get("WWW-Authenticate") != "Bearer" {
+					t.Error("401 without WWW-Authenticate")
+				}
+			})
+		}
+	}
+}
+
+func TestWhatIsNotInTheDocumentIsKnown(t *testing.T) {
+	want := []string{"GET /docs", "GET /docs/*", "GET /openapi-3.0.json", "GET /openapi-3.0.yaml", "GET /openapi.json", "GET /openapi.yaml", "POST /bench/noop"}
+	h := open(t, nil)
+	var hidden []string
+	for name := range h.server.router.declared {
+		method, path, _ := strings.Cut(name, " ")
+		if id, _ := readDocument().find(method, path); id == "" {
+			hidden = append(hidden, name)
+		}
+	}
+	slices.Sort(hidden)
+	if !slices.Equal(hidden, want) {
+		t.Errorf("routes outside the document: %v, want %v", hidden, want)
+	}
+}
+
+func TestRouteWithoutAPolicyStopsTheStart(t *testing.T) {
+	ways := map[string]func(*Server){
+		"not declared": func(s *Server) { s.router.Add("GET", "/x", func(*fiber.Ctx) error { return nil }) },
+		"undeclared":   func(s *Server) { s.router.declare("GET", "/x", route{id: "x"}) },
+		"no access": func(s *Server) {
+			hot[roundInput, statusOutput](s, operation{id: "x", method: "GET", path: "/x"}, s.round)
+		},
+		"round the door": func(s *Server) {
+			s.app.Get("/x", func(*fiber.Ctx) error { return nil })
+			s.router.seal()
+		},
+	}
+	for name, add := range ways {
+		t.Run(name, func(t *testing.T) {
+			h := open(t, nil)
+			defer func() {
+				if recover() == nil {
+					t.Error("the start went on")
+				}
+			}()
+			add(h.server)
+		})
+	}
+}
+
+func TestTokenOfAnotherKindIsNobody(t *testing.T) {
+	h := withRound(t, nil)
+	token := h.token(customer, ticketing.Customer)
+	for name, header := range map[string]string{
+		"basic": "Basic " + token, "no scheme": token, "lower case": "bearer " + token, "two": "Bearer " + token + " " + token,
+		"tampered": "Bearer " + token + "x", "oversized": "Bearer " + strings.Repeat("a", 5000),
+	} {
+		a := h.do(call{method: "GET", path: "/v1/reservations/1-1", header: map[string]string{"Authorization": header}})
+		if a.wantStatus(http.StatusUnauthorized).problem().Code != "unauthenticated" {
+			t.Errorf("%s: %s", name, a.body)
+		}
+	}
+}
