@@ -1,0 +1,143 @@
+package sim
+
+import (
+	"bufio"
+	"bytes"
+	_ "embed"
+	"flag"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Which histories TestSim plays: go test ./sim -run TestSim -args -from=640 -seeds=1, or SEEDS and FROM in the
+// environment, which flags override. With -v and a single seed the whole history is told.
+var (
+	flagSeeds = flag.Uint64("seeds", number("SEEDS", 500), "how many seeds")
+	flagFrom  = flag.Uint64("from", number("FROM", 1), "the first seed")
+)
+
+//go:embed testdata/seeds.txt
+var formerSeeds []byte
+
+func number(name string, otherwise uint64) uint64 {
+	if n, err := strconv.ParseUint(os.Getenv(name), 10, 64); err == nil {
+		return n
+	}
+	return otherwise
+}
+
+// former are the seeds that found something once, a line each, with what it was behind a #.
+func former(t *testing.T) []uint64 {
+	var out []uint64
+	for lines := bufio.NewScanner(bytes.NewReader(formerSeeds)); lines.Scan(); {
+		text, _, _ := strings.Cut(lines.Text(), "#")
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		seed, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, seed)
+	}
+	return out
+}
+
+func TestSim(t *testing.T) {
+	seeds := former(t)
+	for i := range *flagSeeds {
+		seeds = append(seeds, *flagFrom+i)
+	}
+	started := time.Now()
+	var total tally
+	var simulated ms
+	for _, seed := range seeds {
+		w := newWorld(seed, nothing)
+		if testing.Verbose() && *flagSeeds == 1 {
+			w.log = t.Logf
+		}
+		if err := w.run(); err != nil {
+			t.Errorf("seed %d: %v\nreplay: go test ./sim -run 'TestSim$' -v -args -from=%d -seeds=1", seed, err, seed)
+		}
+		total.add(w.tally)
+		simulated += w.now
+	}
+	took := time.Since(started)
+	t.Logf("%d seeds, %.0f a second, %.1f hours simulated: %+v",
+		len(seeds), float64(len(seeds))/took.Seconds(), float64(simulated)/float64(60*minute), total)
+	if len(seeds) >= 500 {
+		total.mustHaveHappened(t)
+	}
+}
+
+func (t *tally) add(o tally) {
+	t.steps += o.steps
+	t.kills += o.kills
+	t.pauses += o.pauses
+	t.cuts += o.cuts
+	t.drains += o.drains
+	t.unknown += o.unknown
+	t.fenced += o.fenced
+	t.landedLate += o.landedLate
+	t.activations += o.activations
+	t.yes += o.yes
+	t.refused += o.refused
+	t.unavailable += o.unavailable
+	t.replayed += o.replayed
+	t.snapshots += o.snapshots
+	t.passivated += o.passivated
+}
+
+// mustHaveHappened: a simulation in which nothing goes wrong proves nothing.
+func (t *tally) mustHaveHappened(tt *testing.T) {
+	for name, n := range map[string]int{
+		"kills": t.kills, "pauses": t.pauses, "cuts": t.cuts, "drains": t.drains, "unknown": t.unknown, "fenced": t.fenced,
+		"landed late": t.landedLate, "yes": t.yes, "refused": t.refused, "unavailable": t.unavailable,
+		"replayed": t.replayed, "snapshots": t.snapshots, "passivated": t.passivated,
+	} {
+		if n < 100 {
+			tt.Errorf("%s: %d", name, n)
+		}
+	}
+}
+
+func TestSameSeedSameHistory(t *testing.T) {
+	for seed := uint64(1); seed <= 30; seed++ {
+		one, two := newWorld(seed, nothing), newWorld(seed, nothing)
+		one.run()
+		two.run()
+		if a, b := one.trace.Sum(nil), two.trace.Sum(nil); !bytes.Equal(a, b) {
+			t.Errorf("seed %d: %x and %x", seed, a, b)
+		}
+		if one.tally != two.tally {
+			t.Errorf("seed %d: %+v and %+v", seed, one.tally, two.tally)
+		}
+	}
+}
+
+func TestPlantedBugs(t *testing.T) {
+	const within = 300 // seeds
+	for name, planted := range map[string]plant{
+		"no fence":           noFence,
+		"early ack":          earlyAck,
+		"no ownership test":  noOwnershipTest,
+		"no successor wait":  noSuccessorWait,
+		"no barrier":         noBarrier,
+		"no idempotency":     noIdempotency,
+		"timers forgotten":   timersForgotten,
+		"unknown taken: yes": unknownIsYes,
+	} {
+		t.Run(name, func(t *testing.T) {
+			for seed := uint64(1); seed <= within; seed++ {
+				if err := newWorld(seed, planted).run(); err != nil {
+					t.Logf("found by seed %d: %v", seed, err)
+					return
+				}
+			}
+			t.Errorf("not found by %d seeds", within)
+		})
+	}
+}
