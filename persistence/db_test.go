@@ -3,6 +3,7 @@ package persistence
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"strings"
@@ -99,14 +100,14 @@ func TestUserWithoutRights(t *testing.T) {
 	freshDSN(t) // so that the role exists
 	dsn := pgtest.DSN(t)
 	root := superuser(t, dsn)
-	exec(t, root, `DROP ROLE IF EXISTS plain`)
-	exec(t, root, `CREATE ROLE plain LOGIN`)
-	exec(t, root, `ALTER DATABASE `+pgx.Identifier{root.Config().Database}.Sanitize()+` OWNER TO plain`)
+	plain := fmt.Sprintf("plain_%d", streamCount.Add(1))
+	exec(t, root, `CREATE ROLE `+plain+` LOGIN`)
+	exec(t, root, `ALTER DATABASE `+pgx.Identifier{root.Config().Database}.Sanitize()+` OWNER TO `+plain)
 	u, err := url.Parse(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	u.User = url.User("plain")
+	u.User = url.User(plain)
 
 	var said bytes.Buffer
 	old := slog.Default()

@@ -80,6 +80,7 @@ func TestSuccessorWaits(t *testing.T) {
 		"a namesake died":               {`INSERT INTO node_owner (node, acquired_at) VALUES ('new', 'epoch')`, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			dsn := freshDSN(t)
 			conn, clock := superuser(t, dsn), newClock()
 			if c.before != "" {
@@ -244,7 +245,7 @@ func TestOldOwnerFallsSilentBeforeSuccessorSpeaks(t *testing.T) {
 	})
 }
 
-// deafConn hears nothing any more once deaf: no answer, no end of the connection.
+// deafConn is a network that carries nothing once deaf, in either direction, and does not say so.
 type deafConn struct {
 	net.Conn
 	deaf   *atomic.Bool
@@ -258,6 +259,13 @@ func (c *deafConn) Read(p []byte) (int, error) {
 		return 0, net.ErrClosed
 	}
 	return n, err
+}
+
+func (c *deafConn) Write(p []byte) (int, error) {
+	if c.deaf.Load() {
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
 }
 
 func (c *deafConn) SetDeadline(at time.Time) error {
