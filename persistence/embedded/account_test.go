@@ -50,7 +50,7 @@ func TestEveryAccount(t *testing.T) {
 		}
 	})
 	t.Run("nobody, then root on nobody's cluster", func(t *testing.T) {
-		dir := filepath.Join(scratch(t), "db")
+		dir := filepath.Join(scratchIn(t, memoryDir()), "db")
 		check(t, os.Chown(filepath.Dir(dir), nobody, nobody))
 		program, credential := asNobody(t)
 		h := startHelper(t, program, dir, credential)
@@ -67,7 +67,7 @@ func TestEveryAccount(t *testing.T) {
 		exec1(t, startHelper(t, program, dir, credential).ready(t), "drop table kept") // And back again.
 	})
 	t.Run("root where namespaces are forbidden", func(t *testing.T) {
-		dir := filepath.Join(scratch(t), "db")
+		dir := filepath.Join(scratchIn(t, memoryDir()), "db")
 		s := start(t, Options{Dir: dir, noNamespace: true})
 		if s.as.mode != asAccount || s.as.uid == 0 {
 			t.Errorf("it runs as %+v", s.as)
