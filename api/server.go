@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -87,15 +88,13 @@ func (s *Server) Listen(ln net.Listener) error {
 	return nil
 }
 
-// Shutdown refuses what is new with 503, lets what is in flight finish, closes the listener and every connection,
-// and returns. The error is the context's when that took too long.
+// Shutdown refuses what is new with 503, lets what is in flight finish, closes the listener and every idle
+// connection, and returns. When the context ends first, the listener is closed all the same and the error says so.
 func (s *Server) Shutdown(ctx context.Context) error {
 	defer s.limits.close()
-	if err := s.drain.wait(ctx); err != nil {
-		return fmt.Errorf("draining HTTP: %w", err)
-	}
-	if err := s.app.ShutdownWithContext(ctx); err != nil {
-		return fmt.Errorf("closing HTTP: %w", err)
+	drained := s.drain.wait(ctx)
+	if err := errors.Join(drained, s.app.ShutdownWithContext(ctx)); err != nil {
+		return fmt.Errorf("shutting HTTP down: %w", err)
 	}
 	return nil
 }

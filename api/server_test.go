@@ -106,6 +106,12 @@ var generous = Limits{
 
 func open(t *testing.T, change func(*Config)) *house {
 	t.Helper()
+	return openTuned(t, change, nil)
+}
+
+// openTuned lets a test change the server itself before it listens.
+func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
+	t.Helper()
 	h := &house{t: t, clock: &clock{now: time.Date(2026, 11, 22, 11, 0, 0, 0, time.UTC)}, log: &lockedLog{}}
 	h.accounts, h.metrics = &fakeAccounts{}, prometheus.NewRegistry()
 	h.sales = &fakeSales{clock: h.clock, rounds: map[ticketing.Stream]ticketing.Machine{}}
@@ -127,6 +133,9 @@ func open(t *testing.T, change func(*Config)) *house {
 		change(&config)
 	}
 	h.server = New(config)
+	if tune != nil {
+		tune(h.server)
+	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

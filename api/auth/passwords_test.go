@@ -1,0 +1,140 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"ticketblue/ticketing"
+)
+
+func TestHashAndCheck(t *testing.T) {
+	p, err := NewPasswords()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	hash, err := p.Hash(ctx, "blue-ticket-7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(hash, "$argon2id$v=19$m=19456,t=2,p=1$") {
+		t.Errorf("hash %q", hash)
+	}
+	if other, err := p.Hash(ctx, "blue-ticket-7"); err != nil || other == hash {
+		t.Errorf("the same salt twice, %v", err)
+	}
+	rows := map[string]struct {
+		password, hash string
+		right          bool
+	}{
+		"right":                      {"blue-ticket-7", hash, true},
+		"wrong":                      {"blue-ticket-8", hash, false},
+		"no account":                 {"blue-ticket-7", "", false},
+		"no account, dummy password": {"nobody has this password", "", false},
+	}
+	for name, row := range rows {
+		if right, err := p.Check(ctx, row.password, row.hash); err != nil || right != row.right {
+			t.Errorf("%s: %v, %v", name, right, err)
+		}
+	}
+	if _, err := p.Check(ctx, "x", "not a hash"); err == nil {
+		t.Error("a broken hash is not an error")
+	}
+}
+
+// TestUnknownAccountsCostTheSame compares by the work done, not by the clock of a busy machine: both paths must hash
+// with the same parameters.
+func TestUnknownAccountsCostTheSame(t *testing.T) {
+	p, err := NewPasswords()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash, err := p.Hash(context.Background(), "blue-ticket-7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cost := func(hash string) string { return strings.Join(strings.Split(hash, "$")[:4], "$") }
+	if cost(p.dummy) != cost(hash) {
+		t.Errorf("dummy %s, real %s", cost(p.dummy), cost(hash))
+	}
+}
+
+func TestBusyAfterTheWait(t *testing.T) {
+	p, err := newPasswords(1, time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.slots <- struct{}{} // somebody is hashing
+	if _, err := p.Hash(context.Background(), "x"); !errors.Is(err, ErrBusy) {
+		t.Errorf("hash: %v", err)
+	}
+	p.wait = time.Hour
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := p.Check(ctx, "x", ""); !errors.Is(err, ErrBusy) {
+		t.Errorf("check: %v", err)
+	}
+	p.waiting.Store(hashQueue)
+	if _, err := p.Check(context.Background(), "x", ""); !errors.Is(err, ErrBusy) {
+		t.Errorf("queue full: %v", err)
+	}
+	p.waiting.Store(0)
+	p.leave()
+	if _, err := p.Check(context.Background(), "x", ""); err != nil {
+		t.Errorf("free again: %v", err)
+	}
+	if p.waiting.Load() != 0 || len(p.slots) != 0 {
+		t.Errorf("%d wait, %d hash", p.waiting.Load(), len(p.slots))
+	}
+}
+
+func TestNoMoreHashesThanSlots(t *testing.T) {
+	p, err := newPasswords(2, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if err := p.enter(context.Background()); err != nil {
+				t.Error(err)
+				return
+			}
+			if len(p.slots) > 2 {
+				t.Error("too many at once")
+			}
+			p.leave()
+		})
+	}
+	all.Wait()
+}
+
+func TestRulesOfAccounts(t *testing.T) {
+	emails := map[string]string{
+		"kim@example.com": "kim@example.com", "KIM+tickets@Example.CO.KR": "kim+tickets@example.co.kr",
+		"": "", "kim": "", "kim@localhost": "", "@example.com": "", "kim@": "", "a b@example.com": "", "Kim <kim@example.com>": "",
+		"kim@example.com\n": "", "김@example.com": "", "kim@example.": "", strings.Repeat("a", 250) + "@b.kr": "", "null@null": "",
+	}
+	for in, want := range emails {
+		if got, err := Email(in); got != want || (err != nil) != (want == "") {
+			t.Errorf("Email(%q) = %q, %v", in, got, err)
+		}
+	}
+	check := func(what string, rule func(string) error, ok bool, inputs ...string) {
+		for _, in := range inputs {
+			err := rule(in)
+			var invalid *ticketing.Invalid
+			if (err == nil) != ok || (err != nil && !errors.As(err, &invalid)) {
+				t.Errorf("%s(%q) = %v", what, in, err)
+			}
+		}
+	}
+	check("password", CheckPassword, true, "blue-ticket-7", "비밀번호는 1개!", "a1!"+strings.Repeat("x", 125))
+	check("password", CheckPassword, false, "", "a1!bcde", "abcdefgh!", "12345678!", "abcdefg1", "a1!"+strings.Repeat("x", 126), "a1!bcdef\xff")
+	check("name", CheckName, true, "K", "김하늘", strings.Repeat("가", 50))
+	check("name", CheckName, false, "", " ", strings.Repeat("가", 51), "a\x00b", "a\nb")
+}
