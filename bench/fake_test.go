@@ -113,7 +113,7 @@ func fakeServe(fault, data string) error {
 		return err
 	}
 	go http.Serve(front, hall.front())
-	go http.Serve(ops, http.HandlerFunc(hall.verify))
+	go http.Serve(ops, hall.ops())
 	path := filepath.Join(data, "server.json")
 	ready := fmt.Sprintf(`{"pid":%d,"url":"http://%s","ops_url":"http://%s"}`, os.Getpid(), front.Addr(), ops.Addr())
 	if err := os.WriteFile(path, []byte(ready), 0o644); err != nil {
@@ -165,6 +165,13 @@ func (h *fakeHall) front() http.Handler {
 	mux.HandleFunc("GET /v1/rounds/42/seats", h.seats)
 	mux.HandleFunc("GET /v1/reservations/{id}", h.reservation)
 	mux.HandleFunc("POST /v1/rounds/42/reservations", h.reserve)
+	return mux
+}
+
+func (h *fakeHall) ops() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /verify", h.verify)
+	mux.HandleFunc("GET /debug/pprof/profile", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "a profile") })
 	return mux
 }
 

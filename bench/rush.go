@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
-	"syscall"
 	"time"
 
 	"ticketblue/bench/client"
@@ -38,6 +37,7 @@ type Rush struct {
 	JSON       string `placeholder:"FILE" type:"path" help:"Write all figures as JSON."`
 	HTML       string `placeholder:"FILE" type:"path" help:"Write a page with charts; it needs nothing else."`
 	Acks       string `placeholder:"FILE" type:"path" help:"Append each yes to this file, one JSON object per line, and fsync it before it is counted."`
+	Profile    string `placeholder:"FILE" type:"path" help:"Save a CPU profile of the server, taken in the first 5 s of the crowd."`
 	Ticketblue string `default:"bin/ticketblue" placeholder:"PROGRAM" help:"The ticketblue program."`
 	NoTUI      bool   `name:"no-tui" help:"Progress as a line every 5 s even on a terminal."`
 }
@@ -172,7 +172,7 @@ func (r *Rush) rush(ctx context.Context, stop context.CancelCauseFunc, target st
 	if err != nil {
 		return err
 	}
-	s.stop = stop
+	s.stop, s.data = stop, b.data
 	wishes, err := load.Wishes(r.Attempts, s.joins, r.Customers, r.Looks, rng)
 	if err != nil {
 		return err
@@ -240,10 +240,15 @@ func (r *Rush) sell(ctx context.Context, s *sale, wishes []load.Wish, rng *rand.
 	progress.Step("crowd", view)
 	crowdCtx, cancel := context.WithTimeout(ctx, r.Deadline/crowdShare)
 	defer cancel()
+	profiled := r.profile(ctx, s.data)
 	cpu := cpuSeconds()
 	went := crowd.Run(crowdCtx)
 	rep.OwnCPU = cpuSeconds() - cpu
 	rep.Crowd, rep.Maps, rep.Late, rep.Dropped = crowd.Asked.Summary(), crowd.Looked.Summary(), went.Late, went.Dropped
+
+	if err := <-profiled; err != nil {
+		return nil, err
+	}
 
 	progress.Step("sweep", view)
 	rep.Resolved = len(went.GaveUp)
@@ -280,13 +285,4 @@ func (r *Rush) judge(ctx context.Context, s *sale, b binary, unanswered []string
 		return errFailed
 	}
 	return nil
-}
-
-// cpuSeconds is the CPU time this process has used so far, without its children.
-func cpuSeconds() float64 {
-	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		return 0 // a figure for the reader only
-	}
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano()).Seconds()
 }

@@ -63,7 +63,8 @@ func runFake(t *testing.T, fault string, args ...string) (bool, string, *report.
 func TestAnHonestServerPasses(t *testing.T) {
 	acks := filepath.Join(t.TempDir(), "acks")
 	page := filepath.Join(t.TempDir(), "report.html")
-	pass, out, rep := runFake(t, noFault, "--acks", acks, "--html", page)
+	profile := filepath.Join(t.TempDir(), "cpu.prof")
+	pass, out, rep := runFake(t, noFault, "--acks", acks, "--html", page, "--profile", profile)
 	if !pass || !strings.HasPrefix(out, "PASS  200 of 200 seats taken") {
 		t.Fatal(out)
 	}
@@ -86,6 +87,9 @@ func TestAnHonestServerPasses(t *testing.T) {
 	}
 	if body, err = os.ReadFile(page); err != nil || !strings.Contains(string(body), "PASS") {
 		t.Error(err)
+	}
+	if body, err = os.ReadFile(profile); err != nil || string(body) != "a profile" {
+		t.Errorf("%q %v", body, err)
 	}
 	left, err := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "*"))
 	if err != nil || len(left) > 0 {

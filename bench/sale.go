@@ -23,6 +23,7 @@ type sale struct {
 	hot    string   // path of the round's reservations
 	run    string   // makes this run's keys differ from all others'
 	acks   *ackLog
+	data   string                  // the server's data directory
 	stop   context.CancelCauseFunc // ends the run: a yes could not be kept
 
 	mu         sync.Mutex

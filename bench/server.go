@@ -125,6 +125,22 @@ func (b binary) verify(ctx context.Context, round int64) (judge.Audit, error) {
 	return audit, nil
 }
 
+// serverFile is what a server writes into its data directory once it is ready.
+type serverFile struct {
+	PID    int    `json:"pid"`
+	URL    string `json:"url"`
+	OpsURL string `json:"ops_url"`
+}
+
+func readServerFile(data string) (serverFile, error) {
+	var f serverFile
+	body, err := os.ReadFile(filepath.Join(data, "server.json"))
+	if err != nil {
+		return f, err
+	}
+	return f, json.Unmarshal(body, &f)
+}
+
 // server is a ticketblue that this run has started.
 type server struct {
 	url    string
@@ -154,25 +170,21 @@ func (b binary) serve(ctx context.Context) (*server, error) {
 		_ = s.cmd.Wait()
 		close(s.exited)
 	}()
-	if err := s.awaitReady(ctx, filepath.Join(b.data, "server.json")); err != nil {
+	if err := s.awaitReady(ctx, b); err != nil {
 		return nil, errors.Join(err, s.stop())
 	}
 	return s, nil
 }
 
-func (s *server) awaitReady(ctx context.Context, path string) error {
+func (s *server) awaitReady(ctx context.Context, b binary) error {
 	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for {
-		var ready struct {
-			PID int    `json:"pid"`
-			URL string `json:"url"`
-		}
 		// A file of another process is a leftover; an unreadable one is being written.
-		body, err := os.ReadFile(path)
-		if err == nil && json.Unmarshal(body, &ready) == nil && ready.PID == s.cmd.Process.Pid {
+		ready, err := readServerFile(b.data)
+		if err == nil && ready.PID == s.cmd.Process.Pid {
 			s.url = ready.URL
 			return nil
 		}

@@ -93,7 +93,7 @@ func TestRetriesKeepTheAttemptAndComeAfterTheServersTime(t *testing.T) {
 			t.Errorf("pauses %v and %v", first, second)
 		}
 		s := c.Asked.Summary()
-		if s.Retried != 2 || s.Sent != 5 || s.Codes[""] != 3 || s.Latency.Max < 4000 {
+		if s.Retried != 2 || s.Sent != 5 || s.Codes[Granted] != 3 || s.Latency.Max < 4000 {
 			t.Errorf("%+v", s)
 		}
 	})

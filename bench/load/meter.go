@@ -19,6 +19,9 @@ const (
 	maxSlices  = 120
 )
 
+// Granted is what a yes is counted as among the codes.
+const Granted = "granted"
+
 // Sample is one answered request; times count from the opening.
 type Sample struct {
 	Intended time.Duration // when the attempt should have started
@@ -36,7 +39,7 @@ type Meter struct {
 	sent     int
 	answered int // requests
 	retried  int
-	codes    map[string]int // of final answers; "" is yes
+	codes    map[string]int // of final answers
 	latency  *hdrhistogram.Histogram
 	service  *hdrhistogram.Histogram
 	width    time.Duration
@@ -89,7 +92,11 @@ func (m *Meter) Answer(s Sample) {
 		m.retried++
 		return
 	}
-	m.codes[s.Code]++
+	if s.Code == "" {
+		m.codes[Granted]++
+	} else {
+		m.codes[s.Code]++
+	}
 	record(m.latency, s.End-s.Intended)
 	m.done = append(m.done, s.End)
 	at := m.slice(s.End)
@@ -184,7 +191,7 @@ type Summary struct {
 	Arrived   int            `json:"arrived"`
 	Sent      int            `json:"requests"`
 	Retried   int            `json:"retried"`
-	Codes     map[string]int `json:"answers"` // final ones by code; "" is yes
+	Codes     map[string]int `json:"answers"` // final ones by code; a yes is Granted
 	Latency   Times          `json:"latency"` // from the intended start to the final answer
 	Service   Times          `json:"service"` // one request
 	SteadyPer float64        `json:"steady_answers_per_second"`

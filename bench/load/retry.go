@@ -62,12 +62,13 @@ func (b *budget) spend(try int) bool {
 func Insist(ctx context.Context, workers, n int, retry Retry, ask func(i int) Outcome) (unanswered []int) {
 	var mu sync.Mutex
 	started := Each(ctx, workers, n, func(i int) {
+		rng := rand.New(rand.NewPCG(0, uint64(i))) // its own, so that every run pauses alike
 		for try := 1; ; try++ {
 			outcome := ask(i)
 			if !outcome.Again {
 				return
 			}
-			if !sleep(ctx, retry.Delay(try, outcome.After, rand.Float64())) {
+			if !sleep(ctx, retry.Delay(try, outcome.After, rng.Float64())) {
 				break
 			}
 		}

@@ -89,13 +89,10 @@ type Counted struct {
 	Count int
 }
 
-// ByCode lists a summary's final answers, the most frequent first; yes is "granted".
+// ByCode lists a summary's final answers, the most frequent first.
 func ByCode(codes map[string]int) []Counted {
 	var list []Counted
 	for code, n := range codes {
-		if code == "" {
-			code = "granted"
-		}
 		list = append(list, Counted{code, n})
 	}
 	slices.SortFunc(list, func(a, b Counted) int {

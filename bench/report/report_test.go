@@ -122,7 +122,7 @@ func TestChartsAreSoundWhateverTheData(t *testing.T) {
 
 func TestProgress(t *testing.T) {
 	view := func() View {
-		return View{Now: load.Now{Arrived: 7, Codes: map[string]int{"": 3}, Since: time.Second}, Attempts: 9, Held: 1, Seats: 2}
+		return View{Now: load.Now{Arrived: 7, Codes: map[string]int{load.Granted: 3}, Since: time.Second}, Attempts: 9, Held: 1, Seats: 2}
 	}
 	for name, test := range map[string]struct {
 		terminal bool
