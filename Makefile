@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help run build server test bench crash lint fuzz vulncheck clean
+.PHONY: help run build server test bench sim crash lint fuzz vulncheck clean
 
 # What may be set on the command line, as in `make fuzz T=10m`.
 DATA     ?= ./data
@@ -13,6 +13,8 @@ T        ?= 1m
 SEATS    ?= 20007
 ATTEMPTS ?= 200000
 CYCLES   ?= 100
+SEEDS    ?= 20000
+FROM     ?= 1
 
 # Packages tested at the same time: each starts a Postgres of its own, and deadlines in tests suppose that a core is free.
 PARALLEL := 2
@@ -40,6 +42,9 @@ test: ## Check everything: vet, and every test with the race detector, on real P
 bench: build ## Sell out SEATS seats to ATTEMPTS attempts on a server of its own; ends in PASS or FAIL
 	@mkdir -p report
 	@bin/bench rush --seats $(SEATS) --attempts $(ATTEMPTS) --json report/rush.json --html report/rush.html
+
+sim: ## Play SEEDS histories with every fault from seed FROM on; SEEDS=1 FROM=n repeats one
+	SEEDS=$(SEEDS) FROM=$(FROM) go test ./sim -run '^TestSim$$' -count=1 -timeout 3h -v
 
 crash: ## Kill -9 the program, its Postgres, and both, CYCLES times during a rush; CRASH_SEED=n repeats a run
 	@tools/needs postgres
