@@ -121,6 +121,12 @@ type Hash [32]byte
 
 func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 
+// MarshalText writes hexadecimal digits.
+func (h Hash) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
+
+// MarshalText writes hexadecimal digits.
+func (d Digest) MarshalText() ([]byte, error) { return []byte(hex.EncodeToString(d[:])), nil }
+
 // ParseHash reads 64 hexadecimal digits.
 func ParseHash(s string) (Hash, bool) {
 	b, err := hex.DecodeString(s)
