@@ -93,6 +93,9 @@ type (
 	ReadStatus struct{}
 	// ReadSeats shows the state of every seat.
 	ReadSeats struct{}
+	// ReadView shows the state of every seat and which reservation has it: for our own followers (see View), not
+	// for the public.
+	ReadView struct{}
 	// ReadHash shows the hash of the state, to compare with a replay.
 	ReadHash struct{}
 )
@@ -116,4 +119,5 @@ func (UnblockSeats) command()       {}
 func (ReadReservation) command()    {}
 func (ReadStatus) command()         {}
 func (ReadSeats) command()          {}
+func (ReadView) command()           {}
 func (ReadHash) command()           {}

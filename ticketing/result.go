@@ -47,8 +47,9 @@ type Result struct {
 	RetryAt     Millis      // when asking again may help; 0 when unknown
 	Replayed    bool        // the request had been granted before
 	Reservation Reservation // of commands about one reservation
-	Status      Status      // of ReadStatus, ReadSeats and the admin's commands
-	SeatStates  []byte      // of ReadSeats: one SeatState per seat in plan order
+	Status      Status      // of ReadStatus, ReadSeats, ReadView and the admin's commands
+	SeatStates  []byte      // of ReadSeats and ReadView: one SeatState per seat in plan order
+	Owners      []uint32    // of ReadView: per seat the number of the live reservation that has it, 0 for none
 	Hash        Hash        // of ReadHash
 	Seq         uint64      // the last event the answer rests on
 
@@ -63,6 +64,7 @@ const (
 	showReservation
 	showStatus
 	showSeats
+	showView
 )
 
 func refuse(code Code, seats ...string) Result { return Result{Code: code, Seats: seats} }

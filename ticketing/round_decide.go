@@ -41,6 +41,8 @@ func (r *Round) read(cmd Command) Result {
 		return yesStatus()
 	case ReadSeats:
 		return Result{show: showSeats}
+	case ReadView:
+		return Result{show: showView}
 	case ReadHash:
 		return Result{Hash: StateHash(r)}
 	}
@@ -71,6 +73,8 @@ func (r *Round) Complete(res *Result) {
 		res.Reservation = r.view(r.reservations[res.number])
 	case showSeats:
 		res.Status, res.SeatStates = r.status(), r.seatStates()
+	case showView:
+		res.Status, res.SeatStates, res.Owners = r.status(), r.seatStates(), slices.Clone(r.owner)
 	case showStatus:
 		res.Status = r.status()
 	}
