@@ -49,9 +49,9 @@ func TestFenceStatement(t *testing.T) {
 		{"second successor", first, ticketing.Head{From: 4, To: 4, Writer: b}, false},
 		{"successor by the next activation", second, ticketing.Head{From: 7, To: 7, Writer: b}, true},
 	} {
-		r := &row{a: &activation{stream: s}, prev: c.prev, head: c.next, chunk: chunk{1, []byte("x")}}
-		if err := j.write(t.Context(), conn, []*row{r}); err != nil || r.written != c.want {
-			t.Errorf("%s: written %t, want %t (%v)", c.name, r.written, c.want, err)
+		batch := []row{{a: &activation{stream: s}, prev: c.prev, head: c.next, chunk: chunk{1, []byte("x")}}}
+		if err := j.write(t.Context(), conn, batch); err != nil || batch[0].written != c.want {
+			t.Errorf("%s: written %t, want %t (%v)", c.name, batch[0].written, c.want, err)
 		}
 	}
 }

@@ -148,10 +148,10 @@ func (j *Journal) disconnect(conn *pgx.Conn) {
 
 // take builds the next flush: one chunk of each dirty stream, first come, first served, within the limits. What
 // does not fit keeps its place.
-func (j *Journal) take() []*row {
+func (j *Journal) take() []row {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	var batch []*row
+	batch := make([]row, 0, min(len(j.dirty), j.opts.MaxFlushChunks))
 	var left []*activation
 	inBatch := make(map[ticketing.Stream]bool, len(j.dirty))
 	bytes, full := 0, false
@@ -173,17 +173,17 @@ func (j *Journal) take() []*row {
 	return batch
 }
 
-func (a *activation) launch() *row {
+func (a *activation) launch() row {
 	c := a.waiting[0]
 	a.waiting = a.waiting[1:]
 	a.inFlight = true
 	from := a.head.To + 1
-	return &row{a: a, chunk: c, prev: a.head, head: ticketing.Head{From: from, To: a.head.To + uint64(c.count), Writer: a.writer}}
+	return row{a: a, chunk: c, prev: a.head, head: ticketing.Head{From: from, To: a.head.To + uint64(c.count), Writer: a.writer}}
 }
 
 // flush writes a batch and tells everybody in it. An error means that the connection must go and that the outcome
 // of whatever is still in flight is unknown.
-func (j *Journal) flush(ctx context.Context, conn *pgx.Conn, batch []*row) error {
+func (j *Journal) flush(ctx context.Context, conn *pgx.Conn, batch []row) error {
 	ctx, cancel := context.WithTimeout(ctx, j.opts.FlushDeadline)
 	defer cancel()
 	err := j.write(ctx, conn, batch)
@@ -202,7 +202,7 @@ func (j *Journal) flush(ctx context.Context, conn *pgx.Conn, batch []*row) error
 }
 
 // flushAlone writes each stream by itself, so that a bad one fails nobody else.
-func (j *Journal) flushAlone(ctx context.Context, conn *pgx.Conn, batch []*row, cause error) error {
+func (j *Journal) flushAlone(ctx context.Context, conn *pgx.Conn, batch []row, cause error) error {
 	j.count(func(s *JournalStats) { s.Split++ })
 	j.log.Error("journal: flush refused, writing stream by stream", "streams", len(batch), "err", cause)
 	for i := range batch {
@@ -221,11 +221,11 @@ func (j *Journal) flushAlone(ctx context.Context, conn *pgx.Conn, batch []*row, 
 }
 
 // write runs the statement and marks the rows it wrote.
-func (j *Journal) write(ctx context.Context, conn *pgx.Conn, batch []*row) error {
+func (j *Journal) write(ctx context.Context, conn *pgx.Conn, batch []row) error {
 	byStream := make(map[ticketing.Stream]*row, len(batch))
-	for _, r := range batch {
-		r.written = false
-		byStream[r.a.stream] = r
+	for i := range batch {
+		batch[i].written = false
+		byStream[batch[i].a.stream] = &batch[i]
 	}
 	sent := time.Now()
 	rows, err := conn.Query(ctx, flushStatement, flushArgs(batch)...)
@@ -250,12 +250,13 @@ func (j *Journal) write(ctx context.Context, conn *pgx.Conn, batch []*row) error
 	return nil
 }
 
-func flushArgs(batch []*row) []any {
+// flushArgs are the columns of the rows. FlatArray spares pgx the reflection.
+func flushArgs(batch []row) []any {
 	n := len(batch)
-	streams := make([]string, n)
-	from, to, prevFrom := make([]int64, n), make([]int64, n), make([]int64, n)
-	prevWriter, writer := make([]pgtype.UUID, n), make([]pgtype.UUID, n)
-	payload := make([][]byte, n)
+	streams := make(pgtype.FlatArray[string], n)
+	from, to, prevFrom := make(pgtype.FlatArray[int64], n), make(pgtype.FlatArray[int64], n), make(pgtype.FlatArray[int64], n)
+	prevWriter, writer := make(pgtype.FlatArray[pgtype.UUID], n), make(pgtype.FlatArray[pgtype.UUID], n)
+	payload := make(pgtype.FlatArray[[]byte], n)
 	for i, r := range batch {
 		streams[i] = string(r.a.stream)
 		from[i], to[i], prevFrom[i] = int64(r.head.From), int64(r.head.To), int64(r.prev.From)
@@ -266,111 +267,6 @@ func flushArgs(batch []*row) []any {
 }
 
 func uuidOf(w ticketing.WriterID) pgtype.UUID { return pgtype.UUID{Bytes: w, Valid: true} }
-
-// settle books the result of an answered statement, then tells. A fenced activation's open chunk is gone before
-// the next flush is built, for that chunk rests on events that never were.
-func (j *Journal) settle(batch []*row) {
-	told := make([]*row, 0, len(batch))
-	j.mu.Lock()
-	for _, r := range batch {
-		a := r.a
-		a.inFlight = false
-		a.queued -= len(r.chunk.records)
-		if r.written {
-			j.stats.Chunks++
-			j.stats.Events += uint64(r.chunk.count)
-			j.stats.Bytes += uint64(len(r.chunk.records))
-		}
-		if a.gone {
-			continue
-		}
-		told = append(told, r)
-		if !r.written {
-			j.stats.Fenced++
-			j.forget(a)
-			continue
-		}
-		a.head = r.head
-		if len(a.waiting) > 0 {
-			j.dirty = append(j.dirty, a)
-		}
-	}
-	j.mu.Unlock()
-	for _, r := range told {
-		if r.written {
-			r.a.notify(ticketing.Commit{Writer: r.head.Writer, Outcome: ticketing.Committed, Head: r.head})
-		} else {
-			r.a.notify(ticketing.Commit{Writer: r.head.Writer, Outcome: ticketing.Fenced})
-		}
-	}
-}
-
-// tellOverfull answers activations that appended more than the gate should ever let through.
-func (j *Journal) tellOverfull() {
-	j.mu.Lock()
-	over := j.overfull
-	j.overfull = nil
-	j.stats.Unknown += uint64(len(over))
-	j.mu.Unlock()
-	for _, a := range over {
-		j.log.Error("journal: an activation's queue is over its limit; the gate should have stopped it", "stream", a.stream, "limit_bytes", j.opts.MaxQueuedBytes)
-		a.notifyUnknown()
-	}
-}
-
-// drop answers one activation Unknown, unless it is gone.
-func (j *Journal) drop(a *activation) {
-	j.mu.Lock()
-	gone := a.gone
-	if !gone {
-		j.forget(a)
-		j.stats.Unknown++
-	}
-	j.mu.Unlock()
-	if !gone {
-		a.notifyUnknown()
-	}
-}
-
-// retire lets nothing more in.
-func (j *Journal) retire() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.closed = true
-	for _, a := range j.writers {
-		if !a.inFlight && len(a.waiting) == 0 {
-			j.forget(a)
-		}
-	}
-}
-
-// dropAll answers Unknown to every activation that has something in flight or waiting.
-func (j *Journal) dropAll() {
-	var told []*activation
-	j.mu.Lock()
-	for _, a := range j.writers {
-		if a.inFlight || len(a.waiting) > 0 {
-			j.forget(a)
-			told = append(told, a)
-		}
-	}
-	j.dirty = nil
-	j.stats.Unknown += uint64(len(told))
-	j.mu.Unlock()
-	for _, a := range told {
-		a.notifyUnknown()
-	}
-}
-
-func (a *activation) notifyUnknown() {
-	a.notify(ticketing.Commit{Writer: a.writer, Outcome: ticketing.Unknown})
-}
-
-func (j *Journal) count(f func(*JournalStats)) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	f(&j.stats)
-}
 
 func isDeadlock(err error) bool { return hasCode(err, "40P01") }
 
