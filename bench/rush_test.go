@@ -166,7 +166,7 @@ func TestAnInterruptedRunStopsItsServer(t *testing.T) {
 	t.Setenv(fakeFault, noFault)
 	t.Setenv("GORACE", "atexit_sleep_ms=0")
 	data := t.TempDir()
-	r, err := parse(t, "--ticketblue", os.Args[0], "--data", data, "--seats", "200", "--attempts", "2000")
+	r, err := parse(t, "--ticketblue", os.Args[0], "--data", data, "--seats", "200", "--attempts", "2000", "--noop", "0")
 	if err != nil {
 		t.Fatal(err)
 	}
