@@ -46,15 +46,20 @@ func (s *System) restore(ctx context.Context, stream ticketing.Stream) Loaded {
 	if err != nil {
 		return Loaded{Err: err}
 	}
-	if history.Head.To == 0 {
-		return Loaded{Err: ticketing.ErrNotFound}
+	machine, err := fold(stream, history)
+	if err != nil && history.Snapshot != nil {
+		s.Log.Warn("a snapshot does not restore, replaying the whole stream", "stream", stream, "error", err)
+		if history, err = s.Journal.LoadAll(ctx, stream); err != nil {
+			return Loaded{Err: err}
+		}
+		machine, err = fold(stream, history)
 	}
-	loaded := Loaded{Head: history.Head}
+	if err != nil {
+		return Loaded{Err: fmt.Errorf("%w: %w", ErrBroken, err)}
+	}
+	loaded := Loaded{Machine: machine, Head: history.Head}
 	if history.Snapshot != nil {
 		loaded.SnapshotSeq = history.Snapshot.Seq
-	}
-	if loaded.Machine, err = fold(stream, history); err != nil {
-		return Loaded{Err: fmt.Errorf("%w: %w", ErrBroken, err)}
 	}
 	s.random.Lock()
 	defer s.random.Unlock()

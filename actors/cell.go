@@ -27,7 +27,7 @@ type cell struct {
 // newCell starts the actor. It must be published before anything is sent to it.
 func newCell(s *System, stream ticketing.Stream) *cell {
 	c := &cell{stream: stream, system: s}
-	d := &driver{system: s, cell: c, shell: NewShell(stream, s.Shell)}
+	d := newDriver(s, c)
 	c.pid = s.actors.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return d }))
 	return c
 }

@@ -15,10 +15,25 @@ type driver struct {
 	system  *System
 	cell    *cell
 	shell   *Shell
+	epoch   uint64 // losses of ownership it has been told of
 	timer   *time.Timer
 	records []byte    // encoding buffer
 	at      time.Time // of the message in hand
 	alarmed time.Time // when an alarm was logged last
+}
+
+func newDriver(s *System, c *cell) *driver {
+	d := &driver{system: s, cell: c, epoch: s.epoch.Load()}
+	opt := s.Shell
+	opt.Owned = d.owned
+	d.shell = NewShell(c.stream, opt)
+	return d
+}
+
+// owned is false between a loss of ownership and the word of it, which may wait in the mailbox behind commands
+// while the lock has come back.
+func (d *driver) owned() bool {
+	return d.epoch == d.system.epoch.Load() && d.system.Ownership.Valid()
 }
 
 // Receive implements actor.Actor.
@@ -30,6 +45,9 @@ func (d *driver) Receive(ctx actor.Context) {
 		d.step(&m.Command)
 	case Input:
 		d.at = d.system.Clock()
+		if _, lost := m.(OwnershipLost); lost {
+			d.epoch = d.system.epoch.Load() // the shell forgets its machine with this
+		}
 		d.step(m)
 	}
 }

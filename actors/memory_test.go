@@ -47,7 +47,7 @@ const (
 	lostMissing       // the answer is lost, the commit did not land
 )
 
-func newMemory(t *testing.T, seats int) *memory {
+func newMemory(t testing.TB, seats int) *memory {
 	plan, err := ticketing.PlainPlan(seats)
 	if err != nil {
 		t.Fatal(err)
@@ -166,6 +166,12 @@ func (m *memory) Load(_ context.Context, s ticketing.Stream) (ticketing.History,
 		h.Tail = slices.DeleteFunc(h.Tail, func(c ticketing.Chunk) bool { return c.To <= snapshot.Seq })
 	}
 	return h, nil
+}
+
+func (m *memory) LoadAll(_ context.Context, s ticketing.Stream) (ticketing.History, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return ticketing.History{Plan: m.plan, Head: m.head(s), Tail: slices.Clone(m.chunks[s])}, nil
 }
 
 func (m *memory) Begin(s ticketing.Stream, w ticketing.WriterID, head ticketing.Head, notify func(ticketing.Commit)) {

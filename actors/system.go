@@ -35,6 +35,8 @@ const (
 type Journal interface {
 	// Load reads a stream's history; ticketing.ErrNotFound when there is no such stream.
 	Load(ctx context.Context, s ticketing.Stream) (ticketing.History, error)
+	// LoadAll is Load that leaves the snapshot aside.
+	LoadAll(ctx context.Context, s ticketing.Stream) (ticketing.History, error)
 	// Begin opens an activation on the head it loaded. The journal tells notify of every commit, in order, and
 	// stops after one that is not Committed. Notify never blocks.
 	Begin(s ticketing.Stream, w ticketing.WriterID, head ticketing.Head, notify func(ticketing.Commit))
@@ -53,6 +55,8 @@ type Journal interface {
 }
 
 // Ownership says whether this node owns the streams, by its own monotonic clock. Valid is asked for every reply.
+// After the lock was lost it must not turn true again before System.OwnershipLost has returned: another node may
+// have owned the streams in between.
 type Ownership interface{ Valid() bool }
 
 // Config sets up a System. Zero limits take the defaults above.
@@ -64,7 +68,7 @@ type Config struct {
 	Random    io.Reader        // names writers; crypto/rand.Reader outside of tests
 	Metrics   prometheus.Registerer
 
-	Shell     Options // Owned is set by New
+	Shell     Options // Owned is set by the system
 	PerStream int
 	Total     int
 	SagaLane  int
@@ -92,7 +96,6 @@ func (c Config) withDefaults() Config {
 	orTime(&c.IOTimeout, DefaultIOTimeout)
 	orTime(&c.WakeEvery, DefaultWakeEvery)
 	orTime(&c.WakeAhead, DefaultWakeAhead)
-	c.Shell.Owned = c.Ownership.Valid
 	return c
 }
 
@@ -106,7 +109,8 @@ type System struct {
 	cells    sync.Map   // ticketing.Stream -> *cell
 	spawning sync.Mutex // held while a cell is added, and to stop that
 	draining atomic.Bool
-	relist   atomic.Bool // the waker must look at all streams, not only at those that are due
+	epoch    atomic.Uint64 // counts losses of ownership
+	relist   atomic.Bool   // the waker must look at all streams, not only at those that are due
 
 	inFlight atomic.Int64
 	quiet    chan struct{}  // a command in flight was the last
@@ -151,6 +155,9 @@ type request struct {
 // Do asks a stream's machine and waits for the durable answer. When ctx ends first the answer is unavailable, and
 // the outcome open: the command may still be carried out.
 func (s *System) Do(ctx context.Context, stream ticketing.Stream, cmd ticketing.Command) ticketing.Result {
+	if !s.Ownership.Valid() {
+		return ticketing.Result{Code: ticketing.CodeUnavailable}
+	}
 	if _, bounded := ctx.Deadline(); !bounded {
 		limited, cancel := context.WithTimeout(ctx, s.Timeout)
 		defer cancel()
@@ -245,8 +252,10 @@ func (s *System) cell(stream ticketing.Stream) *cell {
 	return c
 }
 
-// OwnershipLost makes every stream fall silent. The system serves again as soon as ownership is valid again.
+// OwnershipLost makes every stream fall silent: from its return on no machine that is in memory now is asked again,
+// however full its mailbox is. The system serves again as soon as ownership is valid again.
 func (s *System) OwnershipLost() {
+	s.epoch.Add(1)
 	s.relist.Store(true)
 	now := s.millis()
 	s.each(func(c *cell) { c.send(OwnershipLost{Now: now}) })
