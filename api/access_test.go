@@ -67,12 +67,12 @@ func TestAccessMatrix(t *testing.T) {
 		t.Fatalf("the matrix has rows for %v, the document operations %v", rows, operations)
 	}
 	for id := range accessMatrix(sample) {
+		h := withRound(t, nil)
+		h.reserve(customer, "first", "A-1-10").wantStatus(http.StatusCreated)
+		h.addKim()
+		row := accessMatrix(h)[id]
 		for i, caller := range who {
 			t.Run(id+" as "+caller.name, func(t *testing.T) {
-				h := withRound(t, nil)
-				h.reserve(customer, "first", "A-1-10").wantStatus(http.StatusCreated)
-				h.addKim()
-				row := accessMatrix(h)[id]
 				c := call{row.method, row.path, "", row.body, map[string]string{headerIdempotencyKey: "k"}}
 				if id == "signup" {
 					c.body = fmt.Sprintf(row.body, caller.name)
@@ -126,13 +126,14 @@ func TestRouteWithoutAPolicyStopsTheStart(t *testing.T) {
 	}
 	for name, add := range ways {
 		t.Run(name, func(t *testing.T) {
-			h := open(t, nil)
+			s := New(Config{Clock: (&clock{}).Now})
+			defer s.limits.close()
 			defer func() {
 				if recover() == nil {
 					t.Error("the start went on")
 				}
 			}()
-			add(h.server)
+			add(s)
 		})
 	}
 }

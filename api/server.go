@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"sync/atomic"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
@@ -22,6 +23,8 @@ type Server struct {
 	limits limiters
 	plans  *planCache
 	drain  drain
+
+	listener atomic.Pointer[net.Listener]
 }
 
 // New makes a server with all its routes. It panics when a route has not said who may use it.
@@ -82,7 +85,11 @@ func (s *Server) App() *fiber.App { return s.app }
 
 // Listen serves until Shutdown; then it returns nil.
 func (s *Server) Listen(ln net.Listener) error {
-	if err := s.app.Listener(ln); err != nil {
+	s.listener.Store(&ln)
+	if s.drain.closing.Load() { // Shutdown came first and may not have seen the listener
+		return ln.Close()
+	}
+	if err := s.app.Listener(ln); err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("serving HTTP: %w", err)
 	}
 	return nil
@@ -92,8 +99,11 @@ func (s *Server) Listen(ln net.Listener) error {
 // connection, and returns. When the context ends first, the listener is closed all the same and the error says so.
 func (s *Server) Shutdown(ctx context.Context) error {
 	defer s.limits.close()
-	drained := s.drain.wait(ctx)
-	if err := errors.Join(drained, s.app.ShutdownWithContext(ctx)); err != nil {
+	err := errors.Join(s.drain.wait(ctx), s.app.ShutdownWithContext(ctx))
+	if ln := s.listener.Load(); ln != nil {
+		_ = (*ln).Close() // again, unless Fiber had not begun to listen
+	}
+	if err != nil {
 		return fmt.Errorf("shutting HTTP down: %w", err)
 	}
 	return nil

@@ -123,10 +123,9 @@ func TestBodyLimit(t *testing.T) {
 func TestHeaderLimitAndBrokenHTTP(t *testing.T) {
 	h := open(t, nil)
 	for request, status := range map[string]int{
-		"GET / HTTP/1.1\r\nHost: h\r\nX: " + strings.Repeat("a", MaxHeaderBytes) + "\r\n\r\n":                            431,
-		"GET /\x00 HTTP/1.1\r\nbroken\r\n\r\n":                                                                           400,
-		"POST /v1/auth/login HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET": 400,
-		"BREW / HTTP/1.1\r\nHost: h\r\n\r\n":                                                                             400,
+		"GET / HTTP/1.1\r\nHost: h\r\nX: " + strings.Repeat("a", MaxHeaderBytes) + "\r\n\r\n": 431,
+		"GET /\x00 HTTP/1.1\r\nbroken\r\n\r\n":                                                400,
+		"BREW / HTTP/1.1\r\nHost: h\r\n\r\n":                                                  400,
 	} {
 		conn, r := h.dial()
 		if _, err := io.WriteString(conn, request); err != nil {
@@ -135,6 +134,22 @@ func TestHeaderLimitAndBrokenHTTP(t *testing.T) {
 		if resp := read(t, r); resp.StatusCode != status {
 			t.Errorf("%.60q: %d, want %d", request, resp.StatusCode, status)
 		}
+	}
+}
+
+// TestSmuggledRequestIsNotServed: with two lengths for one body, a proxy in front may see two requests where we see
+// one. Whatever follows the first must not be served on this connection.
+func TestSmuggledRequestIsNotServed(t *testing.T) {
+	h := open(t, nil)
+	conn, r := h.dial()
+	const smuggled = "GET /v1/performances HTTP/1.1\r\nHost: h\r\n\r\n"
+	if _, err := io.WriteString(conn, "POST /v1/auth/login HTTP/1.1\r\nHost: h\r\nContent-Length: 60\r\nTransfer-Encoding: chunked\r\n\r\n"+
+		"0\r\n\r\n"+smuggled); err != nil {
+		t.Fatal(err)
+	}
+	read(t, r)
+	if rest, err := io.ReadAll(r); len(rest) > 0 {
+		t.Errorf("served as well: %.80q, %v", rest, err)
 	}
 }
 
