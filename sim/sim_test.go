@@ -5,7 +5,9 @@ import (
 	"bytes"
 	_ "embed"
 	"flag"
+	"iter"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -54,13 +56,9 @@ func TestSim(t *testing.T) {
 	started := time.Now()
 	var total tally
 	var simulated ms
-	for _, seed := range seeds {
-		w := newWorld(seed, nothing)
-		if testing.Verbose() && *flagSeeds == 1 {
-			w.log = t.Logf
-		}
-		if err := w.run(); err != nil {
-			t.Errorf("seed %d: %v\nreplay: go test ./sim -run 'TestSim$' -v -args -from=%d -seeds=1", seed, err, seed)
+	for w := range play(t, seeds, nothing) {
+		if err := w.auditor.err; err != nil {
+			t.Errorf("seed %d: %v\nreplay: go test ./sim -run 'TestSim$' -v -args -from=%d -seeds=1", w.seed, err, w.seed)
 		}
 		total.add(w.tally)
 		simulated += w.now
@@ -70,6 +68,44 @@ func TestSim(t *testing.T) {
 		len(seeds), float64(len(seeds))/took.Seconds(), float64(simulated)/float64(60*minute), total)
 	if len(seeds) >= 500 {
 		total.mustHaveHappened(t)
+	}
+}
+
+// play runs the histories of seeds, as many at once as there are processors, and yields them in order.
+func play(t *testing.T, seeds []uint64, planted plant) iter.Seq[*world] {
+	return func(yield func(*world) bool) {
+		ahead := make(chan chan *world, runtime.GOMAXPROCS(0))
+		stop := make(chan struct{})
+		go func() {
+			defer close(ahead)
+			for _, seed := range seeds {
+				done := make(chan *world, 1)
+				select {
+				case ahead <- done:
+				case <-stop:
+					return
+				}
+				go func() {
+					w := newWorld(seed, planted)
+					if testing.Verbose() && len(seeds) == 1 {
+						w.log = t.Logf
+					}
+					w.run()
+					done <- w
+				}()
+			}
+		}()
+		defer func() {
+			close(stop)
+			for done := range ahead {
+				<-done
+			}
+		}()
+		for done := range ahead {
+			if !yield(<-done) {
+				return
+			}
+		}
 	}
 }
 
@@ -118,6 +154,14 @@ func TestSameSeedSameHistory(t *testing.T) {
 	}
 }
 
+func upTo(n uint64) []uint64 {
+	var out []uint64
+	for seed := uint64(1); seed <= n; seed++ {
+		out = append(out, seed)
+	}
+	return out
+}
+
 func TestPlantedBugs(t *testing.T) {
 	const within = 300 // seeds
 	for name, planted := range map[string]plant{
@@ -131,9 +175,9 @@ func TestPlantedBugs(t *testing.T) {
 		"unknown taken: yes": unknownIsYes,
 	} {
 		t.Run(name, func(t *testing.T) {
-			for seed := uint64(1); seed <= within; seed++ {
-				if err := newWorld(seed, planted).run(); err != nil {
-					t.Logf("found by seed %d: %v", seed, err)
+			for w := range play(t, upTo(within), planted) {
+				if err := w.auditor.err; err != nil {
+					t.Logf("found by seed %d: %v", w.seed, err)
 					return
 				}
 			}

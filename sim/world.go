@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"container/heap"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -66,19 +65,19 @@ func drawSwarm(r *rand.Rand) swarm {
 		if r.IntN(3) == 0 {
 			return 0
 		}
-		return 5*second + ms(r.Int64N(int64(minute)))
+		return 5*second + ms(r.Int64N(int64(40*second)))
 	}
 	return swarm{
 		seats: 6 + r.IntN(20), nodes: 2 + r.IntN(2), users: 3 + r.IntN(6),
-		chaos: minute + ms(r.Int64N(int64(3*minute))),
-		hold:  5*second + ms(r.Int64N(int64(minute))), pay: 5*second + ms(r.Int64N(int64(minute))),
+		chaos: 40*second + ms(r.Int64N(int64(2*minute))),
+		hold:  5*second + ms(r.Int64N(int64(40*second))), pay: 5*second + ms(r.Int64N(int64(40*second))),
 		limit:         1 + r.IntN(5),
 		snapshotEvery: []uint64{3, 10, 40, 10_000}[r.IntN(4)],
 		idleAfter:     []ms{2 * second, 20 * second, 5 * minute}[r.IntN(3)],
 		skew:          ms(r.Int64N(800)),
 		lyingLease:    r.IntN(5) == 0,
 		dropMessage:   some(0.1), dupMessage: some(0.2), slowMessage: some(0.05),
-		lostBefore: some(0.05), lostAfter: some(0.05), stall: some(0.05), loadFails: some(0.2),
+		lostBefore: some(0.05), lostAfter: some(0.05), stall: some(0.15), loadFails: some(0.2),
 		killEvery: every(), pauseEvery: every(), cutEvery: every(), drainEvery: every(),
 	}
 }
@@ -154,7 +153,7 @@ func (w *world) run() error {
 	}
 	w.until(w.now + 40*second) // what is on its way, and what is asked again
 	w.closing = true
-	w.until(w.now + 60*second)
+	w.until(w.now + 20*second)
 	w.auditor.answered()
 	// Nobody asks any more: only timers and the waker are left.
 	w.until(w.now + w.swarm.hold + w.swarm.pay + 30*second)
@@ -164,7 +163,7 @@ func (w *world) run() error {
 
 func (w *world) until(end ms) {
 	for len(w.agenda) > 0 && w.auditor.err == nil && w.agenda[0].at <= end {
-		next := heap.Pop(&w.agenda).(appointment)
+		next := w.agenda.pop()
 		w.now = next.at
 		w.tally.steps++
 		next.do()
@@ -175,7 +174,7 @@ func (w *world) until(end ms) {
 // after does something later; what happens in the same millisecond happens in random order.
 func (w *world) after(d ms, do func()) {
 	w.count++
-	heap.Push(&w.agenda, appointment{at: w.now + max(d, 0), tie: w.rng.Uint32(), n: w.count, do: do})
+	w.agenda.push(appointment{at: w.now + max(d, 0), tie: w.rng.Uint32(), n: w.count, do: do})
 }
 
 func (w *world) chance(p float64) bool { return p > 0 && !w.calm && w.rng.Float64() < p }
@@ -226,34 +225,4 @@ func (w *world) every(mean ms, hit func(*process)) {
 			w.every(mean, hit)
 		}
 	})
-}
-
-// appointment is something to be done at a time.
-type appointment struct {
-	at  ms
-	tie uint32
-	n   uint64
-	do  func()
-}
-
-type agenda []appointment
-
-func (a agenda) Len() int { return len(a) }
-func (a agenda) Less(i, j int) bool {
-	if a[i].at != a[j].at {
-		return a[i].at < a[j].at
-	}
-	if a[i].tie != a[j].tie {
-		return a[i].tie < a[j].tie
-	}
-	return a[i].n < a[j].n
-}
-func (a agenda) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
-func (a *agenda) Push(x any)   { *a = append(*a, x.(appointment)) }
-func (a *agenda) Pop() any {
-	old := *a
-	last := old[len(old)-1]
-	old[len(old)-1] = appointment{}
-	*a = old[:len(old)-1]
-	return last
 }
