@@ -1,6 +1,7 @@
 package persistence
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -81,7 +82,11 @@ func BenchmarkValid(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer own.Release(b.Context())
+	b.Cleanup(func() {
+		if err := own.Release(context.Background()); err != nil {
+			b.Error(err)
+		}
+	})
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			own.Valid()

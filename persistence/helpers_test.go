@@ -3,6 +3,7 @@ package persistence
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -84,6 +85,13 @@ func exec(t testing.TB, conn execer, sql string, args ...any) {
 	t.Helper()
 	if _, err := conn.Exec(t.Context(), sql, args...); err != nil {
 		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// rollback ends a transaction that may have ended, or lost its connection.
+func rollback(t testing.TB, tx pgx.Tx) {
+	if err := tx.Rollback(context.Background()); err != nil && !errors.Is(err, pgx.ErrTxClosed) {
+		t.Log("rolling back:", err)
 	}
 }
 

@@ -246,7 +246,7 @@ func TestCloseGivesUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tx.Rollback(context.Background())
+	defer rollback(t, tx)
 	exec(t, tx, "LOCK TABLE journal IN SHARE MODE")
 	j.Append(w, 1, []byte("x"))
 	eventually(t, "the flush waits for the lock", func() bool { return flushWaits(t, watcher) })

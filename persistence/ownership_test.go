@@ -2,6 +2,7 @@ package persistence
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync/atomic"
@@ -51,7 +52,7 @@ func release(t *testing.T, o *Ownership) {
 func owner(t *testing.T, conn *pgx.Conn) (node string, released bool) {
 	t.Helper()
 	err := conn.QueryRow(t.Context(), `SELECT node, released_at IS NOT NULL FROM node_owner`).Scan(&node, &released)
-	if err != nil && err != pgx.ErrNoRows {
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		t.Fatal(err)
 	}
 	return node, released
@@ -270,7 +271,7 @@ func (c *deafConn) Write(p []byte) (int, error) {
 
 func (c *deafConn) SetDeadline(at time.Time) error {
 	if c.deaf.Load() && !at.IsZero() { // how pgx gives up
-		c.Close()
+		return c.Close()
 	}
 	return c.Conn.SetDeadline(at)
 }
