@@ -227,10 +227,9 @@ func (u *unfenced) End(ticketing.WriterID) {}
 func TestOldOwnerIsSilentBeforeTheNextSpeaks(t *testing.T) {
 	s := newStore(t)
 	round, _ := planRound(t, s, 10)
-	owners := make([]*persistence.Ownership, 2)
 	systems := make([]*actors.System, 2)
 	var spoke atomic.Int64 // when the old owner was asked what it answered last; ns since begin
-	for i := range owners {
+	for i := range systems {
 		own, err := persistence.Acquire(t.Context(), persistence.OwnershipOptions{DSN: s.dsn, Node: fmt.Sprint("node-", i), Log: quiet()})
 		if err != nil {
 			t.Fatal(err)
@@ -240,10 +239,12 @@ func TestOldOwnerIsSilentBeforeTheNextSpeaks(t *testing.T) {
 				t.Log(err)
 			}
 		})
-		owners[i], systems[i] = own, newSystem(t, fenced(t, s), own)
+		systems[i] = newSystem(t, fenced(t, s), own)
+		if i == 0 {
+			awaitSpeech(t, systems[0], round) // it has the lock before the other strives for it
+		}
 	}
 	begin, ctx := time.Now(), t.Context()
-	awaitSpeech(t, systems[0], round)
 	successor := make(chan int64, 1)
 	quit := make(chan struct{})
 	var asking sync.WaitGroup
