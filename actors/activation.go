@@ -171,18 +171,23 @@ func (s *Shell) timer(now ticketing.Millis) {
 			s.considerPassivation(now)
 		}
 	case retrying:
-		if now >= s.retryAt {
+		if s.waited(now) {
 			s.load()
 		}
 	case dormant:
 		switch {
 		case now >= s.idleAt:
 			s.passivate(Passivate{})
-		case now >= s.retryAt:
+		case s.waited(now):
 			s.recovering = true
 			s.load()
 		}
 	}
+}
+
+// waited: it is time to try again, also when a clock that was set back would make us wait for long.
+func (s *Shell) waited(now ticketing.Millis) bool {
+	return now >= s.retryAt || s.retryAt > now.Add(retryMax)
 }
 
 func (s *Shell) considerPassivation(now ticketing.Millis) {

@@ -107,7 +107,7 @@ type Shell struct {
 	retryAt ticketing.Millis // of retrying and dormant: when to look again
 	idleAt  ticketing.Millis // when to think of passivation
 	quiet   ticketing.Millis // no timer before this
-	now     ticketing.Millis // newest time heard of; for back-off only, never for decisions
+	now     ticketing.Millis // last time heard of; for waiting only, never for decisions
 	parting Passivate        // what the last passivation said, to say it again
 }
 
@@ -157,7 +157,7 @@ func (s *Shell) Step(in Input) []Effect {
 // InFlight counts answers that wait for durability and commands that wait to be decided.
 func (s *Shell) InFlight() int { return s.waiting.len() + s.queue.len() }
 
-func (s *Shell) heard(now ticketing.Millis) { s.now = max(s.now, now) }
+func (s *Shell) heard(now ticketing.Millis) { s.now = now }
 
 // receive decides, queues or refuses an arriving command.
 func (s *Shell) receive(c Command) {

@@ -130,6 +130,15 @@ func TestInvariant3FailedLoadsAreTriedAgainWithBackoff(t *testing.T) {
 	r.want(r.command("c", asks), "c: yes@6")
 }
 
+func TestInvariant3AClockSetBackDoesNotStretchTheWait(t *testing.T) {
+	r := newRig(t, Options{})
+	r.command("a", asks)
+	down := errors.New("connection refused")
+	r.step(Loaded{Attempt: 1, Err: down, Now: r.now})
+	r.step(Loaded{Attempt: 2, Err: down, Now: r.now})
+	r.want(r.step(Timer{Now: r.now.Add(-time.Hour)}), "load 3")
+}
+
 func TestInvariant3RivalsDoNotFenceEachOtherInAStorm(t *testing.T) {
 	r := active(t, Options{})
 	r.command("a", add)
