@@ -22,6 +22,7 @@ const (
 	readTimeout      = 5 * time.Second
 	writeTimeout     = 10 * time.Second
 	idleTimeout      = 60 * time.Second
+	closeGrace       = time.Second // for the last answers to reach slow callers at shutdown
 	requestDeadline  = 5 * time.Second
 	hotDeadline      = 3 * time.Second
 	unavailableDelay = time.Second // what Retry-After says when nobody knows better

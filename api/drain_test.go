@@ -126,3 +126,44 @@ func TestDrainGivesUpWithItsContext(t *testing.T) {
 	}
 	close(answer)
 }
+
+func TestShutdownDoesNotWaitForTheSilentAndTheSlow(t *testing.T) {
+	h := open(t, nil)
+	silent, silentReader := h.dial()
+	slow, slowReader := h.dial()
+	if _, err := fmt.Fprint(slow, "GET /v1/performances HTTP/1.1\r\nX-A: "); err != nil {
+		t.Fatal(err)
+	}
+	known, knownReader := h.dial() // the server has accepted the two before it answers this one
+	get(t, known, knownReader, "/v1/performances")
+	began := time.Now()
+	if err := h.server.Shutdown(context.Background()); err != nil {
+		t.Errorf("shutdown: %v", err)
+	}
+	if took := time.Since(began); took > readTimeout-time.Second {
+		t.Errorf("shutdown took %v", took)
+	}
+	for _, r := range []*bufio.Reader{silentReader, slowReader, knownReader} {
+		if rest, err := io.ReadAll(r); len(rest) > 0 {
+			t.Errorf("got %q, %v", rest, err)
+		}
+	}
+	silent.Close()
+}
+
+func TestShutdownBeforeListen(t *testing.T) {
+	s := New(Config{Clock: time.Now})
+	if err := s.Shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Listen(ln); err != nil {
+		t.Errorf("listen: %v", err)
+	}
+	if err := ln.Close(); !errors.Is(err, net.ErrClosed) {
+		t.Error("the listener stayed open")
+	}
+}

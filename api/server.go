@@ -24,7 +24,7 @@ type Server struct {
 	plans  *planCache
 	drain  drain
 
-	listener atomic.Pointer[net.Listener]
+	conns atomic.Pointer[conns] // nil until Listen
 }
 
 // New makes a server with all its routes. It panics when a route has not said who may use it.
@@ -85,26 +85,36 @@ func (s *Server) App() *fiber.App { return s.app }
 
 // Listen serves until Shutdown; then it returns nil.
 func (s *Server) Listen(ln net.Listener) error {
-	s.listener.Store(&ln)
+	conns := newConns(ln)
+	s.conns.Store(conns)
 	if s.drain.closing.Load() { // Shutdown came first and may not have seen the listener
 		return ln.Close()
 	}
-	if err := s.app.Listener(ln); err != nil && !errors.Is(err, net.ErrClosed) {
+	if err := s.app.Listener(conns); err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("serving HTTP: %w", err)
 	}
 	return nil
 }
 
-// Shutdown refuses what is new with 503, lets what is in flight finish, closes the listener and every idle
-// connection, and returns. When the context ends first, the listener is closed all the same and the error says so.
+// Shutdown refuses what is new with 503, lets what is in flight finish, closes the listener and every connection,
+// and returns. The error says that the context ended before all was finished.
 func (s *Server) Shutdown(ctx context.Context) error {
 	defer s.limits.close()
-	err := errors.Join(s.drain.wait(ctx), s.app.ShutdownWithContext(ctx))
-	if ln := s.listener.Load(); ln != nil {
-		_ = (*ln).Close() // again, unless Fiber had not begun to listen
+	err := s.drain.wait(ctx)
+	conns := s.conns.Load()
+	if conns == nil {
+		return err
 	}
+	conns.closeSilent()
+	// Nobody is being served any more. What is left are answers on their way and requests that would be refused.
+	grace, cancel := context.WithTimeout(ctx, closeGrace)
+	defer cancel()
+	if late := s.app.ShutdownWithContext(grace); late != nil {
+		conns.closeAll()
+	}
+	_ = conns.Close() // again, unless Fiber had not begun to listen
 	if err != nil {
-		return fmt.Errorf("shutting HTTP down: %w", err)
+		return fmt.Errorf("requests were still in flight: %w", err)
 	}
 	return nil
 }
