@@ -49,7 +49,10 @@ func former(t *testing.T) []uint64 {
 }
 
 func TestSim(t *testing.T) {
-	seeds := former(t)
+	var seeds []uint64
+	if *flagSeeds > 1 {
+		seeds = former(t)
+	}
 	for i := range *flagSeeds {
 		seeds = append(seeds, *flagFrom+i)
 	}
