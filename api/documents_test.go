@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"ticketblue/ticketing"
 )
 
@@ -69,18 +71,53 @@ func (d document) find(method, path string) (id string, responses map[string]jso
 	return "", nil
 }
 
-// checkDocumented fails a test whose request got an answer that the document does not know.
+// checkDocumented fails a test whose request got an answer that the document does not know: another status, header,
+// type or shape of body.
 func (h *house) checkDocumented(c call, a answer) {
 	h.t.Helper()
-	id, responses := readDocument().find(c.method, c.path)
+	id, _ := readDocument().find(c.method, c.path)
 	if id == "" {
 		return
 	}
-	if _, found := responses[strconv.Itoa(a.status)]; !found {
-		h.t.Errorf("%s answered %d, which the document does not know: %s", id, a.status, a.body)
+	api := h.server.huma.OpenAPI()
+	for _, item := range api.Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Delete} {
+			if op != nil && op.OperationID == id {
+				h.checkResponse(api, op, a)
+			}
+		}
 	}
 	if a.status >= 400 {
 		a.problem()
+	}
+}
+
+func (h *house) checkResponse(api *huma.OpenAPI, op *huma.Operation, a answer) {
+	h.t.Helper()
+	response, found := op.Responses[strconv.Itoa(a.status)]
+	if !found {
+		h.t.Errorf("%s answered %d, which the document does not know: %s", op.OperationID, a.status, a.body)
+		return
+	}
+	for name := range a.header {
+		if _, documented := response.Headers[name]; !documented && strings.HasPrefix(strings.ToLower(name), "idempotency") {
+			h.t.Errorf("%s answered with the header %s, which the document does not know", op.OperationID, name)
+		}
+	}
+	if a.status == http.StatusNotModified {
+		return
+	}
+	content := response.Content[a.header.Get("Content-Type")]
+	if content == nil {
+		h.t.Errorf("%s answered %d in %q", op.OperationID, a.status, a.header.Get("Content-Type"))
+		return
+	}
+	var body any
+	a.decode(&body)
+	var res huma.ValidateResult
+	huma.Validate(api.Components.Schemas, content.Schema, huma.NewPathBuffer(nil, 0), huma.ModeReadFromServer, body, &res)
+	for _, err := range res.Errors {
+		h.t.Errorf("%s answered %d with what the document does not know: %v", op.OperationID, a.status, err)
 	}
 }
 

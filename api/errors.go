@@ -97,9 +97,9 @@ type Problem struct {
 	Detail    string       `json:"detail,omitempty"`
 	Code      string       `json:"code" doc:"Stable; clients match on it" example:"seat_taken"`
 	Retryable bool         `json:"retryable" doc:"The same request may succeed later"`
-	Seats     []string     `json:"seats,omitempty" doc:"The seats that failed"`
+	Seats     []string     `json:"seats,omitempty" nullable:"false" doc:"The seats that failed"`
 	RetryAt   *time.Time   `json:"retry_at,omitempty" doc:"When asking again may help"`
-	Errors    []FieldError `json:"errors,omitempty"`
+	Errors    []FieldError `json:"errors,omitempty" nullable:"false"`
 	RequestID string       `json:"request_id,omitempty"`
 
 	retryAfter time.Duration

@@ -109,8 +109,8 @@ func TestRoundAndSeats(t *testing.T) {
 	a := h.do(call{method: "GET", path: "/v1/rounds/1"}).wantStatus(http.StatusOK)
 	a.decode(&status)
 	want := countBody{Free: 9, Held: 1}
-	if status.Status != "open" || status.Totals != want || len(status.Grades) != 1 || status.Grades[0].countBody != want ||
-		status.Grades[0].Price != 132000 || !status.ServerTime.Equal(h.clock.Now()) {
+	if status.Status != "open" || status.Totals != want || len(status.Grades) != 1 ||
+		status.Grades[0] != (gradeBody{Grade: "standard", Price: 132000, Free: 9, Held: 1}) || !status.ServerTime.Equal(h.clock.Now()) {
 		t.Errorf("status %s", a.body)
 	}
 

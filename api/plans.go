@@ -40,8 +40,8 @@ type seatBody struct {
 
 type planBody struct {
 	Hash   string     `json:"hash"`
-	Grades []string   `json:"grades" example:"[\"VIP\",\"R\"]"`
-	Seats  []seatBody `json:"seats" doc:"In plan order"`
+	Grades []string   `json:"grades" nullable:"false" example:"[\"VIP\",\"R\"]"`
+	Seats  []seatBody `json:"seats" nullable:"false" doc:"In plan order"`
 }
 
 type planOutput struct {

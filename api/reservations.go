@@ -23,7 +23,7 @@ const (
 )
 
 type reserveBody struct {
-	Seats []string `json:"seats" minItems:"1" maxItems:"20" uniqueItems:"true" doc:"Labels of the plan: all of them or none" example:"[\"A-1-1\",\"A-1-2\"]"`
+	Seats []string `json:"seats" nullable:"false" minItems:"1" maxItems:"20" uniqueItems:"true" doc:"Labels of the plan: all of them or none" example:"[\"A-1-1\",\"A-1-2\"]"`
 }
 
 type reserveInput struct {
@@ -40,7 +40,7 @@ type reservationBody struct {
 	ID        string     `json:"id" example:"42-1"`
 	Round     int64      `json:"round" example:"42"`
 	Status    string     `json:"status" enum:"held,paying,confirmed,released,expired,canceled"`
-	Seats     []string   `json:"seats" example:"[\"A-1-1\",\"A-1-2\"]"`
+	Seats     []string   `json:"seats" nullable:"false" example:"[\"A-1-1\",\"A-1-2\"]"`
 	Amount    int64      `json:"amount" doc:"KRW" example:"264000"`
 	HeldAt    time.Time  `json:"held_at"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"When the seats go back unless paid"`
@@ -53,8 +53,9 @@ type reservationOutput struct {
 }
 
 type reserveOutput struct {
+	Position string `header:"TB-Position" example:"round:42@1234"`
 	Replayed string `header:"Idempotency-Replayed" doc:"true: this request had been granted before"`
-	reservationOutput
+	Body     reservationBody
 }
 
 func (s *Server) reservationRoutes() {

@@ -17,7 +17,7 @@ type roundInput struct {
 }
 
 type seatsInput struct {
-	roundInput
+	Round       int64  `path:"id" minimum:"1" example:"42"`
 	IfNoneMatch string `header:"If-None-Match" doc:"The ETag you have; 304 when nothing has changed since"`
 }
 
@@ -29,9 +29,12 @@ type countBody struct {
 }
 
 type gradeBody struct {
-	Grade string `json:"grade" example:"R"`
-	Price int64  `json:"price" doc:"KRW" example:"132000"`
-	countBody
+	Grade   string `json:"grade" example:"R"`
+	Price   int64  `json:"price" doc:"KRW" example:"132000"`
+	Free    int    `json:"free"`
+	Held    int    `json:"held"`
+	Sold    int    `json:"sold"`
+	Blocked int    `json:"blocked"`
 }
 
 type statusBody struct {
@@ -47,7 +50,7 @@ type statusBody struct {
 	StartsAt   time.Time   `json:"starts_at"`
 	ServerTime time.Time   `json:"server_time"`
 	Seq        uint64      `json:"seq"`
-	Grades     []gradeBody `json:"grades"`
+	Grades     []gradeBody `json:"grades" nullable:"false"`
 	Totals     countBody   `json:"totals"`
 }
 
@@ -106,7 +109,8 @@ func (s *Server) statusBody(id ticketing.RoundID, r ticketing.Result) statusBody
 		Grades: make([]gradeBody, len(st.Grades)), Totals: countBody(st.Total()),
 	}
 	for i, grade := range st.Grades {
-		body.Grades[i] = gradeBody{Grade: grade, Price: int64(st.Prices[i]), countBody: countBody(st.Counts[i])}
+		n := st.Counts[i]
+		body.Grades[i] = gradeBody{grade, int64(st.Prices[i]), n.Free, n.Held, n.Sold, n.Blocked}
 	}
 	return body
 }
