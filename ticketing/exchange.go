@@ -58,3 +58,18 @@ type Commit struct {
 	Outcome Outcome
 	Head    Head // Committed: the chunk just written; Head.To is the last durable seq
 }
+
+// Delta is what changed in a round for the public since the delta before it. It gives the seats' final states, not
+// every step on the way, so to take one in twice does no harm.
+type Delta struct {
+	Seq     uint64 // the last event taken in: the id a reader names to go on from here
+	Phase   Phase
+	Changes []SeatChange // ascending by seat, one per seat
+}
+
+// Frame is a piece of a round's live map, encoded once for all who watch it.
+type Frame struct {
+	Seq      uint64 // the last event in it
+	Snapshot bool   // Data is the whole map, and what the reader knew before no longer counts; else a Delta
+	Data     []byte // shared: read only
+}

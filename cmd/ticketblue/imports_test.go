@@ -30,6 +30,8 @@ var importTable = []line{
 		why: "the private Postgres knows processes and directories, nothing of tickets"},
 	{pkg: "persistence/embedded/pgtest", ours: []string{"persistence/embedded"},
 		why: "a database for tests of any room, so it may know no room"},
+	{pkg: "broadcast", ours: []string{"ticketing"},
+		why: "what is carried to followers comes from the journal, and who follows is no concern of the carrier; both are asked through interfaces of its own"},
 	{pkg: "api", ours: []string{"ticketing", "api/auth", "api/web"},
 		why: "HTTP asks through interfaces of its own: handlers can be read, and tested, without actors or Postgres"},
 	{pkg: "api/auth", ours: []string{"ticketing"},
@@ -56,6 +58,8 @@ var importTable = []line{
 var libraryTable = []library{
 	{prefix: "github.com/asynkron/protoactor-go", rooms: []string{"actors"},
 		why: "the actor library is a detail of the driver; the shell and everyone else do without"},
+	{prefix: "github.com/nats-io/", rooms: []string{"broadcast"},
+		why: "JetStream is a carrier, never truth: everyone else may know events, not how they travel"},
 	{prefix: "github.com/gofiber/", rooms: []string{"api", "bench"},
 		why: "HTTP is spoken in api; bench has a bare Fiber endpoint of its own to compare with"},
 	{prefix: "github.com/danielgtaylor/huma", rooms: []string{"api"},
