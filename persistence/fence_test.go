@@ -248,6 +248,45 @@ func TestFencedActivationLosesItsOpenChunk(t *testing.T) {
 	}
 }
 
+// Rows go in sorted by stream: with one in the middle held up by a rival, those before it are in and those after it
+// are not.
+func TestRowsGoInSorted(t *testing.T) {
+	dsn := freshDSN(t)
+	db, rival, third, watcher := openDB(t, dsn), superuser(t, dsn), superuser(t, dsn), superuser(t, dsn)
+	const insert = `INSERT INTO journal (stream, from_seq, to_seq, prev_from, prev_writer, writer, payload) VALUES ($1, 1, 1, 0, $2, $2, 'r')`
+	tx, err := rival.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, tx, insert, "m", uuidOf(newWriter()))
+	j := NewJournal(db, JournalOptions{})
+	var listeners []listener
+	for _, s := range []ticketing.Stream{"z", "m", "a"} {
+		w := newWriter()
+		listeners = append(listeners, begin(t, j, s, w, ticketing.Head{}))
+		j.Append(w, 1, []byte("x"))
+	}
+	j.Start()
+	defer closeJournal(t, j)
+	eventually(t, "the flush waits for m", func() bool { return flushWaits(t, watcher) })
+
+	exec(t, third, "SET lock_timeout = '100ms'")
+	for stream, taken := range map[string]bool{"a": true, "z": false} {
+		probe, err := third.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := probe.Exec(t.Context(), insert, stream, uuidOf(newWriter())); hasCode(err, "55P03") != taken {
+			t.Errorf("%s is in: %t, want %t (%v)", stream, !taken, taken, err)
+		}
+		rollback(t, probe)
+	}
+	rollback(t, tx)
+	for _, l := range listeners {
+		l.committed(1)
+	}
+}
+
 // Two writers over the same streams, in opposite order: rows go in sorted, so they never deadlock, and of each
 // pair one wins.
 func TestSortedRowsDoNotDeadlock(t *testing.T) {

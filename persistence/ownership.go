@@ -213,8 +213,8 @@ func (o *Ownership) try(ctx context.Context) error {
 // lose gives up the connection, and the lock with it.
 func (o *Ownership) lose(err error) {
 	o.opts.Log.Error("ownership: the lock's connection failed", "node", o.opts.Node, "err", err)
-	o.validUntil.Store(0)
 	o.held = false
+	o.silence() // before anything that takes time
 	if o.conn == nil {
 		return
 	}

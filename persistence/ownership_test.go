@@ -199,22 +199,12 @@ func TestOldOwnerFallsSilentBeforeSuccessorSpeaks(t *testing.T) {
 	dsn := freshDSN(t)
 	conn := superuser(t, dsn)
 	var deaf atomic.Bool
-	old := acquire(t, OwnershipOptions{DSN: dsn, Node: "old", connect: func(ctx context.Context, o OwnershipOptions) (*pgx.Conn, error) {
-		cfg, err := pgx.ParseConfig(o.DSN)
-		if err != nil {
-			return nil, err
+	old := acquire(t, OwnershipOptions{DSN: dsn, Node: "old", connect: overNetwork(func(c net.Conn) (net.Conn, error) {
+		if deaf.Load() {
+			return nil, net.ErrClosed
 		}
-		prepareSession(cfg, "ticketblue-owner")
-		dial := cfg.DialFunc
-		cfg.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			if deaf.Load() {
-				return nil, net.ErrClosed
-			}
-			c, err := dial(ctx, network, addr)
-			return &deafConn{Conn: c, deaf: &deaf, closed: make(chan struct{})}, err
-		}
-		return connect(ctx, cfg, quiet)
-	}})
+		return &deafConn{Conn: c, deaf: &deaf, closed: make(chan struct{})}, nil
+	})})
 	eventually(t, "the first owner speaks", old.Valid)
 	successor := acquire(t, OwnershipOptions{DSN: dsn, Node: "successor"})
 	beats(t, conn)
@@ -244,6 +234,60 @@ func TestOldOwnerFallsSilentBeforeSuccessorSpeaks(t *testing.T) {
 		}
 		return successor.Valid()
 	})
+}
+
+// overNetwork opens the owner's connection over a network that wrap makes.
+func overNetwork(wrap func(net.Conn) (net.Conn, error)) func(context.Context, OwnershipOptions) (*pgx.Conn, error) {
+	return func(ctx context.Context, o OwnershipOptions) (*pgx.Conn, error) {
+		cfg, err := pgx.ParseConfig(o.DSN)
+		if err != nil {
+			return nil, err
+		}
+		prepareSession(cfg, "ticketblue-owner")
+		dial := cfg.DialFunc
+		cfg.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := dial(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return wrap(c)
+		}
+		return connect(ctx, cfg, quiet)
+	}
+}
+
+// What counts is when a heartbeat was sent: an answer that took as long as it is good for is good for nothing.
+func TestSlowAnswersDoNotCount(t *testing.T) {
+	t.Parallel()
+	dsn := freshDSN(t)
+	conn, clock := superuser(t, dsn), newClock()
+	var slow atomic.Bool
+	own := acquire(t, OwnershipOptions{DSN: dsn, Node: "slow", now: clock.now, connect: overNetwork(func(c net.Conn) (net.Conn, error) {
+		return readHook{c, func() {
+			if slow.Load() {
+				clock.advance(OwnershipValid)
+			}
+		}}, nil
+	})})
+	eventually(t, "the owner speaks", own.Valid)
+	slow.Store(true)
+	beats(t, conn)
+	beats(t, conn)
+	if own.Valid() {
+		t.Error("valid by an old heartbeat")
+	}
+	slow.Store(false)
+	eventually(t, "the owner speaks again", own.Valid)
+}
+
+type readHook struct {
+	net.Conn
+	before func()
+}
+
+func (c readHook) Read(p []byte) (int, error) {
+	c.before()
+	return c.Conn.Read(p)
 }
 
 // deafConn is a network that carries nothing once deaf, in either direction, and does not say so.
