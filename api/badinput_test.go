@@ -180,6 +180,10 @@ func badAdmin(h *house) []bad {
 		{name: "round in words", call: post("performances/1/rounds", `{"starts_at":"soon","opens_at":"now","closes_at":"later"}`), status: 422, code: invalid, field: "closes_at"},
 		{name: "closes before it opens", call: post("performances/1/rounds",
 			`{"starts_at":"2027-01-03T00:00:00Z","opens_at":"2027-01-02T00:00:00Z","closes_at":"2027-01-01T00:00:00Z"}`), status: 422, code: invalid, field: "closes_at"},
+		{name: "opens in the year 1", call: post("performances/1/rounds",
+			`{"starts_at":"2027-01-03T00:00:00Z","opens_at":"0001-01-02T00:00:00Z","closes_at":"2027-01-01T00:00:00Z"}`), status: 422, code: invalid, field: "opens_at"},
+		{name: "21 seats a user", call: post("performances/1/rounds", strings.Replace(h.roundTimes(), "}", `,"max_per_user":21}`, 1)),
+			status: 422, code: invalid, field: "max_per_user"},
 		{name: "pause no round", call: call{method: "POST", path: "/v1/admin/rounds/99/pause", token: token}, status: 404, code: "not_found"},
 		{name: "open an odd round", call: call{method: "POST", path: "/v1/admin/rounds/x/open", token: token}, status: 404, code: "not_found"},
 	}

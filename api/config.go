@@ -18,7 +18,6 @@ const (
 	MaxKeyBytes      = 255 // of an Idempotency-Key
 	MaxSeatLabel     = 40  // characters: two names of 16, a number of 6, two dashes
 	MaxPageSize      = 100
-	DefaultPageSize  = 20
 	readTimeout      = 5 * time.Second
 	writeTimeout     = 10 * time.Second
 	idleTimeout      = 60 * time.Second

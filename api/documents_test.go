@@ -149,6 +149,10 @@ func TestDocumentShowsTheLimitsThatAreChecked(t *testing.T) {
 			t.Errorf("limit is documented as %+v", p.Schema)
 		}
 	}
+	round := d.Components.Schemas["PlanRoundInputBody"].Properties
+	if round["max_per_user"].Maximum != ticketing.MaxSeatsPerRequest {
+		t.Errorf("rounds are documented as %+v", round)
+	}
 	hall := d.Components.Schemas["CreateHallInputBody"].Properties
 	if hall["seats"].Maximum != ticketing.MaxPlanSeats || hall["grades"].MaxItems != ticketing.MaxPlanGrades {
 		t.Errorf("halls are documented as %+v", hall)

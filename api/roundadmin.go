@@ -15,9 +15,9 @@ type planRoundInput struct {
 		StartsAt         time.Time `json:"starts_at" doc:"The showing"`
 		OpensAt          time.Time `json:"opens_at" doc:"The sale opens by itself"`
 		ClosesAt         time.Time `json:"closes_at" doc:"and closes"`
-		HoldSeconds      int       `json:"hold_seconds,omitempty" minimum:"1" maximum:"3600" default:"300" doc:"How long seats wait for a payment to start"`
-		PaySeconds       int       `json:"pay_seconds,omitempty" minimum:"1" maximum:"3600" default:"600" doc:"How long a started payment may take"`
-		MaxPerUser       int       `json:"max_per_user,omitempty" minimum:"1" maximum:"100" default:"4"`
+		HoldSeconds      int       `json:"hold_seconds,omitempty" minimum:"1" maximum:"86400" default:"300" doc:"How long seats wait for a payment to start"`
+		PaySeconds       int       `json:"pay_seconds,omitempty" minimum:"1" maximum:"1200" default:"600" doc:"How long a started payment may take"`
+		MaxPerUser       int       `json:"max_per_user,omitempty" minimum:"1" maximum:"20" default:"4"`
 		CancelUntil      time.Time `json:"cancel_until,omitempty" doc:"Last moment for a customer's cancellation; without it never"`
 		CancelFeePercent int       `json:"cancel_fee_percent,omitempty" minimum:"0" maximum:"100"`
 	}
@@ -85,9 +85,6 @@ func (s *Server) listRounds(ctx context.Context, in *performanceInput) (*roundsO
 }
 
 func (s *Server) planRound(ctx context.Context, in *planRoundInput) (*planRoundOutput, error) {
-	if err := checkTimes(in); err != nil {
-		return nil, err
-	}
 	performance, err := s.Catalogue.Performance(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -108,6 +105,9 @@ func (s *Server) planRound(ctx context.Context, in *planRoundInput) (*planRoundO
 		}
 		terms.Prices = append(terms.Prices, price)
 	}
+	if err := terms.Validate(plan); err != nil {
+		return nil, err
+	}
 	round, err := s.Catalogue.CreateRound(ctx, ticketing.RoundInfo{
 		PerformanceID: in.ID, PlanHash: hall.PlanHash, StartsAt: terms.StartsAt, Terms: terms,
 	})
@@ -115,24 +115,6 @@ func (s *Server) planRound(ctx context.Context, in *planRoundInput) (*planRoundO
 		return nil, err
 	}
 	return &planRoundOutput{roundOnWire(round)}, nil
-}
-
-func checkTimes(in *planRoundInput) error {
-	b := in.Body
-	for field, t := range map[string]time.Time{"starts_at": b.StartsAt, "opens_at": b.OpensAt, "closes_at": b.ClosesAt} {
-		if t.Year() < 2000 || t.Year() > 2999 { // the zero time and what no calendar shows
-			return invalid(field, "a time between the years 2000 and 2999")
-		}
-	}
-	switch {
-	case !b.OpensAt.Before(b.ClosesAt):
-		return invalid("closes_at", "after opens_at")
-	case b.ClosesAt.After(b.StartsAt):
-		return invalid("closes_at", "not after starts_at")
-	case b.CancelUntil.After(b.StartsAt):
-		return invalid("cancel_until", "not after starts_at")
-	}
-	return nil
 }
 
 func termsOf(in *planRoundInput) ticketing.Terms {
