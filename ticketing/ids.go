@@ -3,7 +3,6 @@ package ticketing
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -109,11 +108,14 @@ type Digest [16]byte
 
 // DigestOf hashes fields so that no two different lists of fields are written alike.
 func DigestOf(fields ...string) Digest {
-	h := sha256.New()
+	var space [256]byte // on the stack: most requests fit
+	b := space[:0]
 	for _, f := range fields {
-		fmt.Fprintf(h, "%d:%s", len(f), f)
+		b = strconv.AppendInt(b, int64(len(f)), 10)
+		b = append(append(b, ':'), f...)
 	}
-	return Digest(h.Sum(nil)[:16])
+	sum := sha256.Sum256(b)
+	return Digest(sum[:len(Digest{})])
 }
 
 // Hash is a SHA-256, of a plan or of a machine's state.
