@@ -247,6 +247,9 @@ func (c *checked) restore() {
 	if StateHash(restored) != StateHash(c.live) {
 		c.t.Fatalf("snapshot and tail are not the live state")
 	}
+	if !reflect.DeepEqual(restored.reservations, c.live.reservations) || !reflect.DeepEqual(restored.customers, c.live.customers) {
+		c.t.Fatalf("the snapshot leaves something out")
+	}
 	if restored.NextDeadline() != c.live.NextDeadline() {
 		c.t.Fatalf("restored, the next deadline is %d instead of %d", restored.NextDeadline(), c.live.NextDeadline())
 	}

@@ -241,13 +241,13 @@ func TestCodecRefuses(t *testing.T) {
 func TestCodecAllocatesWhatItReads(t *testing.T) {
 	huge := []byte{0xff, 0xff, 0xff, 0xff, 0x07} // 2^31-1
 	for name, start := range map[string][]byte{
-		"events": {chunkVersion},
-		"prices": {chunkVersion, 1, byte(kindPricesChanged), 0},
-		"seats":  {chunkVersion, 1, byte(kindSeatsFreed), 0},
-		"text":   {chunkVersion, 1, byte(kindPaymentConfirming), 0, 1, 1},
+		"events":         append([]byte{chunkVersion}, huge...),
+		"allowed events": {chunkVersion, 0x80, 0x80, 0x40}, // MaxChunkEvents
+		"prices":         append([]byte{chunkVersion, 1, byte(kindPricesChanged), 0}, huge...),
+		"seats":          append([]byte{chunkVersion, 1, byte(kindSeatsFreed), 0}, huge...),
+		"text":           append([]byte{chunkVersion, 1, byte(kindPaymentConfirming), 0, 1, 1}, huge...),
 	} {
-		payload := append(slices.Clone(start), huge...)
-		payload = append(payload, make([]byte, 64)...)
+		payload := append(start, make([]byte, 64)...)
 		const runs = 100
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)

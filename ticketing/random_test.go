@@ -256,7 +256,9 @@ func TestRoundAgreesWithNaiveModel(t *testing.T) {
 		for _, a := range actions {
 			moves[a.name] = func(*rapid.T) { a.do(ch, c) }
 		}
-		rt.Repeat(moves)
+		for range 3 { // long enough for a payment, a refusal and another try
+			rt.Repeat(moves)
+		}
 		c.restore()
 	})
 }
@@ -282,7 +284,7 @@ func (b *bytewise) next() int {
 }
 
 func FuzzDecide(f *testing.F) {
-	const maxBytes = 2048 // longer inputs find nothing new, slowly
+	const maxBytes = 1024 // longer inputs find nothing new, slowly
 	for seed := range byte(8) {
 		f.Add(noise(seed, 400))
 	}
