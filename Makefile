@@ -57,7 +57,7 @@ fuzz: ## Run every fuzz target for T, as in make fuzz T=10m
 	@grep -rE --include='*_test.go' '^func Fuzz' . | sed -E 's|^(.*)/[^/]*:func (Fuzz[A-Za-z0-9_]*).*|\1 \2|' | sort | \
 	while read -r package target; do \
 		echo "$$package $$target, for $(T)"; \
-		go test "$$package" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(T); \
+		go test "$$package" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(T) -fuzzminimizetime 20x; \
 	done
 
 clean: ## Remove what was built (never data)
