@@ -1,0 +1,224 @@
+package broadcast
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"ticketblue/ticketing"
+)
+
+// How followers are told.
+const (
+	maxInFlight   = 256              // messages given and not acknowledged
+	followBuffer  = 64               // messages fetched ahead
+	ackWait       = 30 * time.Second // after it a message is given again
+	followRequest = 20 * time.Second // of one telling, the journal and Do together; below ackWait
+	minRetry      = 100 * time.Millisecond
+	maxRetry      = 30 * time.Second
+	reopenEvery   = time.Second // after the consumer was lost
+)
+
+// Follower wants every event of every stream, in order per stream.
+type Follower struct {
+	// Name is the durable consumer's: letters, digits, '-' and '_'. Nodes that give the same name share the work, and
+	// then Seen must be set.
+	Name    string
+	Journal Journal
+	// Seen is the last seq of a stream that Do has taken in, from wherever the follower keeps it. It is asked at a
+	// stream's first event. Nil means that a new process knows nothing: every stream is then told from its beginning, once
+	// per process.
+	Seen func(ctx context.Context, s ticketing.Stream) (uint64, error)
+	// Do takes consecutive events in, the first with seq from. After an error, or when the process dies before the
+	// acknowledgement, the same events come again, so Do must bear that.
+	Do func(ctx context.Context, s ticketing.Stream, from uint64, events []ticketing.Event) error
+}
+
+// Follow tells the follower until ctx ends, and then returns nil. It returns an error at once when the follower cannot be
+// followed at all. A failure of Do holds back its own stream only, and is tried again with growing pauses.
+func (b *Broadcaster) Follow(ctx context.Context, f Follower) error {
+	if f.Name == "" || f.Journal == nil || f.Do == nil {
+		return errors.New("broadcast: a follower needs a name, a journal and something to do")
+	}
+	t := &teller{Follower: f, b: b, streams: map[ticketing.Stream]*told{}}
+	if b.started(ctx) != nil {
+		return nil
+	}
+	for warned := false; ; warned = true {
+		err := t.consume(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if !warned {
+			b.log.Warn("a follower lost its consumer; opening it again", "follower", f.Name, "error", err)
+		}
+		if pause(ctx, reopenEvery) != nil {
+			return nil
+		}
+	}
+}
+
+// teller is one run of Follow. One goroutine uses it.
+type teller struct {
+	Follower
+	b       *Broadcaster
+	streams map[ticketing.Stream]*told // about 100 bytes for every stream with an event since the start
+}
+
+// told is how far the follower is with one stream.
+type told struct {
+	seen  uint64 // the watermark: what comes at or below is dropped
+	fails int    // in a row
+	// anchor is the one message of a failing stream that stays unacknowledged, by its number in JetStream; 0 when all
+	// is well. When it comes again, the journal is read to its end, so all later messages of the stream may go.
+	anchor uint64
+}
+
+// consume opens the consumer and handles its messages until it breaks or ctx ends.
+func (t *teller) consume(ctx context.Context) error {
+	renewed := t.b.renewed()
+	consumer, err := t.b.js.CreateOrUpdateConsumer(ctx, StreamName, jetstream.ConsumerConfig{
+		Durable:       t.Name,
+		Description:   "A follower of Ticket Blue's facts.",
+		AckPolicy:     jetstream.AckExplicitPolicy,
+		AckWait:       ackWait,
+		MaxAckPending: maxInFlight,
+		MaxDeliver:    -1,
+		FilterSubject: subjectPrefix + ">",
+	})
+	if err != nil {
+		return fmt.Errorf("opening consumer %s: %w", t.Name, err)
+	}
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(followBuffer))
+	if err != nil {
+		return fmt.Errorf("opening consumer %s: %w", t.Name, err)
+	}
+	defer messages.Stop()
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() { // a stream made anew has no such consumer, and nobody tells the iterator
+		select {
+		case <-renewed:
+			stop()
+		case <-watching.Done():
+		}
+	}()
+	for {
+		msg, err := messages.Next(jetstream.NextContext(watching))
+		if errors.Is(err, jetstream.ErrNoHeartbeat) && t.b.Healthy() == nil {
+			return err
+		}
+		if errors.Is(err, jetstream.ErrNoHeartbeat) {
+			continue // NATS is away; the subscription goes on when it is back, and the consumer is opened again
+		}
+		if err != nil {
+			return err
+		}
+		if err := t.handle(ctx, msg); err != nil {
+			return err
+		}
+	}
+}
+
+// handle tells what is new in a message. It returns an error only when the message could be neither acknowledged nor sent
+// back; then it comes again by itself.
+func (t *teller) handle(ctx context.Context, msg jetstream.Msg) error {
+	meta, err := msg.Metadata()
+	if err != nil {
+		return fmt.Errorf("a message without its place: %w", err)
+	}
+	m, err := decode(msg.Subject(), nats.Header(msg.Headers()), msg.Data())
+	if err != nil { // nothing of ours: somebody else publishes here
+		t.b.log.Warn("a message is dropped", "subject", msg.Subject(), "error", err)
+		return msg.Term()
+	}
+	s := t.streams[m.stream]
+	if s != nil && s.anchor != 0 && s.anchor != meta.Sequence.Stream {
+		return msg.Ack()
+	}
+	ctx, cancel := context.WithTimeout(ctx, followRequest)
+	defer cancel()
+	if s == nil {
+		s, err = t.first(ctx, m.stream)
+	}
+	if err == nil {
+		err = t.tell(ctx, s, m, meta.NumDelivered > 1)
+	}
+	if err == nil {
+		s.fails, s.anchor = 0, 0
+		return msg.Ack()
+	}
+	if s == nil { // Seen failed: nothing is known of the stream, not even whether it is failing
+		return msg.NakWithDelay(minRetry)
+	}
+	if s.fails == 0 && ctx.Err() == nil {
+		t.b.log.Warn("a follower failed; its stream waits", "follower", t.Name, "stream", m.stream, "error", err)
+	}
+	t.b.metrics.followErrs.Inc()
+	s.anchor = meta.Sequence.Stream
+	delay := min(maxRetry, minRetry<<min(s.fails, 20))
+	s.fails++
+	return msg.NakWithDelay(delay)
+}
+
+func (t *teller) first(ctx context.Context, s ticketing.Stream) (*told, error) {
+	known := &told{}
+	if t.Seen != nil {
+		var err error
+		if known.seen, err = t.Seen(ctx, s); err != nil {
+			return nil, fmt.Errorf("asking what was seen: %w", err)
+		}
+	}
+	t.streams[s] = known
+	return known, nil
+}
+
+// tell gives the follower what it has not seen. A message that comes again, or leaves a gap, only says that there is
+// something in the journal.
+func (t *teller) tell(ctx context.Context, s *told, m message, again bool) error {
+	if !again && m.to <= s.seen {
+		return nil
+	}
+	if !again && m.from <= s.seen+1 {
+		events, err := m.after(s.seen)
+		if err == nil {
+			return t.do(ctx, s, m.stream, events)
+		}
+		t.b.log.Warn("a message cannot be read; asking the journal", "stream", m.stream, "error", err)
+	}
+	t.b.metrics.refilled.Inc()
+	for {
+		chunks, err := t.Journal.ChunksAfter(ctx, m.stream, s.seen, readBytes)
+		if err != nil {
+			return fmt.Errorf("reading the journal: %w", err)
+		}
+		if len(chunks) == 0 {
+			return nil
+		}
+		for _, c := range chunks {
+			if c.From > s.seen+1 {
+				return fmt.Errorf("the journal has chunk %d-%d after event %d", c.From, c.To, s.seen)
+			}
+			events, err := eventsAfter(s.seen, c.From, c.To, c.Payload)
+			if err == nil {
+				err = t.do(ctx, s, m.stream, events)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (t *teller) do(ctx context.Context, s *told, stream ticketing.Stream, events []ticketing.Event) error {
+	if err := t.Do(ctx, stream, s.seen+1, events); err != nil {
+		return err
+	}
+	s.seen += uint64(len(events))
+	t.b.metrics.followed.Add(float64(len(events)))
+	return nil
+}

@@ -1,0 +1,287 @@
+package broadcast
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"ticketblue/ticketing"
+)
+
+// Killed at any question it asks, with a rival beside it: the subjects equal the journal all the same.
+func TestRelayKilledWithARival(t *testing.T) {
+	const kills, rounds = 20, 6
+	b, l := start(t, t.TempDir()), newLedger()
+	rng := rand.New(rand.NewPCG(1, 2))
+	var owners []*owner
+	for id := range rounds {
+		owners = append(owners, newOwner(t, l, ticketing.RoundID(id+1), 200))
+	}
+	seen := follow(t, b, l, "witness")
+	for range kills {
+		var working sync.WaitGroup
+		for _, o := range owners {
+			working.Go(func() { o.rush(30) })
+		}
+		stopRival := run(t, quickRelay(b, l))
+		killAfter(t, quickRelay(b, l), l, 1+rng.IntN(40))
+		working.Wait()
+		stopRival()
+	}
+	run(t, quickRelay(b, l))
+	eventually(t, "everything relayed", l.allRelayed)
+	for _, o := range owners {
+		if before := checkSubject(t, b, l, o.stream); before != 0 {
+			t.Errorf("%s begins after %d", o.stream, before)
+		}
+		seen.check(t, l, o.stream)
+	}
+	t.Logf("%d messages, %d lost races", int(counter(t, b.metrics.messages)), int(counter(t, b.metrics.lost)))
+}
+
+// killAfter runs a relay and ends its context at the n-th question somebody asks the journal from now.
+func killAfter(t *testing.T, r *Relay, l *ledger, n int) {
+	t.Helper()
+	ctx, kill := context.WithCancel(t.Context())
+	defer kill()
+	var mu sync.Mutex
+	l.set(func() {
+		l.onCall = func() {
+			mu.Lock()
+			defer mu.Unlock()
+			if n--; n == 0 {
+				kill()
+			}
+		}
+	})
+	r.Run(ctx)
+	l.set(func() { l.onCall = nil })
+}
+
+// The directory is deleted again and again: followers miss nothing and see nothing twice; nothing old is sent again until
+// somebody asks for it.
+func TestDirectoryDeleted(t *testing.T) {
+	dir, l := t.TempDir(), newLedger()
+	o := newOwner(t, l, 1, 200)
+	seen := newWitness()
+	for cycle := range 4 {
+		b := must(Start(t.Context(), Options{Dir: dir, Log: testLog(t)}))(t)
+		ctx, stop := context.WithCancel(t.Context())
+		following := seen.follow(ctx, b, l, "witness")
+		mark := must(l.Relayed(ctx, o.stream))(t)
+		stopRelay := run(t, quickRelay(b, l))
+		o.rush(100)
+		eventually(t, "everything relayed", l.allRelayed)
+		if before := checkSubject(t, b, l, o.stream); before != mark {
+			t.Errorf("cycle %d: the subject begins after %d, but %d were relayed before the directory was deleted", cycle, before, mark)
+		}
+		seen.check(t, l, o.stream)
+		stopRelay()
+		stop()
+		<-following
+		closeNow(t, b)
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := start(t, dir)
+	relay := quickRelay(b, l)
+	run(t, relay)
+	for range 2 { // a rebuilt stream can be rebuilt at once: JetStream's memory of message ids is no obstacle
+		if err := relay.Rebuild(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if before := checkSubject(t, b, l, o.stream); before != 0 {
+			t.Errorf("after the rebuild the subject begins after %d", before)
+		}
+	}
+	seen.check(t, l, o.stream)
+}
+
+// After MaxAge the subject is empty; what was relayed stays relayed.
+func TestNothingOldIsSentAgain(t *testing.T) {
+	b, l := start(t, t.TempDir()), newLedger()
+	o := newOwner(t, l, 1, 200)
+	o.rush(50)
+	stop := run(t, quickRelay(b, l))
+	eventually(t, "everything relayed", l.allRelayed)
+	stop()
+	mark := must(l.Relayed(t.Context(), o.stream))(t)
+	if err := must(b.js.Stream(t.Context(), StreamName))(t).Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	relay := quickRelay(b, l)
+	run(t, relay)
+	relay.Hint(o.stream)
+	o.rush(50)
+	eventually(t, "everything relayed", l.allRelayed)
+	if before := checkSubject(t, b, l, o.stream); before != mark {
+		t.Errorf("the subject begins after %d, but %d had been relayed", before, mark)
+	}
+}
+
+// A message that was stored, then purged, before anybody marked it: JetStream calls the repeat a duplicate.
+func TestDuplicateOfAPurgedMessage(t *testing.T) {
+	b, l := start(t, t.TempDir()), newLedger()
+	o := newOwner(t, l, 1, 200)
+	o.rush(10)
+	relay := quickRelay(b, l)
+	var at cursor
+	chunks := must(l.ChunksAfter(t.Context(), o.stream, 0, readBytes))(t)
+	if err := relay.send(t.Context(), o.stream, &at, chunks, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := must(b.js.Stream(t.Context(), StreamName))(t).Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	run(t, relay)
+	eventually(t, "everything relayed", l.allRelayed)
+	o.rush(10)
+	eventually(t, "everything relayed", l.allRelayed)
+	if before := checkSubject(t, b, l, o.stream); before != at.to {
+		t.Errorf("the subject begins after %d, want %d", before, at.to)
+	}
+}
+
+// With hints alone, and a sweep that does not come in this test's lifetime after the first.
+func TestHintsAreQuickAndJoined(t *testing.T) {
+	b, l := start(t, t.TempDir()), newLedger()
+	relay := NewRelay(RelayConfig{Broadcaster: b, Journal: l, SweepEvery: time.Hour})
+	o := newOwner(t, l, 1, 500)
+	o.hint = relay.Hint
+	run(t, relay)
+	begun := time.Now()
+	for range 40 {
+		o.rush(20)
+	}
+	eventually(t, "everything relayed", l.allRelayed)
+	took := time.Since(begun)
+	checkSubject(t, b, l, o.stream)
+	_, _, messages := onSubject(t, b, o.stream)
+	if most := int(took/PassEvery) + 1; messages > most {
+		t.Errorf("%d messages in %v, at most %d allowed", messages, took, most)
+	}
+	if chunks := len(l.chunks[o.stream]); messages*2 > chunks {
+		t.Errorf("%d messages for %d chunks: they are not joined", messages, chunks)
+	}
+	eventually(t, "idle streams forgotten", func() bool { relay.mu.Lock(); defer relay.mu.Unlock(); return len(relay.lanes) == 0 })
+}
+
+func TestHintNeverWaits(t *testing.T) {
+	l := newLedger()
+	relay := quickRelay(start(t, t.TempDir()), l) // nobody runs it
+	for id := range 2 * maxLanes {
+		relay.Hint(ticketing.RoundStream(ticketing.RoundID(id + 1)))
+	}
+	if len(relay.lanes) != maxLanes {
+		t.Errorf("%d lanes", len(relay.lanes))
+	}
+}
+
+func TestRelaySurvivesAFailingJournal(t *testing.T) {
+	b, l := start(t, t.TempDir()), newLedger()
+	o := newOwner(t, l, 1, 100)
+	l.set(func() { l.fault = errors.New("away") })
+	relay := quickRelay(b, l)
+	run(t, relay)
+	for range 5 {
+		relay.Hint(o.stream)
+	}
+	o.rush(20)
+	eventually(t, "a failure", func() bool { return counter(t, b.metrics.failures) > 2 })
+	l.set(func() { l.fault = nil })
+	eventually(t, "everything relayed", l.allRelayed)
+	checkSubject(t, b, l, o.stream)
+}
+
+// While one relay rebuilds, a rival goes on relaying and customers go on buying.
+func TestRebuildUnderTraffic(t *testing.T) {
+	b, l := start(t, t.TempDir()), newLedger()
+	o := newOwner(t, l, 1, 500)
+	o.rush(500)
+	relay, rival := quickRelay(b, l), quickRelay(b, l)
+	run(t, relay)
+	run(t, rival)
+	o.hint = rival.Hint
+	ctx, stop := context.WithCancel(t.Context())
+	var working sync.WaitGroup
+	working.Go(func() {
+		for ctx.Err() == nil {
+			o.rush(5)
+			_ = pause(ctx, time.Millisecond)
+		}
+	})
+	for range 5 {
+		if err := relay.Rebuild(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	stop()
+	working.Wait()
+	eventually(t, "everything relayed", l.allRelayed)
+	if before := checkSubject(t, b, l, o.stream); before != 0 {
+		t.Errorf("the subject begins after %d", before)
+	}
+}
+
+func TestJoin(t *testing.T) {
+	l := newLedger()
+	o := newOwner(t, l, 1, 300)
+	o.rush(300)
+	all := l.chunks[o.stream]
+	want := l.records(t, o.stream, 0)
+	for name, limit := range map[string]int{"no split": 1 << 20, "every chunk split": 40} {
+		var got []byte
+		after := uint64(0)
+		for after < l.head(o.stream) {
+			chunks := must(l.ChunksAfter(t.Context(), o.stream, after, 1000))(t)
+			m := must(join(o.stream, after, chunks, limit))(t)
+			if m.from != after+1 {
+				t.Fatalf("%s: message %d-%d follows %d", name, m.from, m.to, after)
+			}
+			got = ticketing.EncodeEvents(got, must(m.after(0))(t))
+			after = m.to
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s: the messages are not the journal", name)
+		}
+	}
+	damaged := all[1]
+	damaged.To += 3
+	for name, chunks := range map[string][]ticketing.Chunk{
+		"a gap before":        all[2:4],
+		"a gap inside":        {all[0], all[2]},
+		"a count that is off": {all[0], damaged},
+	} {
+		if m, err := join(o.stream, 0, chunks, 1<<20); err == nil {
+			t.Errorf("%s became message %d-%d", name, m.from, m.to)
+		}
+	}
+}
+
+func TestMessagesAreCloudEvents(t *testing.T) {
+	b, l := start(t, t.TempDir()), newLedger()
+	o := newOwner(t, l, 1, 10)
+	run(t, quickRelay(b, l))
+	eventually(t, "everything relayed", l.allRelayed)
+	raw := must(must(b.js.Stream(t.Context(), StreamName))(t).GetMsg(t.Context(), 1, jetstream.WithGetMsgSubject("tb.fact.round.1")))(t)
+	for key, want := range map[string]string{
+		"TB-From": "1", "TB-To": "1", "Nats-Msg-Id": "round:1:1-1", "ce-specversion": "1.0", "ce-id": "round:1:1-1",
+		"ce-type": ceType, "ce-source": ceSource,
+	} {
+		if got := raw.Header.Get(key); got != want {
+			t.Errorf("%s: %q, want %q", key, got, want)
+		}
+	}
+	if _, err := time.Parse(time.RFC3339Nano, raw.Header.Get("ce-time")); err != nil {
+		t.Error(err)
+	}
+	_ = o
+}
