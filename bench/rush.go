@@ -154,7 +154,7 @@ func (r *Rush) onOwnServer(ctx context.Context, b binary, rep *report.Report, do
 }
 
 // rush is the run on a server that is ready.
-func (r *Rush) rush(ctx context.Context, stop context.CancelCauseFunc, target string, b binary, progress *report.Progress, rep *report.Report) error {
+func (r *Rush) rush(ctx context.Context, stop context.CancelCauseFunc, target string, b binary, progress *report.Progress, rep *report.Report) (err error) {
 	c, err := client.New(target, r.Connections, r.Timeout)
 	if err != nil {
 		return err
@@ -164,7 +164,7 @@ func (r *Rush) rush(ctx context.Context, stop context.CancelCauseFunc, target st
 	if err != nil {
 		return err
 	}
-	defer acks.close()
+	defer func() { err = errors.Join(err, acks.close()) }()
 	rng := rand.New(rand.NewPCG(r.Seed, 0))
 
 	progress.Step("prepare", nil)

@@ -114,7 +114,7 @@ func (db *DB) soundSnapshot(ctx context.Context, s ticketing.Stream) (*ticketing
 		return nil, err
 	}
 	snapshot := stored[0]
-	flaw := ""
+	var flaw string
 	switch {
 	case snapshot.Version != ticketing.SnapshotVersion:
 		flaw = "written by another version"

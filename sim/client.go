@@ -33,9 +33,8 @@ type client struct {
 
 // op is a command that its client wants an answer to.
 type op struct {
-	cmd     ticketing.Command
-	asked   int
-	settled bool
+	cmd   ticketing.Command
+	asked int
 }
 
 // request is one copy of a command on its way to one node.

@@ -12,7 +12,6 @@ type journal struct {
 	w        *world
 	rows     []row
 	snapshot *ticketing.Snapshot
-	parked   bool // wakeAt is known: nobody has it in memory
 	wakeAt   ticketing.Millis
 }
 

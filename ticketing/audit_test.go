@@ -1,6 +1,7 @@
 package ticketing
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -128,7 +129,7 @@ func TestAuditorObjects(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), v.want) || !strings.Contains(err.Error(), v.bad.Name()) {
 				t.Fatalf("got %v, want %q in it", err, v.want)
 			}
-			if again := a.See(at(100_000, Activated{99})); again != err || a.Seq() != seq {
+			if again := a.See(at(100_000, Activated{99})); !errors.Is(again, err) || a.Seq() != seq {
 				t.Errorf("after a broken promise: %v at %d", again, a.Seq())
 			}
 		})

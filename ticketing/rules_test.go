@@ -1,6 +1,7 @@
 package ticketing
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -160,8 +161,8 @@ func TestTermsAreChecked(t *testing.T) {
 			}
 			continue
 		}
-		bad, ok := err.(*Invalid)
-		if !ok || bad.Field != field {
+		var bad *Invalid
+		if !errors.As(err, &bad) || bad.Field != field {
 			t.Errorf("%s: %v", field, err)
 		}
 	}

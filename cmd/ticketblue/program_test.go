@@ -161,8 +161,6 @@ type answer struct {
 	body   map[string]any
 }
 
-func (a answer) code() string { text, _ := a.body["code"].(string); return text }
-
 var client = &http.Client{
 	Timeout:   answerLimit,
 	Transport: &http.Transport{MaxIdleConnsPerHost: 64},

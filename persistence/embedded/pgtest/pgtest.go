@@ -118,7 +118,7 @@ func createDatabase(dsn, name string) (string, error) {
 // base is the directory in which clusters are made.
 func base() string {
 	var st syscall.Statfs_t
-	if err := syscall.Statfs(memoryDir, &st); err != nil || uint64(st.Bavail)*uint64(st.Bsize) < memoryFree {
+	if err := syscall.Statfs(memoryDir, &st); err != nil || st.Bavail*uint64(st.Bsize) < memoryFree {
 		return os.TempDir()
 	}
 	return memoryDir
