@@ -1,0 +1,159 @@
+package broadcast
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// errRenew: the consumer is of no use any more, the map is.
+var errRenew = errors.New("the consumer must be opened again")
+
+// run keeps the map up to date until the feed is stopped or the owner does not show it any more.
+func (f *feed) run() {
+	defer f.stop()
+	err := f.keep()
+	if f.ctx.Err() != nil {
+		err = nil
+	}
+	f.end(err)
+}
+
+// keep opens a consumer, takes the map from the owner, and follows; and again when the consumer breaks. While JetStream is
+// away the map stands still.
+func (f *feed) keep() (err error) {
+	defer func() {
+		if p := recover(); p != nil { // a map is not worth the process that sells the seats
+			f.hub.b.log.Error("a live map panicked", "round", int64(f.round), "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("broadcast: showing round %d: %v", f.round, p)
+		}
+	}()
+	for {
+		renewed := f.hub.b.renewed()
+		// First the consumer, then the owner: so the consumer has all that comes after the owner's answer.
+		messages, opened := f.open()
+		if opened == nil {
+			err = f.follow(messages, renewed)
+		} else if f.view == nil {
+			err = f.resync() // better a map that stands still than none
+		}
+		if err != nil && !errors.Is(err, errRenew) {
+			return err
+		}
+		select {
+		case <-f.ctx.Done():
+			return f.ctx.Err()
+		case <-renewed:
+		case <-time.After(reopenAfter):
+		}
+	}
+}
+
+// open makes a consumer of all that is published from now on.
+func (f *feed) open() (jetstream.MessagesContext, error) {
+	ctx, cancel := context.WithTimeout(f.ctx, openDeadline)
+	defer cancel()
+	if err := f.hub.b.Healthy(); err != nil {
+		return nil, err
+	}
+	subject, err := Subject(f.stream)
+	if err != nil {
+		return nil, err
+	}
+	stream, err := f.hub.b.js.Stream(ctx, StreamName)
+	if err != nil {
+		return nil, err
+	}
+	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
+		FilterSubjects:    []string{subject},
+		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy, // "new" would be asked anew at every reset, and leave a hole
+		OptStartSeq:       stream.CachedInfo().State.LastSeq + 1,
+		InactiveThreshold: inactiveAfter,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return consumer.Messages(jetstream.PullMaxMessages(viewerFrames))
+}
+
+// follow takes the map from the owner, then messages in, and sends frames, at most one per FrameEvery. It returns errRenew
+// when the consumer broke.
+func (f *feed) follow(messages jetstream.MessagesContext, renewed <-chan struct{}) error {
+	defer messages.Stop()
+	if err := f.resync(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(f.ctx)
+	defer cancel()
+	incoming := make(chan jetstream.Msg)
+	broken := make(chan error, 1)
+	go func() { broken <- pump(ctx, messages, incoming) }()
+
+	var due <-chan time.Time // set while something waits to be sent
+	var sent time.Time
+	send := func() {
+		f.flush()
+		sent, due = time.Now(), nil
+	}
+	send()
+	for {
+		select {
+		case <-f.ctx.Done():
+			return f.ctx.Err()
+		case <-renewed:
+			return errRenew
+		case <-broken:
+			return errRenew
+		case msg := <-incoming:
+			if err := f.handle(msg); err != nil {
+				return err
+			}
+			if wait := f.hub.cfg.FrameEvery - time.Since(sent); wait <= 0 {
+				send()
+			} else if due == nil {
+				due = time.After(wait)
+			}
+		case <-due:
+			send()
+		}
+	}
+}
+
+// pump makes a channel of an iterator.
+func pump(ctx context.Context, messages jetstream.MessagesContext, incoming chan<- jetstream.Msg) error {
+	for {
+		msg, err := messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return err
+		}
+		select {
+		case incoming <- msg:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// handle takes a message in; one that does not follow the view, or cannot be read, is made up for by asking the owner.
+func (f *feed) handle(msg jetstream.Msg) error {
+	m, err := decode(msg.Subject(), nats.Header(msg.Headers()), msg.Data())
+	if err != nil {
+		f.hub.b.log.Warn("a message is dropped", "subject", msg.Subject(), "error", err)
+		return nil
+	}
+	if f.take(m) {
+		return nil
+	}
+	if err := f.resync(); err != nil {
+		return err
+	}
+	if !f.take(m) {
+		return fmt.Errorf("broadcast: round %d: events %d-%d cannot be shown after the owner's %d", f.round, m.from, m.to, f.view.Seq())
+	}
+	return nil
+}
