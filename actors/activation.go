@@ -31,6 +31,8 @@ func (s *Shell) loaded(in Loaded) {
 	switch {
 	case errors.Is(in.Err, ticketing.ErrNotFound), in.Err == nil && in.Head.To == 0:
 		s.unknown()
+	case errors.Is(in.Err, ticketing.ErrFrozen):
+		s.freeze(in.Err)
 	case errors.Is(in.Err, ErrBroken):
 		s.alarm("the stream's history is broken", in.Err)
 		s.brokenNow()
@@ -138,9 +140,17 @@ func (s *Shell) brokenNow() {
 		s.recoverNow()
 		return
 	}
+	s.freeze(ErrBroken)
+}
+
+// freeze answers nobody any more. Only a person can tell what is right when the bookkeepings disagree.
+func (s *Shell) freeze(reason error) {
+	if s.phase == frozen {
+		return
+	}
 	s.forget()
 	s.phase = frozen
-	s.out.add(&Alarm{Text: "the stream is frozen", Frozen: true})
+	s.out.add(&Alarm{Text: "the stream is frozen", Err: reason, Frozen: true})
 }
 
 // fallSilent is for a stream that is not ours, or no longer.

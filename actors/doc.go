@@ -19,7 +19,8 @@
 //  4. Barrier: every activation, recoveries too, appends an Activated event to the head it loaded and serves
 //     only after that commit. A ghost of an earlier writer commits before the barrier or never.
 //  5. Panic: a panic while deciding answers that command and leaves the machine alone. A panic while applying
-//     or restoring is broken: reload; a second in a row is frozen, until a person has looked.
+//     or restoring is broken: reload; a second in a row is frozen, until a person has looked. So is a stream in
+//     which an auditor found two bookkeepings that disagree.
 //  6. Pure: the machine never sees clock, journal or network; the journal never decides. A command's events go
 //     to the journal in one piece, at a time that never runs backwards, and every command gets one reply.
 package actors

@@ -2,7 +2,7 @@ package actors
 
 import "ticketblue/ticketing"
 
-// Input is what a shell can be told: *Command, Loaded, Commit, Timer, Wake, OwnershipLost, Broken or Drain.
+// Input is what a shell can be told: *Command, Loaded, Commit, Timer, Wake, OwnershipLost, Broken, Freeze or Drain.
 type Input interface{ input() }
 
 type (
@@ -13,7 +13,7 @@ type (
 		Token any
 	}
 	// Loaded answers a Load. On error only Attempt, Err and Now are set: ticketing.ErrNotFound when there is no
-	// such stream, ErrBroken when its history does not fold, anything else is worth another try.
+	// such stream, ticketing.ErrFrozen when it was frozen before, ErrBroken when its history does not fold, anything else is worth another try.
 	Loaded struct {
 		Attempt     uint64
 		Machine     ticketing.Machine
@@ -36,6 +36,8 @@ type (
 	OwnershipLost struct{ Now ticketing.Millis }
 	// Broken tells that an effect could not be carried out, so the machine in memory is suspect.
 	Broken struct{ Err error }
+	// Freeze tells that an auditor found the stream wrong: nobody is answered any more until a person has looked.
+	Freeze struct{ Reason error }
 	// Drain lets what is in flight finish, then passivates.
 	Drain struct{}
 )
@@ -47,6 +49,7 @@ func (Timer) input()         {}
 func (Wake) input()          {}
 func (OwnershipLost) input() {}
 func (Broken) input()        {}
+func (Freeze) input()        {}
 func (Drain) input()         {}
 
 // Effect is what a shell wants done, in order: *Load, *Append, *Reply, *End, *Arm, *SaveSnapshot, *Passivate or

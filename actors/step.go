@@ -146,6 +146,8 @@ func (s *Shell) Step(in Input) []Effect {
 	case Broken:
 		s.alarm("an effect failed", in.Err)
 		s.brokenNow()
+	case Freeze:
+		s.freeze(in.Reason)
 	case Drain:
 		s.draining = true
 	}

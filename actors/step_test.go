@@ -266,6 +266,20 @@ func TestInvariant5ACommitBetweenTwoBreaksForgives(t *testing.T) {
 	}
 }
 
+func TestInvariant5AnAuditorFreezes(t *testing.T) {
+	r := active(t, Options{})
+	r.command("a", add)
+	r.want(r.step(Freeze{Reason: errors.New("two owners of a seat")}), "a: unavailable@0", "end", "alarm: the stream is frozen")
+	r.want(r.command("b", asks), "b: stream_frozen@0")
+	r.want(r.step(Freeze{Reason: errors.New("again")}))
+
+	r = newRig(t, Options{}) // after a restart
+	r.command("c", asks)
+	r.want(r.step(Loaded{Attempt: 1, Err: fmt.Errorf("round:1: %w", ticketing.ErrFrozen)}),
+		"c: unavailable@0", "alarm: the stream is frozen")
+	r.want(r.command("d", asks), "d: stream_frozen@0")
+}
+
 func TestInvariant5BrokenHistory(t *testing.T) {
 	for name, broken := range map[string]Loaded{
 		"restore fails": {Attempt: 1, Err: fmt.Errorf("%w: unknown kind", ErrBroken)},

@@ -312,6 +312,13 @@ func (s *System) wake(stream ticketing.Stream) {
 	}
 }
 
+// Freeze stops a stream that an auditor found wrong. It is the auditor's to remember that over a restart.
+func (s *System) Freeze(stream ticketing.Stream, reason error) {
+	if c := s.cell(stream); c != nil {
+		c.send(Freeze{Reason: reason})
+	}
+}
+
 // ErrNotDrained: the time for Shutdown was too short. Nothing acknowledged is lost by that.
 var ErrNotDrained = errors.New("streams were still busy")
 

@@ -11,6 +11,9 @@ import (
 // ErrNotFound: there is no such thing, or it is not the caller's to see.
 var ErrNotFound = errors.New("not found")
 
+// ErrFrozen: an auditor found the stream wrong; a person must look before it is served again.
+var ErrFrozen = errors.New("the stream is frozen")
+
 // ErrEmailTaken: an account with this e-mail exists.
 var ErrEmailTaken = errors.New("e-mail is taken")
 
@@ -72,3 +75,22 @@ type RoundInfo struct {
 	StartsAt      Millis
 	Terms         Terms
 }
+
+// ReservationSummary is a reservation with what its customer wants to see beside it in a list.
+type ReservationSummary struct {
+	Reservation
+	PerformanceID int64
+	Title         string
+	HallName      string
+	StartsAt      Millis
+}
+
+// ReservationCursor is a place in a customer's list of reservations, which is ordered newest first; the zero cursor
+// is before the first. HeldAt never changes, so a place stays where it is.
+type ReservationCursor struct {
+	HeldAt Millis
+	ID     ReservationID
+}
+
+// Cursor is the reservation's own place: a list goes on after it.
+func (r ReservationSummary) Cursor() ReservationCursor { return ReservationCursor{r.HeldAt, r.ID} }
