@@ -108,6 +108,8 @@ type crowd struct {
 	office  *office
 	acks    atomic.Int64
 	acked   chan struct{} // capacity 1: acks grew
+	away    atomic.Int64  // answers 503
+	awaited chan struct{} // capacity 1: away grew
 	quit    chan struct{}
 	clients sync.WaitGroup
 
@@ -134,7 +136,7 @@ func newCrowd(t *testing.T, o *office, seed uint64) *crowd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &crowd{t: t, office: o, acked: make(chan struct{}, 1), quit: make(chan struct{}), claims: map[string]*claimed{}, ackFile: file}
+	c := &crowd{t: t, office: o, acked: make(chan struct{}, 1), awaited: make(chan struct{}, 1), quit: make(chan struct{}), claims: map[string]*claimed{}, ackFile: file}
 	c.cond = sync.NewCond(&c.mu)
 	for i := range crashClients {
 		c.clients.Go(func() { c.client(i, rand.New(rand.NewPCG(seed, uint64(i)+1))) })
@@ -189,13 +191,33 @@ func (c *crowd) total() int64 { return c.acks.Load() }
 // awaitAcks waits for so many more acknowledgements.
 func (c *crowd) awaitAcks(n int) {
 	c.t.Helper()
-	want, limit := c.acks.Load()+int64(n), time.After(startLimit)
-	for c.acks.Load() < want {
+	c.await(&c.acks, c.acked, n, "acknowledgements")
+}
+
+// awaitAway waits for so many more answers 503.
+func (c *crowd) awaitAway(n int) {
+	c.t.Helper()
+	c.await(&c.away, c.awaited, n, "answers 503")
+}
+
+func (c *crowd) await(count *atomic.Int64, grew chan struct{}, n int, what string) {
+	c.t.Helper()
+	want, limit := count.Load()+int64(n), time.After(startLimit)
+	for count.Load() < want {
 		select {
-		case <-c.acked:
+		case <-grew:
 		case <-limit:
-			c.t.Fatalf("%d acknowledgements did not come within %s", n, startLimit)
+			c.t.Fatalf("%d %s did not come within %s", n, what, startLimit)
 		}
+	}
+}
+
+// add counts and lets a waiter know.
+func add(count *atomic.Int64, grew chan struct{}) {
+	count.Add(1)
+	select {
+	case grew <- struct{}{}:
+	default:
 	}
 }
 
@@ -308,11 +330,7 @@ func (c *crowd) acknowledged(what string, remember func()) {
 	if err != nil {
 		c.t.Errorf("keeping an acknowledgement: %v", err)
 	}
-	c.acks.Add(1)
-	select {
-	case c.acked <- struct{}{}:
-	default:
-	}
+	add(&c.acks, c.acked)
 }
 
 // untilAnswered asks again, with the same key, until there is a definite answer.
@@ -327,6 +345,9 @@ func (c *crowd) untilAnswered(method, path, token string, body any, headers ...s
 			a, err := ask(method, url+path, token, body, headers...)
 			if err == nil && a.status != 503 {
 				return a, true
+			}
+			if err == nil {
+				add(&c.away, c.awaited)
 			}
 		}
 		select {

@@ -62,8 +62,14 @@ type server struct {
 // startServer returns when the program says that it is ready.
 func startServer(t *testing.T, data string, args ...string) *server {
 	t.Helper()
-	s := &server{t: t, data: data, gone: make(chan struct{})}
-	s.cmd = program(append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"}, args...)...)
+	cmd := program(append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"}, args...)...)
+	return awaitServer(t, data, cmd)
+}
+
+// awaitServer starts a command that runs `ticketblue serve`.
+func awaitServer(t *testing.T, data string, cmd *exec.Cmd) *server {
+	t.Helper()
+	s := &server{t: t, data: data, cmd: cmd, gone: make(chan struct{})}
 	s.cmd.Stderr = &s.err
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -82,7 +88,8 @@ func startServer(t *testing.T, data string, args ...string) *server {
 	case <-time.After(startLimit):
 		t.Fatalf("the program was not ready after %s:\n%s", startLimit, s.err.String())
 	}
-	file, ok := readServerFile(data)
+	// By way of the process, for it may see another disk there than we do.
+	file, ok := readServerFile(fmt.Sprintf("/proc/%d/root%s", s.cmd.Process.Pid, data))
 	if !ok {
 		t.Fatal("the server file is missing")
 	}
