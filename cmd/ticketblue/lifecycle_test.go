@@ -172,3 +172,23 @@ func damageSnapshots(t *testing.T, data string) {
 		return err
 	})
 }
+
+func TestDoctor(t *testing.T) {
+	data := t.TempDir()
+	out, code := runProgram(t, "doctor", "--data", data, "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0")
+	if code != 0 || strings.Contains(out, "FAIL") || !strings.Contains(out, "postgres") {
+		t.Fatalf("doctor on a sound machine exits with %d:\n%s", code, out)
+	}
+	s := startServer(t, data)
+	out, code = runProgram(t, "doctor", "--data", data)
+	if code != 0 || !strings.Contains(out, "running as process") || !strings.Contains(out, "clocks") {
+		t.Fatalf("doctor beside a server exits with %d:\n%s", code, out)
+	}
+	s.stop()
+	sick := program("doctor", "--data", "/proc/nowhere")
+	sick.Env = append(sick.Env, "TB_POSTGRES_BIN=/nowhere")
+	text, err := sick.CombinedOutput()
+	if err == nil || !bytes.Contains(text, []byte("FAIL  postgres")) || !bytes.Contains(text, []byte("FAIL  disk")) {
+		t.Fatalf("doctor on a sick machine: %v\n%s", err, text)
+	}
+}
