@@ -25,8 +25,8 @@ const (
 
 // Follower wants every event of every stream, in order per stream.
 type Follower struct {
-	// Name is the durable consumer's: letters, digits, '-' and '_'. Nodes that give the same name share the work, and
-	// then Seen must be set.
+	// Name is the durable consumer's: letters, digits, '-' and '_'. It is for one process at a time: two would be told
+	// much of it twice.
 	Name    string
 	Journal Journal
 	// Seen is the last seq of a stream that Do has taken in, from wherever the follower keeps it. It is asked at a
@@ -71,11 +71,19 @@ type teller struct {
 
 // told is how far the follower is with one stream.
 type told struct {
-	seen  uint64 // the watermark: what comes at or below is dropped
-	fails int    // in a row
-	// anchor is the one message of a failing stream that stays unacknowledged, by its number in JetStream; 0 when all
-	// is well. When it comes again, the journal is read to its end, so all later messages of the stream may go.
-	anchor uint64
+	seen    uint64 // the watermark: what comes at or below is dropped
+	fails   int    // in a row
+	retryAt time.Time
+	// anchor is the newest message of a failing stream, the only one that stays unacknowledged; nil when all is well.
+	// When it comes again the journal is read to its end, so the earlier ones may go: a failing stream holds one of
+	// maxInFlight, however much happens in it.
+	anchor anchor
+}
+
+// anchor names a message that was sent back. The library answers a message once only, so the second answer is ours.
+type anchor struct {
+	sequence uint64 // JetStream's number; 0 for none
+	reply    string // where an answer goes
 }
 
 // consume opens the consumer and handles its messages until it breaks or ctx ends.
@@ -136,36 +144,51 @@ func (t *teller) handle(ctx context.Context, msg jetstream.Msg) error {
 		t.b.log.Warn("a message is dropped", "subject", msg.Subject(), "error", err)
 		return msg.Term()
 	}
-	s := t.streams[m.stream]
-	if s != nil && s.anchor != 0 && s.anchor != meta.Sequence.Stream {
-		return msg.Ack()
-	}
 	ctx, cancel := context.WithTimeout(ctx, followRequest)
 	defer cancel()
-	if s == nil {
-		s, err = t.first(ctx, m.stream)
-	}
-	if err == nil {
-		err = t.tell(ctx, s, m, meta.NumDelivered > 1)
-	}
-	if err == nil {
-		s.fails, s.anchor = 0, 0
-		return msg.Ack()
-	}
-	if s == nil { // Seen failed: nothing is known of the stream, not even whether it is failing
+	s, err := t.told(ctx, m.stream)
+	if err != nil {
+		t.b.metrics.followErrs.Inc()
 		return msg.NakWithDelay(minRetry)
 	}
+	here := anchor{meta.Sequence.Stream, msg.Reply()}
+	if s.anchor.sequence == 0 || !time.Now().Before(s.retryAt) {
+		again := meta.NumDelivered > 1 || s.anchor.sequence != 0
+		if err = t.tell(ctx, s, m, again); err == nil {
+			return errors.Join(msg.Ack(), t.move(s, here, anchor{}))
+		}
+		t.failed(ctx, s, m, err)
+	}
+	return errors.Join(msg.NakWithDelay(max(minRetry, time.Until(s.retryAt))), t.move(s, here, here))
+}
+
+// move puts the anchor somewhere else, and acknowledges the message it was on unless that one is just being answered.
+func (t *teller) move(s *told, answered, to anchor) error {
+	from := s.anchor
+	s.anchor = to
+	if to.sequence == 0 {
+		s.fails = 0
+	}
+	if from.sequence == 0 || from.sequence == answered.sequence {
+		return nil
+	}
+	return t.b.nc.Publish(from.reply, []byte("+ACK"))
+}
+
+func (t *teller) failed(ctx context.Context, s *told, m message, err error) {
 	if s.fails == 0 && ctx.Err() == nil {
 		t.b.log.Warn("a follower failed; its stream waits", "follower", t.Name, "stream", m.stream, "error", err)
 	}
 	t.b.metrics.followErrs.Inc()
-	s.anchor = meta.Sequence.Stream
-	delay := min(maxRetry, minRetry<<min(s.fails, 20))
+	s.retryAt = time.Now().Add(min(maxRetry, minRetry<<min(s.fails, 20)))
 	s.fails++
-	return msg.NakWithDelay(delay)
 }
 
-func (t *teller) first(ctx context.Context, s ticketing.Stream) (*told, error) {
+// told is how far the follower is, as it says itself at the first event.
+func (t *teller) told(ctx context.Context, s ticketing.Stream) (*told, error) {
+	if known := t.streams[s]; known != nil {
+		return known, nil
+	}
 	known := &told{}
 	if t.Seen != nil {
 		var err error

@@ -89,11 +89,11 @@ func (w *witness) check(t *testing.T, l *ledger, s ticketing.Stream) {
 	}
 }
 
-func counter(t *testing.T, c prometheus.Metric) float64 {
-	t.Helper()
+// written is the value of a counter or gauge.
+func written(c prometheus.Metric) float64 {
 	var m dto.Metric
 	if err := c.Write(&m); err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	if m.Gauge != nil {
 		return m.Gauge.GetValue()
@@ -121,7 +121,12 @@ func TestFollowerFailsForOneStream(t *testing.T) {
 		eventually(t, "everything relayed", l.allRelayed)
 	}
 	w.check(t, l, good.stream)
-	eventually(t, "failures", func() bool { return counter(t, b.metrics.followErrs) > 1 })
+	consumer := must(b.js.Consumer(t.Context(), StreamName, "witness"))(t)
+	eventually(t, "one message that waits", func() bool {
+		info, err := consumer.Info(t.Context())
+		return err == nil && info.NumAckPending == 1 && info.NumPending == 0
+	})
+	eventually(t, "failures", func() bool { return written(b.metrics.followErrs) > 1 })
 	w.mu.Lock()
 	w.refuse = nil
 	w.mu.Unlock()
@@ -130,6 +135,34 @@ func TestFollowerFailsForOneStream(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+}
+
+// While a stream fails JetStream is purged and rebuilt, so the messages that wait are gone; nothing is missing all the same.
+func TestFollowerFailsDuringARebuild(t *testing.T) {
+	b, l := start(t, t.TempDir()), newLedger()
+	o := newOwner(t, l, 1, 100)
+	w := newWitness()
+	w.refuse = func(ticketing.Stream) error { return errors.New("no") }
+	ctx, stop := context.WithCancel(t.Context())
+	done := w.follow(ctx, b, l, "witness")
+	relay := quickRelay(b, l)
+	run(t, relay)
+	o.rush(20)
+	eventually(t, "a failure", func() bool { return written(b.metrics.followErrs) > 0 })
+	if err := relay.Rebuild(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.mu.Lock()
+	w.refuse = nil
+	w.mu.Unlock()
+	w.check(t, l, o.stream)
+	consumer := must(b.js.Consumer(t.Context(), StreamName, "witness"))(t)
+	eventually(t, "everything acknowledged", func() bool {
+		info, err := consumer.Info(t.Context())
+		return err == nil && info.NumAckPending == 0 && info.NumPending == 0
+	})
+	stop()
+	<-done
 }
 
 // A follower that starts again goes on where it was; one without a memory is told from the beginning.
@@ -172,7 +205,7 @@ func TestFollowerFillsAGap(t *testing.T) {
 	o.rush(5)
 	run(t, quickRelay(b, l))
 	w.check(t, l, o.stream)
-	if counter(t, b.metrics.refilled) == 0 {
+	if written(b.metrics.refilled) == 0 {
 		t.Error("nothing was read from the journal")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sort"
 	"sync"
 	"testing"
 	"time"
@@ -103,10 +104,8 @@ func (l *ledger) ChunksAfter(ctx context.Context, s ticketing.Stream, after uint
 	l.reads++
 	var found []ticketing.Chunk
 	size := 0
-	for _, c := range l.chunks[s] {
-		if c.To <= after {
-			continue
-		}
+	all := l.chunks[s]
+	for _, c := range all[sort.Search(len(all), func(i int) bool { return all[i].To > after }):] {
 		if size += len(c.Payload); size > maxBytes && len(found) > 0 {
 			break
 		}

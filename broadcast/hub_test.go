@@ -168,10 +168,10 @@ func TestThousandViewersSeeTheSame(t *testing.T) {
 	}
 	working.Go(func() {
 		for range 60 {
-			frames := counter(t, b.metrics.frames)
+			frames := written(b.metrics.frames)
 			o.rush(20)
 			o.finish()
-			eventually(t, "a frame", func() bool { return counter(t, b.metrics.frames) > frames })
+			eventually(t, "a frame", func() bool { return written(b.metrics.frames) > frames })
 		}
 	})
 	working.Wait()
@@ -190,7 +190,7 @@ func TestThousandViewersSeeTheSame(t *testing.T) {
 		t.Errorf("%d snapshots for %d viewers who always came back with their last id", maps, viewers)
 	}
 	checkCut(t, lazy)
-	if counter(t, b.metrics.cut) == 0 {
+	if written(b.metrics.cut) == 0 {
 		t.Error("nobody was cut")
 	}
 	if o.asked-viewers > 2+60 { // check asks once per viewer, and the test's own questions are not counted here
@@ -302,7 +302,7 @@ func TestCaps(t *testing.T) {
 		t.Errorf("a fourth viewer in all: %v", err)
 	}
 	leave()
-	eventually(t, "the place of one who left", func() bool { return counter(t, b.metrics.viewers) == 2 })
+	eventually(t, "the place of one who left", func() bool { return written(b.metrics.viewers) == 2 })
 	must(h.Watch(t.Context(), 1, 0))(t)
 }
 
@@ -331,7 +331,7 @@ func TestOwnerAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.check(t, o)
-	if n := counter(t, b.metrics.viewers); n > 1 {
+	if n := written(b.metrics.viewers); n > 1 {
 		t.Errorf("%v viewers are counted", n)
 	}
 }
@@ -369,8 +369,8 @@ func TestGapIsFilled(t *testing.T) {
 	if c.maps != 1 {
 		t.Errorf("%d snapshots", c.maps)
 	}
-	if counter(t, b.metrics.resyncs) != 2 {
-		t.Errorf("the owner was asked %v times", counter(t, b.metrics.resyncs))
+	if written(b.metrics.resyncs) != 2 {
+		t.Errorf("the owner was asked %v times", written(b.metrics.resyncs))
 	}
 }
 
@@ -382,16 +382,16 @@ func TestLinger(t *testing.T) {
 		ctx, leave := context.WithCancel(t.Context())
 		must(h.Watch(ctx, 1, 0))(t)
 		leave()
-		eventually(t, "nobody", func() bool { return counter(t, b.metrics.viewers) == 0 })
+		eventually(t, "nobody", func() bool { return written(b.metrics.viewers) == 0 })
 	}
-	if o.asked != 1 || counter(t, b.metrics.rounds) != 1 {
-		t.Errorf("asked %d times for a round whose viewers come back, %v rounds", o.asked, counter(t, b.metrics.rounds))
+	if o.asked != 1 || written(b.metrics.rounds) != 1 {
+		t.Errorf("asked %d times for a round whose viewers come back, %v rounds", o.asked, written(b.metrics.rounds))
 	}
 	h = quickHub(t, b, o, func(c *HubConfig) { c.Linger = time.Millisecond })
 	ctx, leave := context.WithCancel(t.Context())
 	must(h.Watch(ctx, 1, 0))(t)
 	leave()
-	eventually(t, "the round's end", func() bool { return counter(t, b.metrics.rounds) == 1 })
+	eventually(t, "the round's end", func() bool { return written(b.metrics.rounds) == 1 })
 }
 
 func TestHubCloses(t *testing.T) {
