@@ -40,6 +40,7 @@ func accessMatrix(h *house) map[string]verdict {
 		"list-rounds":         {"GET", "/v1/performances/1/rounds", "", anyone(200)},
 		"get-round":           {"GET", "/v1/rounds/1", "", anyone(200)},
 		"get-seats":           {"GET", "/v1/rounds/1/seats", "", anyone(200)},
+		"watch-round":         {"GET", "/v1/rounds/1/events", "", anyone(200)},
 		"get-plan":            {"GET", "/v1/plans/" + plan, "", anyone(200)},
 		"reserve":             {"POST", reservePath, `{"seats":["%s"]}`, signedIn(201)},
 		"get-reservation":     {"GET", "/v1/reservations/1-1", "", [4]int{401, 200, 404, 404}},
@@ -83,6 +84,7 @@ func TestAccessMatrix(t *testing.T) {
 				if caller.user != 0 {
 					c.token = h.token(caller.user, caller.role)
 				}
+				h.live.leaveSoon()
 				before := h.everything()
 				a := h.do(c).wantStatus(row.want[i])
 				if a.status >= 400 && h.everything() != before {

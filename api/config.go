@@ -60,6 +60,7 @@ type Config struct {
 	Sales     Sales
 	Accounts  Accounts
 	Catalogue Catalogue
+	Live      Live // nil: live maps are not available
 	Tokens    *auth.Tokens
 	Passwords *auth.Passwords
 	Clock     func() time.Time      // for what the api itself says; decisions use the owner's clock

@@ -113,7 +113,11 @@ func (h *house) checkResponse(api *huma.OpenAPI, op *huma.Operation, a answer) {
 		return
 	}
 	var body any
-	a.decode(&body)
+	if a.header.Get("Content-Type") == mimeEvents {
+		body = eventsOf(h.t, a.body)
+	} else {
+		a.decode(&body)
+	}
 	var res huma.ValidateResult
 	huma.Validate(api.Components.Schemas, content.Schema, huma.NewPathBuffer(nil, 0), huma.ModeReadFromServer, body, &res)
 	for _, err := range res.Errors {

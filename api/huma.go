@@ -38,6 +38,8 @@ type operation struct {
 	errors  []int // beyond those that follow from the rest
 	limit   func(c *fiber.Ctx, caller auth.Caller) error
 	noBody  bool // a POST without one
+
+	responses map[string]*huma.Response // by status, where they do not follow from the type of the output
 }
 
 func (s *Server) newHuma() huma.API {
@@ -104,7 +106,7 @@ func (op operation) document() huma.Operation {
 	errs = append(errs, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	return huma.Operation{
 		OperationID: op.id, Method: op.method, Path: op.path, Summary: op.summary, Description: op.about,
-		Tags: []string{op.tag}, DefaultStatus: op.status, Errors: errs, Security: security,
+		Tags: []string{op.tag}, DefaultStatus: op.status, Errors: errs, Security: security, Responses: op.responses,
 		MaxBodyBytes:    MaxBodyBytes + 1, // Fiber has counted already
 		BodyReadTimeout: -1,               // and read it whole
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"time"
@@ -20,6 +21,9 @@ type Limits struct {
 	AuthPerAddress Rate // sign-ups and log-ins from one IPv4 address or IPv6 /64
 	AuthPerAccount Rate // log-ins to one account
 	ReservePerUser Rate // reservations made or released by one user
+
+	Streams           int // live maps open at once
+	StreamsPerAddress int // of them, from one IPv4 address or IPv6 /64; a mobile operator puts thousands behind one
 }
 
 // DefaultLimits are what a public server should start from.
@@ -27,6 +31,9 @@ var DefaultLimits = Limits{
 	AuthPerAddress: Rate{PerSecond: 1, Burst: 30},
 	AuthPerAccount: Rate{PerSecond: 1.0 / 6, Burst: 10},
 	ReservePerUser: Rate{PerSecond: 20, Burst: 40},
+
+	Streams:           20_000,
+	StreamsPerAddress: 1_000,
 }
 
 func (l Limits) withDefaults() Limits {
@@ -40,6 +47,9 @@ func (l Limits) withDefaults() Limits {
 		AuthPerAddress: or(l.AuthPerAddress, DefaultLimits.AuthPerAddress),
 		AuthPerAccount: or(l.AuthPerAccount, DefaultLimits.AuthPerAccount),
 		ReservePerUser: or(l.ReservePerUser, DefaultLimits.ReservePerUser),
+
+		Streams:           cmp.Or(l.Streams, DefaultLimits.Streams),
+		StreamsPerAddress: cmp.Or(l.StreamsPerAddress, DefaultLimits.StreamsPerAddress),
 	}
 }
 

@@ -94,7 +94,11 @@ func TestMetricsHaveNoLabelsACallerChooses(t *testing.T) {
 			}
 		}
 	}
-	if !operations["get-round"] || len(operations) != 17+3 { // the document's, its own, its page and the no-op
+	documented := 0
+	for _, methods := range readDocument().Paths {
+		documented += len(methods)
+	}
+	if !operations["get-round"] || len(operations) != documented+3 { // the document itself, its page and the no-op
 		t.Errorf("operations %v", operations)
 	}
 }

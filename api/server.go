@@ -24,6 +24,8 @@ type Server struct {
 	plans  *planCache
 	drain  drain
 
+	viewers *viewers
+
 	conns atomic.Pointer[conns] // nil until Listen
 }
 
@@ -36,8 +38,10 @@ func New(config Config) *Server {
 		config.Metrics = prometheus.NewRegistry()
 	}
 	s := &Server{Config: config, plans: newPlanCache(), drain: newDrain()}
-	s.limits = newLimiters(config.Limits.withDefaults(), config.Clock)
+	limits := config.Limits.withDefaults()
+	s.limits, s.viewers = newLimiters(limits, config.Clock), newViewers(limits, config.Metrics)
 	s.app = fiber.New(s.fiberConfig())
+	s.app.Server().KeepHijackedConns = true // streams close their own
 	s.app.Use(s.front)
 	s.router = newRouter(s, newRequestMetrics(config.Metrics))
 	s.huma = s.newHuma()
@@ -47,6 +51,7 @@ func New(config Config) *Server {
 	s.hallRoutes()
 	s.planRoutes()
 	s.roundRoutes()
+	s.liveRoutes()
 	s.roundAdminRoutes()
 	s.reservationRoutes()
 	s.documentRoutes()
@@ -96,10 +101,12 @@ func (s *Server) Listen(ln net.Listener) error {
 	return nil
 }
 
-// Shutdown refuses what is new with 503, lets what is in flight finish, closes the listener and every connection,
-// and returns. The error says that the context ended before all was finished.
+// Shutdown ends the streams of live maps, refuses what is new with 503, lets what is in flight finish, closes the
+// listener and every connection, and returns. The error says that the context ended before all was finished.
 func (s *Server) Shutdown(ctx context.Context) error {
 	defer s.limits.close()
+	s.drain.closing.Store(true)
+	s.endStreams(ctx)
 	err := s.drain.wait(ctx)
 	conns := s.conns.Load()
 	if conns == nil {
@@ -117,6 +124,12 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return fmt.Errorf("requests were still in flight: %w", err)
 	}
 	return nil
+}
+
+func (s *Server) endStreams(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, closeGrace)
+	defer cancel()
+	s.viewers.close(ctx)
 }
 
 func (s *Server) network(c *fiber.Ctx) (netip.Prefix, error) {

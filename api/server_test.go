@@ -48,6 +48,7 @@ type house struct {
 	sales     *fakeSales
 	accounts  *fakeAccounts
 	catalogue *fakeCatalogue
+	live      *fakeLive
 	tokens    *auth.Tokens
 	metrics   *prometheus.Registry
 	log       *lockedLog
@@ -102,6 +103,7 @@ func (h *house) addKim() {
 // generous keeps the limiters out of tests that are not about them.
 var generous = Limits{
 	AuthPerAddress: Rate{1e6, 1e6}, AuthPerAccount: Rate{1e6, 1e6}, ReservePerUser: Rate{1e6, 1e6},
+	Streams: 1e6, StreamsPerAddress: 1e6,
 }
 
 func open(t *testing.T, change func(*Config)) *house {
@@ -116,6 +118,7 @@ func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 	h.accounts, h.metrics = &fakeAccounts{}, prometheus.NewRegistry()
 	h.sales = &fakeSales{clock: h.clock, rounds: map[ticketing.Stream]ticketing.Machine{}}
 	h.catalogue = newFakeCatalogue(h.sales)
+	h.live = newFakeLive()
 	var err error
 	if h.tokens, err = auth.NewTokens(testKey, h.clock.Now); err != nil {
 		t.Fatal(err)
@@ -125,7 +128,7 @@ func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 		t.Fatal(err)
 	}
 	config := Config{
-		Sales: h.sales, Accounts: h.accounts, Catalogue: h.catalogue, Tokens: h.tokens, Passwords: hashing,
+		Sales: h.sales, Accounts: h.accounts, Catalogue: h.catalogue, Live: h.live, Tokens: h.tokens, Passwords: hashing,
 		Clock: h.clock.Now, Metrics: h.metrics, Limits: generous, Bench: true,
 		Log: slog.New(slog.NewTextHandler(h.log, nil)),
 	}
