@@ -32,8 +32,8 @@ const (
 
 var errUnwell = errors.New("something would keep the service from working")
 
-// finding is one line of the report.
-type finding struct {
+// symptom is one line of the report.
+type symptom struct {
 	what   string
 	said   string
 	advice string // what to do; "" when all is well
@@ -44,15 +44,15 @@ type finding struct {
 func (c doctorCmd) Run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, doctorDeadline)
 	defer cancel()
-	findings := []finding{c.directory(), c.disk(), c.files(), c.postgres(ctx)}
+	symptoms := []symptom{c.directory(), c.disk(), c.files(), c.postgres(ctx)}
 	if server, ok := readServerFile(c.Store.Data); ok && alive(server.PID) {
-		findings = append(findings, finding{what: "server", said: fmt.Sprintf("running as process %d at %s", server.PID, server.URL)})
-		findings = append(findings, c.database(ctx)...)
+		symptoms = append(symptoms, symptom{what: "server", said: fmt.Sprintf("running as process %d at %s", server.PID, server.URL)})
+		symptoms = append(symptoms, c.database(ctx)...)
 	} else {
-		findings = append(findings, port("public port", c.Listen), port("operations port", c.OpsListen))
+		symptoms = append(symptoms, port("public port", c.Listen), port("operations port", c.OpsListen))
 	}
 	unwell := false
-	for _, f := range findings {
+	for _, f := range symptoms {
 		mark := "ok  "
 		switch {
 		case f.fatal:
@@ -87,8 +87,8 @@ func (c doctorCmd) nearest() string {
 	}
 }
 
-func (c doctorCmd) directory() finding {
-	f := finding{what: "data directory", said: c.Store.Data}
+func (c doctorCmd) directory() symptom {
+	f := symptom{what: "data directory", said: c.Store.Data}
 	var stat syscall.Statfs_t
 	if err := syscall.Statfs(c.nearest(), &stat); err != nil {
 		f.said, f.advice, f.fatal = err.Error(), "Choose another --data.", true
@@ -103,8 +103,8 @@ func (c doctorCmd) directory() finding {
 }
 
 // disk measures what every answer waits for.
-func (c doctorCmd) disk() finding {
-	f := finding{what: "disk"}
+func (c doctorCmd) disk() symptom {
+	f := symptom{what: "disk"}
 	median, err := syncTime(c.nearest())
 	if err != nil {
 		f.said, f.advice, f.fatal = err.Error(), "The data directory must be writable.", true
@@ -138,8 +138,8 @@ func syncTime(dir string) (_ time.Duration, err error) {
 	return times[len(times)/2], nil
 }
 
-func (c doctorCmd) files() finding {
-	f := finding{what: "open files"}
+func (c doctorCmd) files() symptom {
+	f := symptom{what: "open files"}
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		f.said, f.advice = err.Error(), "The limit is not known."
@@ -152,8 +152,8 @@ func (c doctorCmd) files() finding {
 	return f
 }
 
-func (c doctorCmd) postgres(ctx context.Context) finding {
-	f := finding{what: "postgres"}
+func (c doctorCmd) postgres(ctx context.Context) symptom {
+	f := symptom{what: "postgres"}
 	if c.Store.DatabaseURL != "" {
 		f.said = "TB_DATABASE_URL"
 		db, err := persistence.Open(ctx, persistence.Options{DSN: c.Store.DatabaseURL, Log: c.Store.logger()})
@@ -174,28 +174,28 @@ func (c doctorCmd) postgres(ctx context.Context) finding {
 }
 
 // database looks at the running server's database.
-func (c doctorCmd) database(ctx context.Context) []finding {
+func (c doctorCmd) database(ctx context.Context) []symptom {
 	s, err := c.Store.openShared(ctx, c.Store.logger())
 	if err != nil {
-		return []finding{{what: "database", said: err.Error(), advice: "Is the server starting or stopping just now?", fatal: true}}
+		return []symptom{{what: "database", said: err.Error(), advice: "Is the server starting or stopping just now?", fatal: true}}
 	}
 	defer func() { _ = s.Close() }() // nothing was written
-	clock := finding{what: "clocks"}
+	clock := symptom{what: "clocks"}
 	skew, err := s.Skew(ctx)
 	clock.said = fmt.Sprintf("this machine and the database are %s apart", skew.Abs().Round(time.Microsecond))
 	if err != nil || skew.Abs() > persistence.MaxSkew {
 		clock.advice, clock.fatal = "More than a second apart: the server is not ready until the clocks agree.", true
 	}
 	streams, err := s.Streams(ctx)
-	journal := finding{what: "journal", said: fmt.Sprintf("%d streams; `ticketblue verify` replays them", len(streams))}
+	journal := symptom{what: "journal", said: fmt.Sprintf("%d streams; `ticketblue verify` replays them", len(streams))}
 	if err != nil {
 		journal.said, journal.advice, journal.fatal = err.Error(), "The database does not answer.", true
 	}
-	return []finding{clock, journal}
+	return []symptom{clock, journal}
 }
 
-func port(what, address string) finding {
-	f := finding{what: what, said: address + " is free"}
+func port(what, address string) symptom {
+	f := symptom{what: what, said: address + " is free"}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		f.said, f.advice, f.fatal = err.Error(), "Stop what listens there, or choose another address.", true
