@@ -38,6 +38,8 @@ var importTable = []line{
 		why: "tokens and passwords are no business of the handlers that use them"},
 	{pkg: "api/web",
 		why: "embedded pages are files, not code"},
+	{pkg: "api/web/bundle",
+		why: "the bundler makes the pages from their sources and is no part of the program"},
 	{pkg: "bench", ours: []string{"bench/client", "bench/judge", "bench/load", "bench/report"},
 		why: "bench is a black box beside the service: it shares no code with what it measures, or it would share the mistakes"},
 	{pkg: "bench/client",
@@ -68,6 +70,8 @@ var libraryTable = []library{
 		why: "SQL is written where the tables are; jobs hands its library a transaction"},
 	{prefix: "github.com/pressly/goose", rooms: []string{"persistence"},
 		why: "migrations live with the tables"},
+	{prefix: "github.com/evanw/esbuild", rooms: []string{"api"},
+		why: "the pages are bundled before they are embedded; api/web/bundle alone does it"},
 	{prefix: "github.com/alecthomas/kong", rooms: []string{"cmd", "bench"},
 		why: "command lines are read by commands; rooms get values"},
 }

@@ -1,0 +1,48 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/gofiber/fiber/v2"
+
+	"ticketblue/api/web"
+)
+
+// pagePaths are the addresses of pages. They all get the same HTML, which looks at the address itself.
+var pagePaths = []string{"/", "/login", "/reservations", "/performances/:id", "/rounds/:id"}
+
+// pageRoutes serves the pages for customers from this program.
+func (s *Server) pageRoutes() {
+	for _, path := range pagePaths {
+		s.page(path, func(*fiber.Ctx) string { return web.Page })
+	}
+	s.page("/assets/*", func(c *fiber.Ctx) string { return "assets/" + c.Params("*") })
+}
+
+func (s *Server) page(path string, name func(*fiber.Ctx) string) {
+	s.router.declare(http.MethodGet, path, route{id: "pages", access: Public, deadline: requestDeadline})
+	s.router.Add(http.MethodGet, path, func(c *fiber.Ctx) error { return sendFile(c, name(c)) })
+}
+
+func sendFile(c *fiber.Ctx, name string) error {
+	file, found := web.Find(name)
+	if !found {
+		return fiber.ErrNotFound
+	}
+	c.Set(fiber.HeaderContentSecurityPolicy, web.Policy)
+	c.Set(fiber.HeaderETag, file.ETag)
+	c.Set(fiber.HeaderVary, fiber.HeaderAcceptEncoding)
+	c.Set(fiber.HeaderCacheControl, "no-cache") // may be kept, must be asked about: it names the assets of today
+	if file.Immutable {
+		c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
+	}
+	if matches(c.Get(fiber.HeaderIfNoneMatch), file.ETag) {
+		return c.SendStatus(http.StatusNotModified)
+	}
+	c.Set(fiber.HeaderContentType, file.ContentType)
+	if c.Get(fiber.HeaderAcceptEncoding) != "" && c.AcceptsEncodings("gzip") == "gzip" { // without the header Fiber takes the first
+		c.Set(fiber.HeaderContentEncoding, "gzip")
+		return c.Send(file.Gzip)
+	}
+	return c.Send(file.Body)
+}

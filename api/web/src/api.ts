@@ -1,0 +1,148 @@
+// The HTTP contract as the pages use it.
+import { credentials, leave, session } from "./session";
+import { t, tMaybe } from "./words";
+
+export interface Performance {
+  id: number;
+  title: string;
+  category: string;
+  hall: { id: number; name: string };
+  duration_minutes: number;
+  prices: Record<string, number>;
+}
+
+export interface RoundTerms {
+  id: number;
+  performance_id: number;
+  starts_at: string;
+  opens_at: string;
+  closes_at: string;
+  max_per_user: number;
+}
+
+export type RoundStatus = "scheduled" | "open" | "paused" | "closed";
+
+export interface Round {
+  id: number;
+  performance_id?: number;
+  status: RoundStatus;
+  canceled: boolean;
+  sold_out: boolean;
+  all_held: boolean;
+  next_expiry?: string;
+  plan: string;
+  opens_at: string;
+  closes_at: string;
+  starts_at: string;
+  server_time: string;
+  seq: number;
+  grades: { grade: string; price: number; free: number; held: number; sold: number; blocked: number }[];
+  totals: { free: number; held: number; sold: number; blocked: number };
+}
+
+export type ReservationStatus = "held" | "paying" | "confirmed" | "released" | "expired" | "canceled";
+
+export interface Reservation {
+  id: string;
+  round: number;
+  status: ReservationStatus;
+  seats: string[];
+  amount: number;
+  held_at: string;
+  expires_at?: string;
+  seq: number;
+}
+
+export interface Page<T> {
+  items: T[];
+  next?: string;
+}
+
+interface ProblemBody {
+  code: string;
+  title: string;
+  detail?: string;
+  retryable: boolean;
+  seats?: string[];
+  errors?: { field: string; want: string }[];
+}
+
+/** Refusal is an answer that is not yes: its code is stable, its seats are those that failed. */
+export class Refusal extends Error {
+  constructor(readonly status: number, readonly problem: ProblemBody, readonly retryAfter: number) {
+    super(problem.code);
+  }
+
+  get seats(): string[] {
+    return this.problem.seats ?? [];
+  }
+
+  /** final: asking the same again would get the same. */
+  get final(): boolean {
+    return this.status !== 503 && this.status !== 500;
+  }
+
+  words(): string {
+    const known = tMaybe("refusal." + this.problem.code, { seconds: this.retryAfter });
+    return known ?? this.problem.detail ?? this.problem.title;
+  }
+}
+
+/** Unanswered: nobody knows whether the server has done it. */
+export class Unanswered extends Error {}
+
+export interface Answer<T> {
+  status: number;
+  body: T;
+  etag: string;
+}
+
+const patience = 10_000; // ms until an answer counts as lost
+
+interface Extras {
+  body?: unknown;
+  key?: string;
+  etag?: string;
+}
+
+/** ask returns what the server said; a Refusal or Unanswered is thrown. */
+export async function ask<T>(method: string, path: string, extras: Extras = {}): Promise<Answer<T>> {
+  const headers: Record<string, string> = { Accept: "application/json", ...credentials() };
+  if (extras.body !== undefined) headers["Content-Type"] = "application/json";
+  if (extras.key) headers["Idempotency-Key"] = extras.key;
+  if (extras.etag) headers["If-None-Match"] = extras.etag;
+  const body = extras.body === undefined ? undefined : JSON.stringify(extras.body);
+  let response: Response, text: string;
+  try {
+    response = await fetch("/v1" + path, { method, headers, body, signal: AbortSignal.timeout(patience) });
+    text = await response.text();
+  } catch (cause) {
+    throw new Unanswered("no answer", { cause });
+  }
+  const etag = response.headers.get("ETag") ?? "";
+  if (response.status === 304) return { status: 304, body: undefined as T, etag };
+  const parsed = parse(text);
+  if (response.ok) return { status: response.status, body: parsed as T, etag };
+  if (response.status === 401 && session.value) leave();
+  const problem = (parsed ?? { code: "http_" + response.status, title: response.statusText, retryable: false }) as ProblemBody;
+  throw new Refusal(response.status, problem, Number(response.headers.get("Retry-After") ?? 0));
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+export async function get<T>(path: string): Promise<T> {
+  return (await ask<T>("GET", path)).body;
+}
+
+/** explain says in words what went wrong. */
+export function explain(err: unknown): string {
+  if (err instanceof Refusal) return err.words();
+  if (err instanceof Unanswered) return t("error.network");
+  return String(err);
+}

@@ -1,0 +1,47 @@
+// The frame around all pages, and which page an address is.
+import { useSignalEffect } from "@preact/signals";
+import { render } from "preact";
+import { LoginPage } from "./pages/login";
+import { PerformancePage, PerformancesPage } from "./pages/performances";
+import { ReservationsPage } from "./pages/reservations";
+import { RoundPage } from "./pages/round";
+import { address, pages, startRouter } from "./router";
+import { leave, session } from "./session";
+import { startClock } from "./time";
+import { lang, setLanguage, t } from "./words";
+
+function App() {
+  useSignalEffect(() => void (document.documentElement.lang = lang.value));
+  const path = address.value.pathname;
+  return (
+    <>
+      <a class="skip" href="#main">{t("app.skip")}</a>
+      <header class="bar-top">
+        <a class="brand" href="/"><svg viewBox="0 0 32 32" width="26" height="26" aria-hidden="true"><path fill="currentColor" d="M3 8a2 2 0 0 1 2-2h22a2 2 0 0 1 2 2v5a3 3 0 0 0 0 6v5a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2v-5a3 3 0 0 0 0-6z" /></svg>Ticket Blue</a>
+        <nav>
+          <a href="/" class="wide" aria-current={path === "/" ? "page" : undefined}>{t("nav.performances")}</a>
+          <a href="/reservations" aria-current={path === "/reservations" ? "page" : undefined}>{t("nav.reservations")}</a>
+          {session.value
+            ? <button type="button" id="logout" onClick={() => leave()} title={session.value.email}>{t("nav.logout")}</button>
+            : path !== "/login" && <a id="login" href={"/login?then=" + encodeURIComponent(path + address.value.search)}>{t("nav.login")}</a>}
+          <button type="button" class="language" id="language" lang={lang.value === "ko" ? "en" : "ko"} aria-label={t("nav.language.label")}
+            onClick={() => setLanguage(lang.value === "ko" ? "en" : "ko")}>{t("nav.language")}</button>
+        </nav>
+      </header>
+      <main id="main" tabIndex={-1}>{page(path)}</main>
+    </>
+  );
+}
+
+function page(path: string) {
+  const performance = pages.performance.exec(path), round = pages.round.exec(path);
+  if (performance) return <PerformancePage id={Number(performance[1])} />;
+  if (round) return <RoundPage key={round[1]} id={Number(round[1])} />;
+  if (path === "/login") return <LoginPage />;
+  if (path === "/reservations") return <ReservationsPage />;
+  return <PerformancesPage />;
+}
+
+startRouter();
+startClock();
+render(<App />, document.getElementById("app")!);

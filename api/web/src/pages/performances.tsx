@@ -1,0 +1,101 @@
+// What is shown, and one performance with its rounds.
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { get, type Page, type Performance, type Round, type RoundTerms } from "../api";
+import { learn, now } from "../time";
+import { countdown, dateTime, t, won, type Word } from "../words";
+import { categoryName, Failed, Loading, Poster, useLoaded } from "./parts";
+
+export function PerformancesPage() {
+  const { value, failed, retry } = useLoaded("performances", () => get<Page<Performance>>("/performances?limit=24"));
+  useEffect(() => void (document.title = "Ticket Blue"), []);
+  const more = async () => {
+    const page = value.value!, next = await get<Page<Performance>>("/performances?limit=24&after=" + page.next);
+    value.value = { items: [...page.items, ...next.items], next: next.next };
+  };
+  if (failed.value) return <Failed err={failed.value} retry={retry} />;
+  if (!value.value) return <Loading />;
+  return (
+    <>
+      <div class="hero">
+        <h1>{t("list.title")}</h1>
+        <p>{t("list.lead")}</p>
+      </div>
+      {value.value.items.length === 0 && <p class="hint">{t("list.empty")}</p>}
+      <ul class="shows">
+        {value.value.items.map((p) => (
+          <li key={p.id}>
+            <a href={"/performances/" + p.id} class="show">
+              <Poster id={p.id} title={p.title} category={p.category} />
+              <span class="show-text">
+                <strong>{p.title}</strong>
+                <span>{categoryName(p.category)} · {p.hall.name}</span>
+                <span class="show-price">{t("list.from", { price: won(Math.min(...Object.values(p.prices))) })}</span>
+              </span>
+            </a>
+          </li>
+        ))}
+      </ul>
+      {value.value.next && <p class="centered"><button type="button" class="secondary" onClick={() => void more()}>{t("list.more")}</button></p>}
+    </>
+  );
+}
+
+export function PerformancePage({ id }: { id: number }) {
+  const { value, failed, retry } = useLoaded("performance" + id, async () => {
+    const [show, rounds] = await Promise.all([get<Performance>("/performances/" + id), get<Page<RoundTerms>>(`/performances/${id}/rounds`)]);
+    return { show, rounds: rounds.items };
+  });
+  useEffect(() => {
+    if (value.value) document.title = value.value.show.title + " · Ticket Blue";
+  }, [value.value]);
+  if (failed.value) return <Failed err={failed.value} retry={retry} />;
+  if (!value.value) return <Loading />;
+  const { show, rounds } = value.value;
+  return (
+    <div class="performance">
+      <Poster id={show.id} title={show.title} category={show.category} large />
+      <div>
+        <p class="crumb">{categoryName(show.category)}</p>
+        <h1>{show.title}</h1>
+        <dl class="facts">
+          <dt>{t("performance.hall")}</dt><dd>{show.hall.name}</dd>
+          <dt>{t("performance.duration")}</dt><dd>{t("performance.minutes", { n: show.duration_minutes })}</dd>
+          <dt>{t("performance.prices")}</dt>
+          <dd>
+            <ul class="prices">{Object.entries(show.prices).sort(([, a], [, b]) => b - a).map(([grade, price]) => <li key={grade}><strong>{grade}</strong> {won(price)}</li>)}</ul>
+          </dd>
+        </dl>
+        <h2>{t("performance.rounds")}</h2>
+        {rounds.length === 0 && <p class="hint">{t("performance.norounds")}</p>}
+        <ul class="rounds">{rounds.map((r) => <RoundItem key={r.id} terms={r} />)}</ul>
+      </div>
+    </div>
+  );
+}
+
+function RoundItem({ terms }: { terms: RoundTerms }) {
+  const round = useSignal<Round | null>(null);
+  useEffect(() => {
+    const asked = Date.now();
+    get<Round>("/rounds/" + terms.id).then((r) => {
+      learn(r.server_time, asked);
+      round.value = r;
+    }, () => undefined); // the link works without
+  }, [terms.id]);
+  const r = round.value, opens = Date.parse(terms.opens_at) - now.value;
+  const status = !r ? null : r.canceled ? "canceled" : r.sold_out ? "sold_out" : r.all_held ? "all_held" : r.status;
+  return (
+    <li>
+      <a class="round-link" href={`/rounds/${terms.id}?performance=${terms.performance_id}`}>
+        <span class="round-when">{dateTime(terms.starts_at)}</span>
+        {status && <span class={"pill " + status}>{t(("status." + status) as Word)}</span>}
+        <span class="round-left">
+          {r?.status === "open" && t("performance.left", { n: r.totals.free })}
+          {r?.status === "scheduled" && opens > 0 && `${t("count.opens")} ${countdown(opens)}`}
+        </span>
+        <span class="primary small">{r && r.status !== "open" ? t("performance.look") : t("performance.choose")}</span>
+      </a>
+    </li>
+  );
+}

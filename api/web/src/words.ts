@@ -1,0 +1,80 @@
+// What the pages say, in two languages, and how numbers and times are written.
+import { signal } from "@preact/signals";
+import en from "./words/en.json";
+import ko from "./words/ko.json";
+
+export type Lang = "ko" | "en";
+export type Word = keyof typeof ko;
+type Params = Record<string, string | number>;
+
+const catalogues: Record<Lang, Record<string, string>> = { ko, en };
+const kept = "tb.lang";
+
+export const lang = signal<Lang>(firstLanguage());
+
+// The visitor's own choice first, then what the browser prefers.
+function firstLanguage(): Lang {
+  const chosen = localStorage.getItem(kept);
+  if (chosen === "ko" || chosen === "en") return chosen;
+  for (const wish of navigator.languages) {
+    if (wish.startsWith("ko")) return "ko";
+    if (wish.startsWith("en")) return "en";
+  }
+  return "ko";
+}
+
+export function setLanguage(next: Lang): void {
+  localStorage.setItem(kept, next);
+  lang.value = next;
+}
+
+/** t is the word in the visitor's language; with n = 1 its form for one, where there is one. */
+export function t(word: Word, params: Params = {}): string {
+  return find(word, params) ?? word;
+}
+
+/** tMaybe is t for words made at run time, such as the code of a refusal. */
+export function tMaybe(word: string, params: Params = {}): string | undefined {
+  return find(word, params);
+}
+
+function find(word: string, params: Params): string | undefined {
+  const catalogue = catalogues[lang.value];
+  const text = (params.n === 1 ? catalogue[word + ".one"] : undefined) ?? catalogue[word];
+  return text?.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = params[name];
+    return typeof value === "number" ? number(value) : String(value ?? "");
+  });
+}
+
+const locale = () => (lang.value === "ko" ? "ko-KR" : "en-GB");
+
+export function number(n: number): string {
+  return new Intl.NumberFormat(locale()).format(n);
+}
+
+export function won(amount: number): string {
+  return lang.value === "ko" ? number(amount) + "원" : "₩" + number(amount);
+}
+
+const zone = "Asia/Seoul"; // halls are there, whoever looks from where
+
+export function dateTime(iso: string): string {
+  return new Intl.DateTimeFormat(locale(), {
+    timeZone: zone, year: "numeric", month: "long", day: "numeric", weekday: "short", hour: "2-digit", minute: "2-digit", hour12: false,
+  }).format(new Date(iso));
+}
+
+export function clock(ms: number): string {
+  return new Intl.DateTimeFormat(locale(), { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false }).format(ms);
+}
+
+/** countdown writes what is left: 2d 03:04:05, 3:04:05 or 4:05. */
+export function countdown(ms: number): string {
+  const s = Math.max(0, Math.ceil(ms / 1000));
+  const two = (n: number) => String(n).padStart(2, "0");
+  const days = Math.floor(s / 86400), hours = Math.floor(s / 3600) % 24, minutes = Math.floor(s / 60) % 60;
+  if (days > 0) return `${days}${lang.value === "ko" ? "일" : "d"} ${two(hours)}:${two(minutes)}:${two(s % 60)}`;
+  if (hours > 0) return `${hours}:${two(minutes)}:${two(s % 60)}`;
+  return `${minutes}:${two(s % 60)}`;
+}
