@@ -55,6 +55,7 @@ func New(config Config) *Server {
 	s.roundAdminRoutes()
 	s.reservationRoutes()
 	s.documentRoutes()
+	s.pageRoutes()
 	if config.Bench {
 		s.benchRoutes()
 	}
