@@ -205,6 +205,12 @@ func (c *checked) recount() {
 	if !slices.Equal(counts, r.counts) || !slices.Equal(owner, r.owner) {
 		c.t.Fatalf("counters %+v, recounted %+v; owners %v, recounted %v", r.counts, counts, r.owner, owner)
 	}
+	if r.placed != nil {
+		fresh := Round{plan: r.plan, seats: r.seats}
+		if !reflect.DeepEqual(r.placed, fresh.places()) {
+			c.t.Fatalf("free and held places %x, recounted %x", r.placed, fresh.placed)
+		}
+	}
 	for user, customer := range r.customers {
 		if customer.seats != seatsOf[user] || len(customer.made) > MaxKeysPerUser {
 			c.t.Fatalf("customer %d: %d seats, recounted %d; %d keys", user, customer.seats, seatsOf[user], len(customer.made))

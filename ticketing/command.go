@@ -13,6 +13,16 @@ type (
 		Key   Digest   // of user, operation and the caller's idempotency key
 		Body  Digest   // of the request's canonical fields
 	}
+	// ReserveBest claims the best block of free seats there is: so many next to each other, of the grade and section
+	// asked for. Key and Body are as with ReserveSeats.
+	ReserveBest struct {
+		User    UserID
+		Count   int    // 1 to MaxSeatsPerRequest
+		Grade   string // name of a grade of the plan; "" for any, and then a block may mix them
+		Section string // "" for any
+		Key     Digest
+		Body    Digest
+	}
 	// ReleaseReservation gives an unpaid reservation back.
 	ReleaseReservation struct {
 		User   UserID
@@ -101,6 +111,7 @@ type (
 )
 
 func (ReserveSeats) command()       {}
+func (ReserveBest) command()        {}
 func (ReleaseReservation) command() {}
 func (StartPayment) command()       {}
 func (ConfirmPayment) command()     {}

@@ -12,6 +12,8 @@ func (n *naive) act(cmd Command, now Millis) Result {
 	switch c := cmd.(type) {
 	case ReserveSeats:
 		return n.reserve(c, now)
+	case ReserveBest:
+		return n.reserveBest(c, now)
 	case ReadReservation:
 		if v := n.own(c.User, c.Number); v != nil {
 			return v.yes()
@@ -73,36 +75,45 @@ func (n *naive) order(number, attempt uint32) (*naiveReservation, *naiveOrder) {
 
 func (v *naiveReservation) newest() *naiveOrder { return v.orders[len(v.orders)-1] }
 
-func (n *naive) reserve(c ReserveSeats, now Millis) Result {
-	remembered := 0
-	var oldestEnded, sameKey *naiveReservation
+// beforeSeats is what does not depend on the seats: a repeat, the sale, the key.
+func (n *naive) beforeSeats(user UserID, key, body Digest) (remembered int, oldestEnded *naiveReservation, answer Result, done bool) {
+	var sameKey *naiveReservation
 	for _, v := range n.book {
-		if v.user != c.User || v.forgotten {
+		if v.user != user || v.forgotten {
 			continue
 		}
 		remembered++
-		if v.key == c.Key {
+		if v.key == key {
 			sameKey = v
 		}
 		if oldestEnded == nil && v.quiet != 0 {
 			oldestEnded = v
 		}
 	}
-	full := remembered >= 32
 	switch {
-	case sameKey != nil && sameKey.body == c.Body:
-		res := sameKey.yes()
-		res.Replayed = true
-		return res
+	case sameKey != nil && sameKey.body == body:
+		answer = sameKey.yes()
+		answer.Replayed = true
 	case n.phase == Scheduled:
-		return Result{Code: CodeSaleNotOpen, RetryAt: n.terms.OpensAt}
+		answer = Result{Code: CodeSaleNotOpen, RetryAt: n.terms.OpensAt}
 	case n.phase == Paused:
-		return no(CodeSalePaused)
+		answer = no(CodeSalePaused)
 	case n.phase == Closed:
-		return no(CodeSaleClosed)
+		answer = no(CodeSaleClosed)
 	case sameKey != nil:
-		return no(CodeIdempotencyMismatch)
+		answer = no(CodeIdempotencyMismatch)
+	default:
+		return remembered, oldestEnded, Result{}, false
 	}
+	return remembered, oldestEnded, answer, true
+}
+
+func (n *naive) reserve(c ReserveSeats, now Millis) Result {
+	remembered, oldestEnded, answer, done := n.beforeSeats(c.User, c.Key, c.Body)
+	if done {
+		return answer
+	}
+	full := remembered >= 32
 	if unknown := n.unknown(c.Seats); len(unknown) > 0 {
 		return no(CodeSeatUnknown, unknown...)
 	}

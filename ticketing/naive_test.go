@@ -13,7 +13,8 @@ type naive struct {
 	last     Millis // time of the last thing that happened
 	phase    Phase
 	canceled bool
-	lists    int // price lists there were
+	lists    int   // price lists there were
+	current  []KRW // by grade
 	prices   map[string]KRW
 	blocked  map[string]bool
 	book     []*naiveReservation // number n is book[n-1]
@@ -53,6 +54,7 @@ func newNaive(plan *Plan, terms Terms, at Millis) *naive {
 
 func (n *naive) setPrices(prices []KRW) {
 	n.lists++
+	n.current = prices
 	n.prices = map[string]KRW{}
 	for i := range n.plan.Seats {
 		n.prices[n.plan.Label(SeatIndex(i))] = prices[n.plan.Seats[i].Grade]
@@ -199,12 +201,10 @@ func (n *naive) status() Status {
 	}
 	for g := range n.plan.Grades {
 		var c Count
-		var price KRW
 		for i, label := range n.labels() {
 			if n.plan.Seats[i].Grade != g {
 				continue
 			}
-			price = n.prices[label]
 			switch n.seatState(label) {
 			case SeatFree:
 				c.Free++
@@ -216,7 +216,7 @@ func (n *naive) status() Status {
 				c.Blocked++
 			}
 		}
-		s.Counts, s.Prices = append(s.Counts, c), append(s.Prices, price)
+		s.Counts, s.Prices = append(s.Counts, c), append(s.Prices, n.current[g])
 	}
 	for _, v := range n.book {
 		if v.status.Live() && v.until != 0 && (s.NextExpiry == 0 || v.until < s.NextExpiry) {

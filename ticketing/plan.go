@@ -12,6 +12,7 @@ import (
 const (
 	MaxPlanSeats  = 100_000
 	MaxPlanGrades = 16
+	MaxCoordinate = 10_000_000 // centimetres; keeps every sum of squares far from overflow
 )
 
 // SeatIndex is a seat's place in plan order, from 0.
@@ -41,6 +42,7 @@ type Plan struct {
 	labels []string
 	byName map[string]SeatIndex
 	totals []int // seats by grade
+	layout *layout
 }
 
 type planBody struct {
@@ -62,6 +64,7 @@ func NewPlan(grades []string, seats []Seat) (*Plan, error) {
 		return nil, fmt.Errorf("encoding plan: %w", err)
 	}
 	p.body, p.hash = body, sha256.Sum256(body)
+	p.layout = newLayout(p)
 	return p, nil
 }
 
@@ -122,6 +125,10 @@ func (p *Plan) addSeat(i int, s Seat) error {
 		return invalid(field+".number", "between 1 and %d", MaxPlanSeats)
 	case s.Grade < 0 || s.Grade >= len(p.Grades):
 		return invalid(field+".grade", "the index of a grade")
+	case s.X < -MaxCoordinate || s.X > MaxCoordinate:
+		return invalid(field+".x", "between %d and %d", -MaxCoordinate, MaxCoordinate)
+	case s.Y < -MaxCoordinate || s.Y > MaxCoordinate:
+		return invalid(field+".y", "between %d and %d", -MaxCoordinate, MaxCoordinate)
 	}
 	label := s.Label()
 	if _, taken := p.byName[label]; taken {

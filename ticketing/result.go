@@ -15,11 +15,16 @@ const (
 	CodeSaleClosed          Code = "sale_closed"          //
 	CodeIdempotencyMismatch Code = "idempotency_mismatch" // the key was used with another body
 	CodeSeatUnknown         Code = "seat_unknown"         // Result.Seats: which are not in the plan
+	CodeGradeUnknown        Code = "grade_unknown"        // no such grade in the plan
+	CodeSectionUnknown      Code = "section_unknown"      // no such section in the plan, or no seat of the grade in it
 	CodeSeatsInvalid        Code = "seats_invalid"        // none, too many, or one twice
 	CodeLimitExceeded       Code = "limit_exceeded"       // more seats than one customer may have in this round
 	CodeTooManyKeys         Code = "too_many_keys"        // MaxKeysPerUser keys are in use on live reservations
 	CodeSeatBlocked         Code = "seat_blocked"         // Result.Seats: not on sale
 	CodeSeatTaken           Code = "seat_taken"           // Result.Seats: somebody has them
+	CodeNoBlock             Code = "no_block"             // seats are free in what was asked for, but not so many together
+	CodeAllHeld             Code = "all_held"             // none is free there and some are held; Result.RetryAt: the round's next expiry
+	CodeSoldOut             Code = "sold_out"             // none is free or held there
 	CodePaymentInProgress   Code = "payment_in_progress"  // Result.Seats, for a seat: your own, being paid
 	CodeHoldExpired         Code = "hold_expired"         // too late
 	CodeReservationEnded    Code = "reservation_ended"    // released, expired or canceled before

@@ -41,6 +41,7 @@ type Round struct {
 	customers    map[UserID]*customer
 	last         uint32 // number of the newest reservation
 
+	placed    *places   // of the layout's places: only once somebody has asked for the best
 	deadlines deadlines // when live reservations run out
 	endings   []ending  // when ended reservations are forgotten, in that order
 }
@@ -152,6 +153,9 @@ func (r *Round) setSeat(i SeatIndex, to SeatState) {
 	*c.of(r.seats[i])--
 	*c.of(to)++
 	r.seats[i] = to
+	if r.placed != nil {
+		r.placed.set(r.plan.layout.place[i], to)
+	}
 }
 
 func (c *Count) of(s SeatState) *int {

@@ -8,6 +8,8 @@ func (r *Round) Decide(cmd Command, now Millis) ([]Event, Result) {
 	switch c := cmd.(type) {
 	case ReserveSeats:
 		return r.reserve(c, now)
+	case ReserveBest:
+		return r.reserveBest(c, now)
 	case ReleaseReservation:
 		return r.release(c, now)
 	case StartPayment:

@@ -7,17 +7,8 @@ import "slices"
 // The refusals come in the documented order (result.go). A repeat of a granted request is answered before any of
 // them, with the reservation as it is now, even after the sale has closed.
 func (r *Round) reserve(c ReserveSeats, now Millis) ([]Event, Result) {
-	known := r.madeWith(c.User, c.Key)
-	if known != nil && known.body == c.Body {
-		result := yes(known.number)
-		result.Replayed = true
-		return nil, result
-	}
-	if refusal := r.onSale(); refusal.Code != OK {
-		return nil, refusal
-	}
-	if known != nil {
-		return nil, refuse(CodeIdempotencyMismatch)
+	if answer, done := r.beforeSeats(c.User, c.Key, c.Body); done {
+		return nil, answer
 	}
 	seats, unknown := r.resolve(c.Seats)
 	if len(unknown) > 0 {
@@ -29,10 +20,32 @@ func (r *Round) reserve(c ReserveSeats, now Millis) ([]Event, Result) {
 	if refusal := r.mayHave(c.User, seats); refusal.Code != OK {
 		return nil, refusal
 	}
+	return r.hold(c.User, seats, c.Key, c.Body, now)
+}
+
+// beforeSeats is what can be answered before it matters which seats are asked for.
+func (r *Round) beforeSeats(user UserID, key, body Digest) (answer Result, done bool) {
+	known := r.madeWith(user, key)
+	if known != nil && known.body == body {
+		answer = yes(known.number)
+		answer.Replayed = true
+		return answer, true
+	}
+	if refusal := r.onSale(); refusal.Code != OK {
+		return refusal, true
+	}
+	if known != nil {
+		return refuse(CodeIdempotencyMismatch), true
+	}
+	return Result{}, false
+}
+
+// hold makes the next reservation.
+func (r *Round) hold(user UserID, seats []SeatIndex, key, body Digest, now Millis) ([]Event, Result) {
 	number := r.last + 1
 	return one(now, SeatsHeld{
-		Number: number, User: c.User, Seats: seats,
-		ExpiresAt: r.holdEnds(c.User, seats, now), Key: c.Key, Body: c.Body,
+		Number: number, User: user, Seats: seats,
+		ExpiresAt: r.holdEnds(user, seats, now), Key: key, Body: body,
 	}), yes(number)
 }
 
@@ -81,18 +94,28 @@ func (r *Round) mayHave(user UserID, seats []SeatIndex) Result {
 			taken = append(taken, r.plan.Label(i))
 		}
 	}
-	has, room := r.has(user)
+	if refusal := r.mayAdd(user, len(seats)-moving); refusal.Code != OK {
+		return refusal
+	}
 	switch {
-	case has+len(seats)-moving > r.terms.MaxPerUser:
-		return refuse(CodeLimitExceeded)
-	case !room:
-		return refuse(CodeTooManyKeys)
 	case len(blocked) > 0:
 		return refuse(CodeSeatBlocked, blocked...)
 	case len(taken) > 0:
 		return Result{Code: CodeSeatTaken, Seats: taken}
 	case len(paying) > 0:
 		return refuse(CodePaymentInProgress, paying...)
+	}
+	return Result{}
+}
+
+// mayAdd checks whether the user may have so many seats more, and one more key.
+func (r *Round) mayAdd(user UserID, seats int) Result {
+	has, room := r.has(user)
+	switch {
+	case has+seats > r.terms.MaxPerUser:
+		return refuse(CodeLimitExceeded)
+	case !room:
+		return refuse(CodeTooManyKeys)
 	}
 	return Result{}
 }

@@ -71,7 +71,15 @@ func TestTooManyKeys(t *testing.T) {
 			t.Errorf("%s: %q, want %s", step.seats, res.Code, step.want)
 		}
 	}
+	for count, want := range map[int]Code{3: CodeLimitExceeded, 2: CodeTooManyKeys} {
+		if _, res := c.act(ReserveBest{User: 1, Count: count, Key: key("one more")}, openAt); res.Code != want {
+			t.Errorf("best %d: %q, want %s", count, res.Code, want)
+		}
+	}
 	must(SettleRefund{Number: 5, Attempt: 1})
+	if _, res := c.act(ReserveBest{User: 1, Count: 2, Key: key("one more")}, openAt); res.Code != CodeNoBlock {
+		t.Errorf("best 2 with room for a key: %q, want %s", res.Code, CodeNoBlock)
+	}
 	_, res := c.act(ReserveSeats{User: 1, Seats: []string{"A-1-1", "A-1-2"}, Key: key("one more")}, openAt)
 	if res.Code != CodeSeatBlocked {
 		t.Errorf("with room for a key: %q, want %s", res.Code, CodeSeatBlocked)

@@ -158,12 +158,7 @@ func parseRound(words []string) (*Plan, Terms, Millis, error) {
 		var err error
 		switch key {
 		case "seats":
-			for i, g := range strings.Split(value, "") {
-				if !slices.Contains(grades, g) {
-					grades = append(grades, g)
-				}
-				seats = append(seats, Seat{Section: "A", Row: "1", Number: i + 1, Grade: slices.Index(grades, g)})
-			}
+			grades, seats = parseSeats(value)
 			terms.Prices = make([]KRW, len(grades))
 		case "opens":
 			terms.OpensAt, err = parseClock(value)
@@ -192,6 +187,24 @@ func parseRound(words []string) (*Plan, Terms, Millis, error) {
 	}
 	plan, err := NewPlan(grades, seats)
 	return plan, terms, scriptDay, err
+}
+
+// parseSeats reads a letter per seat, its grade; an aisle is a number that is left out, a '/' the next row behind.
+func parseSeats(s string) (grades []string, seats []Seat) {
+	for y, row := range strings.Split(s, "/") {
+		for x, g := range strings.Split(row, "") {
+			if g == "_" {
+				continue
+			}
+			if !slices.Contains(grades, g) {
+				grades = append(grades, g)
+			}
+			seats = append(seats, Seat{
+				Section: "A", Row: strconv.Itoa(y + 1), Number: x + 1, Grade: slices.Index(grades, g), X: x * 50, Y: 300 + y*90,
+			})
+		}
+	}
+	return grades, seats
 }
 
 // scriptDay is when day 0 of every script begins.

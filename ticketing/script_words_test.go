@@ -49,6 +49,9 @@ func parseCommand(words []string) (Command, error) {
 }
 
 func parseCustomer(user UserID, verb string, args []string) (Command, error) {
+	if verb == "reserves" && args[0] == "best" {
+		return parseReserveBest(user, args[1:])
+	}
 	if verb == "reserves" {
 		return parseReserve(user, args)
 	}
@@ -91,6 +94,28 @@ func parseReserve(user UserID, args []string) (Command, error) {
 	c.Key = DigestOf(people[user], "reserve", key)
 	c.Body = DigestOf(c.Seats...)
 	return c, nil
+}
+
+// parseReserveBest reads "2 grade=R section=A key=a". The body is all but the key.
+func parseReserveBest(user UserID, args []string) (Command, error) {
+	c := ReserveBest{User: user}
+	var err error
+	c.Count, err = strconv.Atoi(args[0])
+	for _, a := range args[1:] {
+		switch name, value, _ := strings.Cut(a, "="); name {
+		case "grade":
+			c.Grade = value
+		case "section":
+			c.Section = value
+		case "key":
+			c.Key = DigestOf(people[user], "reserve", value)
+		}
+	}
+	if c.Key == (Digest{}) {
+		return nil, fmt.Errorf("a reservation needs key=")
+	}
+	c.Body = DigestOf("best", args[0], c.Grade, c.Section)
+	return c, err
 }
 
 func parseAdmin(verb string, args []string) (Command, error) {

@@ -1,0 +1,170 @@
+package ticketing
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// anyHall is a hall of up to three sections: rows of any length, numbered up or down or with numbers left out, with
+// aisles along and across, grades mixed, and now and then with rows told seat by seat in turns.
+func anyHall(t failer, ch chooser) *Plan {
+	t.Helper()
+	var rows [][]Seat
+	for section := range 1 + ch.below(3) {
+		for row := range 1 + ch.below(4) {
+			rows = append(rows, anyRow(ch, Seat{Section: string(rune('A' + section)), Row: fmt.Sprint(row + 1)}))
+		}
+	}
+	seats := slices.Concat(rows...)
+	if oneIn(ch, 4) { // in turns
+		seats = nil
+		for i := range 200 {
+			for _, row := range rows {
+				if i < len(row) {
+					seats = append(seats, row[i])
+				}
+			}
+		}
+	}
+	plan, err := NewPlan([]string{"R", "S", "T"}, seats)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	return plan
+}
+
+func anyRow(ch chooser, s Seat) []Seat {
+	length := 1 + ch.below(10)
+	if oneIn(ch, 4) {
+		length = 50 + ch.below(100) // over several words of bits
+	}
+	pitch, aisles := pick(ch, 50, 0, 55, 100, 101, -50), pick(ch, 4, 8, 50)
+	s.Number, s.X, s.Y = 1+200*ch.below(2), ch.below(5)*25, ch.below(4)*90
+	up := pick(ch, 1, -1)
+	if up < 0 {
+		s.Number += 2000
+	}
+	var row []Seat
+	for range length {
+		row = append(row, s)
+		s.Number, s.X = s.Number+up, s.X+pitch
+		if oneIn(ch, 5) {
+			s.Grade = ch.below(3)
+		}
+		if oneIn(ch, aisles) {
+			switch ch.below(4) {
+			case 0:
+				s.Number += up
+			case 1:
+				s.X += pick(ch, 51, 200, -300)
+			case 2:
+				s.Y += pick(ch, 100, 101)
+			}
+		}
+	}
+	return row
+}
+
+// anySale is an open round of the hall with seats off sale, as many as one pleases, and the naive model of it.
+func anySale(t failer, ch chooser, plan *Plan) *checked {
+	t.Helper()
+	terms := openTerms(plan)
+	terms.MaxPerUser = MaxSeatsPerRequest
+	c := newChecked(t, plan, terms, scriptDay)
+	full := ch.below(11) // of ten
+	var off []string
+	for i := range plan.Seats {
+		if ch.below(10) < full {
+			off = append(off, plan.Label(SeatIndex(i)))
+		}
+	}
+	c.act(BlockSeats{off}, openAt)
+	return c
+}
+
+// askForBest asks on and on; the checked round compares every answer with the naive model's, which tries every block.
+func askForBest(ch chooser, c *checked) (answers []Result) {
+	c.t.Helper()
+	for i := range 1 + ch.below(12) {
+		user := UserID(i + 1)
+		cmd := ReserveBest{
+			User: user, Count: 1 + ch.below(pick(ch, 3, 3, 6, MaxSeatsPerRequest)), Key: key("k"),
+			Grade: pick(ch, "", "", "R", "S", "T"), Section: pick(ch, "", "", "A", "B", "C"),
+		}
+		_, res := c.act(cmd, openAt)
+		answers = append(answers, res)
+		if res.Code == OK && oneIn(ch, 3) {
+			c.act(ReleaseReservation{user, res.Reservation.ID.Number}, openAt)
+		}
+	}
+	return answers
+}
+
+// The round finds the block that trying all of them finds, in whatever hall, however full.
+func TestBestIsTheBestOfAll(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		ch := rapidly{rt}
+		askForBest(ch, anySale(rt, ch, anyHall(rt, ch)))
+	})
+}
+
+// The same with choices that are all alike likely, so that large and nearly full halls are among them; every answer
+// must come up.
+func TestBestInManyHalls(t *testing.T) {
+	seen := map[Code]int{}
+	for seed := range 200 {
+		ch := &bytewise{noise(byte(seed), 3000)}
+		c := anySale(t, ch, anyHall(t, ch))
+		for _, res := range askForBest(ch, c) {
+			seen[res.Code]++
+		}
+	}
+	for _, code := range []Code{OK, CodeNoBlock, CodeAllHeld, CodeSoldOut, CodeSectionUnknown} {
+		if seen[code] == 0 {
+			t.Errorf("nobody heard %q: %v", code, seen)
+		}
+	}
+}
+
+func FuzzBest(f *testing.F) {
+	for seed := range byte(8) {
+		f.Add(noise(seed, 600))
+	}
+	f.Fuzz(func(t *testing.T, input []byte) {
+		ch := &bytewise{input}
+		askForBest(ch, anySale(t, ch, anyHall(t, ch)))
+	})
+}
+
+// A block may begin in a word whose own seats are all farther away than a block elsewhere, and still be nearer.
+func TestBlockReachesIntoTheNextWord(t *testing.T) {
+	var seats []Seat
+	row := func(name string, y int) {
+		for i := range 151 { // the middle one is number 76, the last of the front row's first word 64
+			seats = append(seats, Seat{Section: "A", Row: name, Number: i + 1, X: 50 * i, Y: y})
+		}
+	}
+	row("1", 0)
+	row("2", 300)
+	plan, err := NewPlan([]string{"R"}, seats)
+	if err != nil {
+		t.Fatal(err)
+	}
+	terms := openTerms(plan)
+	terms.MaxPerUser = MaxSeatsPerRequest
+	c := newChecked(t, plan, terms, scriptDay)
+	var off []string
+	for n := range 151 {
+		if n+1 < 63 || n+1 > 82 {
+			off = append(off, seats[n].Label())
+		}
+	}
+	c.act(BlockSeats{off}, openAt)
+	_, res := c.act(ReserveBest{User: 1, Count: 20, Key: key("a")}, openAt)
+	if res.Code != OK || res.Reservation.Seats[0] != "A-1-63" {
+		t.Errorf("%+v", res)
+	}
+}
