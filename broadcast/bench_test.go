@@ -3,6 +3,7 @@ package broadcast
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -121,4 +122,51 @@ func BenchmarkSend(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// From a commit to the frame that shows it, with the house's pace, in a round where something happens every 3 ms.
+func BenchmarkCommitToFrame(b *testing.B) {
+	br, err := Start(b.Context(), Options{Dir: b.TempDir()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer br.Close(context.WithoutCancel(b.Context()))
+	l := newLedger()
+	l.commit("round:1", []ticketing.Event{{At: startTime, Fact: ticketing.SaleOpened{}}})
+	h := NewHub(HubConfig{Broadcaster: br, Encode: encodeDelta, EncodeSnapshot: encodeMap,
+		Ask: func(context.Context, ticketing.Stream, ticketing.Command) ticketing.Result {
+			return ticketing.Result{SeatStates: []byte(".."), Owners: make([]uint32, 2), Seq: 1, Status: ticketing.Status{Phase: ticketing.Open}}
+		}})
+	defer h.Close()
+	r := NewRelay(RelayConfig{Broadcaster: br, Journal: l})
+	ctx, stop := context.WithCancel(b.Context())
+	defer stop()
+	go r.Run(ctx)
+	frames, err := h.Watch(ctx, 1, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	<-frames
+	committed := []time.Time{{}, {}}
+	var took []time.Duration
+	tick := time.NewTicker(3 * time.Millisecond)
+	for len(took) < b.N {
+		select {
+		case <-tick.C:
+			block := ticketing.Event{At: startTime, Fact: ticketing.SeatsBlocked{Seats: []ticketing.SeatIndex{0}}}
+			if len(committed)%2 == 0 {
+				block.Fact = ticketing.SeatsFreed{Seats: []ticketing.SeatIndex{0}}
+			}
+			committed = append(committed, time.Now())
+			l.commit("round:1", []ticketing.Event{block})
+			r.Hint("round:1")
+		case f := <-frames:
+			for ; len(took)+2 <= int(f.Seq); took = append(took, time.Since(committed[len(took)+2])) {
+			}
+		}
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
+	b.ReportMetric(float64(took[len(took)-1].Microseconds())/1000, "max-ms")
 }

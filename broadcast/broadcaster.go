@@ -82,6 +82,7 @@ func (b *Broadcaster) open(ctx context.Context, opts Options) (err error) {
 		nats.ReconnectBufSize(-1), // what cannot be sent now fails now: it would only arrive late, and be refused
 		nats.ReconnectHandler(func(*nats.Conn) { b.renew(); b.lookSoon() }),
 		nats.ConnectHandler(func(*nats.Conn) { b.lookSoon() }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { b.log.Warn("NATS", "error", err) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil { // not by Close
 				b.log.Warn("NATS is away", "error", err)

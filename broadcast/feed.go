@@ -97,21 +97,23 @@ func (f *feed) part(v *viewer) {
 	}
 }
 
-// flush sends what has changed since the last frame, if anything.
-func (f *feed) flush() {
-	if cut := f.sendPending(); cut > 0 {
+// flush sends what has changed since the last frame, and reports whether there was anything.
+func (f *feed) flush() bool {
+	sent, cut := f.sendPending()
+	if cut > 0 {
 		f.hub.b.metrics.cut.Add(float64(cut))
 		f.hub.leave(f, cut)
 	}
+	return sent
 }
 
-func (f *feed) sendPending() (cut int) {
+func (f *feed) sendPending() (sent bool, cut int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.pending) == 0 && f.view.Phase() == f.phase {
-		return 0
+		return false, 0
 	}
-	return f.send(f.delta())
+	return true, f.send(f.delta())
 }
 
 func (f *feed) delta() ticketing.Delta {

@@ -7,7 +7,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -81,8 +80,8 @@ func (f *feed) open() (jetstream.MessagesContext, error) {
 	return consumer.Messages(jetstream.PullMaxMessages(viewerFrames))
 }
 
-// follow takes the map from the owner, then messages in, and sends frames, at most one per FrameEvery. It returns errRenew
-// when the consumer broke.
+// follow takes the map from the owner, then messages in, and sends frames, one per FrameEvery. It returns errRenew when the
+// consumer broke.
 func (f *feed) follow(messages jetstream.MessagesContext, renewed <-chan struct{}) error {
 	defer messages.Stop()
 	if err := f.resync(); err != nil {
@@ -91,14 +90,19 @@ func (f *feed) follow(messages jetstream.MessagesContext, renewed <-chan struct{
 	ctx, cancel := context.WithCancel(f.ctx)
 	defer cancel()
 	incoming := make(chan jetstream.Msg)
-	broken := make(chan error, 1)
-	go func() { broken <- pump(ctx, messages, incoming) }()
+	broken := make(chan struct{})
+	go func() {
+		defer close(broken)
+		pump(ctx, messages, incoming)
+	}()
 
+	pace := pace{every: f.hub.cfg.FrameEvery}
 	var due <-chan time.Time // set while something waits to be sent
-	var sent time.Time
 	send := func() {
-		f.flush()
-		sent, due = time.Now(), nil
+		due = nil
+		if f.flush() {
+			pace.count(time.Now())
+		}
 	}
 	send()
 	for {
@@ -113,7 +117,7 @@ func (f *feed) follow(messages jetstream.MessagesContext, renewed <-chan struct{
 			if err := f.handle(msg); err != nil {
 				return err
 			}
-			if wait := f.hub.cfg.FrameEvery - time.Since(sent); wait <= 0 {
+			if wait := pace.wait(time.Now()); wait <= 0 {
 				send()
 			} else if due == nil {
 				due = time.After(wait)
@@ -124,24 +128,40 @@ func (f *feed) follow(messages jetstream.MessagesContext, renewed <-chan struct{
 	}
 }
 
-// pump makes a channel of an iterator.
-func pump(ctx context.Context, messages jetstream.MessagesContext, incoming chan<- jetstream.Msg) error {
+// pace allows one frame per interval on average, and one early. Without the early one a relay of the same pace whose
+// messages come just after a frame would have each of them wait a whole interval.
+type pace struct {
+	every time.Duration
+	next  time.Time // when the next frame would be on time
+}
+
+func (p *pace) wait(now time.Time) time.Duration { return p.next.Add(-p.every).Sub(now) }
+
+func (p *pace) count(now time.Time) {
+	if p.next.Before(now) {
+		p.next = now
+	}
+	p.next = p.next.Add(p.every)
+}
+
+// pump makes a channel of an iterator, until the iterator fails: why does not matter, a new one is made.
+func pump(ctx context.Context, messages jetstream.MessagesContext, incoming chan<- jetstream.Msg) {
 	for {
 		msg, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
-			return err
+			return
 		}
 		select {
 		case incoming <- msg:
 		case <-ctx.Done():
-			return ctx.Err()
+			return
 		}
 	}
 }
 
 // handle takes a message in; one that does not follow the view, or cannot be read, is made up for by asking the owner.
 func (f *feed) handle(msg jetstream.Msg) error {
-	m, err := decode(msg.Subject(), nats.Header(msg.Headers()), msg.Data())
+	m, err := decode(msg.Subject(), msg.Headers(), msg.Data())
 	if err != nil {
 		f.hub.b.log.Warn("a message is dropped", "subject", msg.Subject(), "error", err)
 		return nil

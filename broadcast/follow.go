@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"ticketblue/ticketing"
@@ -38,28 +37,25 @@ type Follower struct {
 	Do func(ctx context.Context, s ticketing.Stream, from uint64, events []ticketing.Event) error
 }
 
-// Follow tells the follower until ctx ends, and then returns nil. It returns an error at once when the follower cannot be
-// followed at all. A failure of Do holds back its own stream only, and is tried again with growing pauses.
+// Follow tells the follower until ctx ends, and then returns why it ended. It returns at once when the follower is not whole.
+// A failure of Do holds back its own stream only, and is tried again with growing pauses.
 func (b *Broadcaster) Follow(ctx context.Context, f Follower) error {
 	if f.Name == "" || f.Journal == nil || f.Do == nil {
 		return errors.New("broadcast: a follower needs a name, a journal and something to do")
 	}
 	t := &teller{Follower: f, b: b, streams: map[ticketing.Stream]*told{}}
-	if b.started(ctx) != nil {
-		return nil
+	if err := b.started(ctx); err != nil {
+		return err
 	}
-	for warned := false; ; warned = true {
-		err := t.consume(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if !warned {
+	for warned := false; ctx.Err() == nil; warned = true {
+		if err := t.consume(ctx); ctx.Err() == nil && !warned {
 			b.log.Warn("a follower lost its consumer; opening it again", "follower", f.Name, "error", err)
 		}
-		if pause(ctx, reopenEvery) != nil {
-			return nil
+		if err := pause(ctx, reopenEvery); err != nil {
+			return err
 		}
 	}
+	return ctx.Err()
 }
 
 // teller is one run of Follow. One goroutine uses it.
@@ -139,7 +135,7 @@ func (t *teller) handle(ctx context.Context, msg jetstream.Msg) error {
 	if err != nil {
 		return fmt.Errorf("a message without its place: %w", err)
 	}
-	m, err := decode(msg.Subject(), nats.Header(msg.Headers()), msg.Data())
+	m, err := decode(msg.Subject(), msg.Headers(), msg.Data())
 	if err != nil { // nothing of ours: somebody else publishes here
 		t.b.log.Warn("a message is dropped", "subject", msg.Subject(), "error", err)
 		return msg.Term()

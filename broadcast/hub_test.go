@@ -63,7 +63,7 @@ func (c *client) take(f ticketing.Frame) error {
 	if f.Snapshot {
 		var m wholeMap
 		if err := json.Unmarshal(f.Data, &m); err != nil || m.Seq != f.Seq {
-			return fmt.Errorf("snapshot %d: %v, seq %d", f.Seq, err, m.Seq)
+			return fmt.Errorf("snapshot %d says it is of %d: %w", f.Seq, m.Seq, err)
 		}
 		c.states, c.phase, c.seq = m.States, m.Phase, m.Seq
 		c.maps++
@@ -71,7 +71,7 @@ func (c *client) take(f ticketing.Frame) error {
 	}
 	var d ticketing.Delta
 	if err := json.Unmarshal(f.Data, &d); err != nil || d.Seq != f.Seq || d.Seq <= c.seq || c.states == nil {
-		return fmt.Errorf("delta %d after %d: %v, seq %d", f.Seq, c.seq, err, d.Seq)
+		return fmt.Errorf("delta %d after %d says it is %d: %w", f.Seq, c.seq, d.Seq, err)
 	}
 	for _, change := range d.Changes {
 		c.states[change.Seat] = byte(change.State)
@@ -275,6 +275,32 @@ func TestRing(t *testing.T) {
 	r.push(ticketing.Frame{Seq: 3001, Data: make([]byte, ringBytes)})
 	if len(r.frames) != 1 || r.base != 3000 {
 		t.Errorf("%d frames after %d: bytes are not limited", len(r.frames), r.base)
+	}
+}
+
+// Messages that always come just after a frame are not held back by it; a flood is.
+func TestPace(t *testing.T) {
+	p := pace{every: 100 * time.Millisecond}
+	now := time.Unix(1000, 0)
+	at := func(after time.Duration) time.Time { return now.Add(after * time.Millisecond) }
+	p.count(at(0))
+	for i := range 10 {
+		came := at(time.Duration(100*i + 1))
+		if wait := p.wait(came); wait > 0 {
+			t.Fatalf("message %d waits %v", i, wait)
+		}
+		p.count(came)
+	}
+	p = pace{every: 100 * time.Millisecond}
+	frames := 0
+	for i := range 1000 {
+		if came := at(time.Duration(i)); p.wait(came) <= 0 {
+			p.count(came)
+			frames++
+		}
+	}
+	if frames != 11 {
+		t.Errorf("%d frames in a second", frames)
 	}
 }
 
