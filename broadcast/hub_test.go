@@ -282,10 +282,10 @@ func TestRing(t *testing.T) {
 func TestPace(t *testing.T) {
 	p := pace{every: 100 * time.Millisecond}
 	now := time.Unix(1000, 0)
-	at := func(after time.Duration) time.Time { return now.Add(after * time.Millisecond) }
+	at := func(millis int) time.Time { return now.Add(time.Duration(millis) * time.Millisecond) }
 	p.count(at(0))
 	for i := range 10 {
-		came := at(time.Duration(100*i + 1))
+		came := at(100*i + 1)
 		if wait := p.wait(came); wait > 0 {
 			t.Fatalf("message %d waits %v", i, wait)
 		}
@@ -294,7 +294,7 @@ func TestPace(t *testing.T) {
 	p = pace{every: 100 * time.Millisecond}
 	frames := 0
 	for i := range 1000 {
-		if came := at(time.Duration(i)); p.wait(came) <= 0 {
+		if came := at(i); p.wait(came) <= 0 {
 			p.count(came)
 			frames++
 		}
