@@ -99,6 +99,22 @@ func badReserve(h *house) []bad {
 		{name: "blank seat", call: with(`{"seats":["A-1-1"," "]}`), status: 422, code: invalid, field: "seats[1]"},
 		{name: "null seat", call: with(`{"seats":["A-1-1",null]}`), status: 422, code: invalid, field: "seats[1]"},
 		{name: "long seat", call: with(`{"seats":["` + strings.Repeat("A", MaxSeatLabel+1) + `"]}`), status: 422, code: invalid, field: "seats[0]"},
+		{name: "seats and the best", call: with(`{"seats":["A-1-1"],"best_available":{"count":1}}`), status: 422, code: invalid, field: "best_available"},
+		{name: "best null", call: with(`{"best_available":null}`), status: 422, code: invalid, field: "best_available"},
+		{name: "best a number", call: with(`{"best_available":2}`), status: 422, code: invalid, field: "best_available"},
+		{name: "best of nothing", call: with(`{"best_available":{}}`), status: 422, code: invalid, field: "best_available.count"},
+		{name: "best 0", call: with(`{"best_available":{"count":0}}`), status: 422, code: invalid, field: "best_available.count"},
+		{name: "best 21", call: with(`{"best_available":{"count":21}}`), status: 422, code: invalid, field: "best_available.count"},
+		{name: "best 1.5", call: with(`{"best_available":{"count":1.5}}`), status: 422, code: invalid, field: "best_available.count"},
+		{name: "best, other case", call: with(`{"best_available":{"Count":1}}`), status: 422, code: invalid, field: "best_available.Count"},
+		{name: "best, unknown field", call: with(`{"best_available":{"count":1,"row":"1"}}`), status: 422, code: invalid, field: "best_available.row"},
+		{name: "best, a field twice", call: with(`{"best_available":{"count":1,"count":2}}`), status: 400, code: "malformed_json"},
+		{name: "best, empty grade", call: with(`{"best_available":{"count":1,"grade":""}}`), status: 422, code: invalid, field: "best_available.grade"},
+		{name: "best, long section", call: with(`{"best_available":{"count":1,"section":"` + strings.Repeat("가", 17) + `"}}`), status: 422, code: invalid, field: "best_available.section"},
+		{name: "best, section a number", call: with(`{"best_available":{"count":1,"section":1}}`), status: 422, code: invalid, field: "best_available.section"},
+		{name: "best five", call: with(`{"best_available":{"count":5}}`), status: 409, code: "limit_exceeded"},
+		{name: "best, no such grade", call: with(`{"best_available":{"count":1,"grade":"VIP"}}`), status: 409, code: "grade_unknown"},
+		{name: "best, no such section", call: with(`{"best_available":{"count":1,"section":"Z"}}`), status: 409, code: "section_unknown"},
 		{name: "same seat twice", call: with(`{"seats":["A-1-1","A-1-1"]}`), status: 422, code: invalid, field: "seats[1]"},
 		{name: "five seats", call: with(seats(5)), status: 409, code: "limit_exceeded"},
 		{name: "seat 0", call: with(`{"seats":["A-1-1","A-1-0"]}`), status: 409, code: "seat_unknown", seats: "A-1-0"},
@@ -119,6 +135,9 @@ func badOther(h *house) []bad {
 	token := h.token(customer, ticketing.Customer)
 	signup := func(body string) call { return call{"POST", "/v1/auth/signup", "", body, nil} }
 	login := func(body string) call { return call{"POST", "/v1/auth/login", "", body, nil} }
+	list := func(position string) call {
+		return call{method: "GET", path: "/v1/reservations", token: token, header: map[string]string{headerPosition: position}}
+	}
 	const invalid = "invalid_input"
 	return []bad{
 		{name: "release another's", call: call{method: "DELETE", path: "/v1/reservations/1-1", token: token}, status: 404, code: "not_found"},
@@ -139,6 +158,16 @@ func badOther(h *house) []bad {
 			status: 422, code: invalid, field: headerLastEventID},
 		{name: "odd last event in the address", call: call{method: "GET", path: "/v1/rounds/1/events?last_event_id=-1"}, status: 422, code: invalid, field: "last_event_id"},
 		{name: "last event too large", call: call{method: "GET", path: "/v1/rounds/1/events?last_event_id=18446744073709551616"}, status: 422, code: invalid, field: "last_event_id"},
+		{name: "reservations, page of 0", call: call{method: "GET", path: "/v1/reservations?limit=0", token: token}, status: 422, code: invalid, field: "limit"},
+		{name: "reservations, page of 101", call: call{method: "GET", path: "/v1/reservations?limit=101", token: token}, status: 422, code: invalid, field: "limit"},
+		{name: "reservations after nothing", call: call{method: "GET", path: "/v1/reservations?after=s3cret", token: token}, status: 422, code: invalid, field: "after"},
+		{name: "reservations after too much", call: call{method: "GET", path: "/v1/reservations?after=" + strings.Repeat("A", 81), token: token}, status: 422, code: invalid, field: "after"},
+		{name: "odd position", call: list("s3cret"), status: 422, code: invalid, field: headerPosition},
+		{name: "position of no round", call: list("round:99@1"), status: 422, code: invalid, field: headerPosition},
+		{name: "position of another stream", call: list("campaign:1@1"), status: 422, code: invalid, field: headerPosition},
+		{name: "position at 0", call: list("round:1@0"), status: 422, code: invalid, field: headerPosition},
+		{name: "position too large", call: list("round:1@99999999999999999999"), status: 422, code: invalid, field: headerPosition},
+		{name: "position of a round too large", call: list("round:9999999999999999999@1"), status: 422, code: invalid, field: headerPosition},
 		{name: "unknown route", call: call{method: "GET", path: "/v1/nothing"}, status: 404, code: "not_found"},
 		{name: "unknown method", call: call{method: "PATCH", path: "/v1/rounds/1"}, status: 405, code: "method_not_allowed"},
 		{name: "trailing slash", call: call{method: "GET", path: "/v1/rounds/1/"}, status: 404, code: "not_found"},

@@ -24,7 +24,8 @@ const (
 	closeGrace       = time.Second // for the last answers to reach slow callers at shutdown
 	requestDeadline  = 5 * time.Second
 	hotDeadline      = 3 * time.Second
-	unavailableDelay = time.Second // what Retry-After says when nobody knows better
+	positionWait     = 500 * time.Millisecond // for the read tables to get as far as the caller has seen
+	unavailableDelay = time.Second            // what Retry-After says when nobody knows better
 )
 
 // Sales asks the owner of a stream. The answer is durable when it arrives.
@@ -55,17 +56,32 @@ type Catalogue interface {
 	Plan(ctx context.Context, hash ticketing.Hash) (*ticketing.Plan, error)
 }
 
+// Reservations lists what customers have, as far as it is projected.
+type Reservations interface {
+	// ReservationsOf lists at most limit of a user's reservations, newest first, those after the given place.
+	ReservationsOf(ctx context.Context, user ticketing.UserID, after ticketing.ReservationCursor, limit int) ([]ticketing.ReservationSummary, error)
+}
+
+// Projections tells how far the read tables are.
+type Projections interface {
+	// AwaitProjected waits until the read tables hold the stream's event seq. The error is the context's when it
+	// ends first, and ticketing.ErrNotFound for an unknown stream.
+	AwaitProjected(ctx context.Context, s ticketing.Stream, seq uint64) error
+}
+
 // Config is what the api is made of.
 type Config struct {
-	Sales     Sales
-	Accounts  Accounts
-	Catalogue Catalogue
-	Live      Live // nil: live maps are not available
-	Tokens    *auth.Tokens
-	Passwords *auth.Passwords
-	Clock     func() time.Time      // for what the api itself says; decisions use the owner's clock
-	Log       *slog.Logger          // nil: slog.Default()
-	Metrics   prometheus.Registerer // nil: measured, but shown nowhere
-	Limits    Limits                // zero fields: DefaultLimits
-	Bench     bool                  // adds POST /bench/noop
+	Sales        Sales
+	Accounts     Accounts
+	Catalogue    Catalogue
+	Reservations Reservations
+	Projections  Projections
+	Live         Live // nil: live maps are not available
+	Tokens       *auth.Tokens
+	Passwords    *auth.Passwords
+	Clock        func() time.Time      // for what the api itself says; decisions use the owner's clock
+	Log          *slog.Logger          // nil: slog.Default()
+	Metrics      prometheus.Registerer // nil: measured, but shown nowhere
+	Limits       Limits                // zero fields: DefaultLimits
+	Bench        bool                  // adds POST /bench/noop
 }

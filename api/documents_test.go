@@ -133,6 +133,10 @@ func TestDocumentShowsTheLimitsThatAreChecked(t *testing.T) {
 	op := d.Paths["/v1/rounds/{id}/reservations"]["post"]
 	ref := op.RequestBody.Content["application/json"].Schema.Ref
 	seats := d.Components.Schemas[strings.TrimPrefix(ref, "#/components/schemas/")].Properties["seats"]
+	count := d.Components.Schemas["BestBody"].Properties["count"]
+	if count.Maximum != ticketing.MaxSeatsPerRequest {
+		t.Errorf("the number of best seats is documented as %+v", count)
+	}
 	if seats.MinItems != 1 || seats.MaxItems != ticketing.MaxSeatsPerRequest || !seats.Unique {
 		t.Errorf("seats are documented as %+v", seats)
 	}

@@ -13,7 +13,6 @@ import (
 
 const (
 	headerRequestID = "X-Request-Id"
-	headerPosition  = "TB-Position"
 	// An API has nothing to run, frame or load; the docs page has its own policy.
 	contentPolicy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )

@@ -95,6 +95,7 @@ func TestMetricsHaveNoLabelsACallerChooses(t *testing.T) {
 		}
 	}
 	documented := 0
+	delete(operations, "pages")
 	for _, methods := range readDocument().Paths {
 		documented += len(methods)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
 
 	"ticketblue/api/auth"
@@ -23,7 +24,34 @@ const (
 )
 
 type reserveBody struct {
-	Seats []string `json:"seats" nullable:"false" minItems:"1" maxItems:"20" uniqueItems:"true" doc:"Labels of the plan: all of them or none" example:"[\"A-1-1\",\"A-1-2\"]"`
+	Seats         []string  `json:"seats,omitempty" nullable:"false" minItems:"1" maxItems:"20" uniqueItems:"true" doc:"Labels of the plan: all of them or none" example:"[\"A-1-1\",\"A-1-2\"]"`
+	BestAvailable *bestBody `json:"best_available,omitempty" doc:"Instead of seats: the best that are next to each other"`
+}
+
+type bestBody struct {
+	Count   int    `json:"count" minimum:"1" maximum:"20" doc:"Seats next to each other" example:"2"`
+	Grade   string `json:"grade,omitempty" minLength:"1" maxLength:"16" doc:"Of the plan; any, and perhaps several, without it" example:"R"`
+	Section string `json:"section,omitempty" minLength:"1" maxLength:"16" doc:"Of the plan; any without it" example:"A"`
+}
+
+// TransformSchema documents that it is one or the other.
+func (reserveBody) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	s.OneOf = []*huma.Schema{{Required: []string{"seats"}}, {Required: []string{"best_available"}}}
+	return s
+}
+
+// command is what the body asks for.
+func (b reserveBody) command(user ticketing.UserID, key ticketing.Digest) ticketing.Command {
+	if best := b.BestAvailable; best != nil {
+		return ticketing.ReserveBest{
+			User: user, Count: best.Count, Grade: best.Grade, Section: best.Section,
+			Key: key, Body: ticketing.DigestOf("best", strconv.Itoa(best.Count), best.Grade, best.Section),
+		}
+	}
+	sorted := slices.Sorted(slices.Values(b.Seats))
+	return ticketing.ReserveSeats{
+		User: user, Seats: b.Seats, Key: key, Body: ticketing.DigestOf(append([]string{"reserve"}, sorted...)...),
+	}
 }
 
 type reserveInput struct {
@@ -64,9 +92,11 @@ func (s *Server) reservationRoutes() {
 		access: Customer, limit: s.reserveShare, status: http.StatusCreated,
 		errors:  []int{http.StatusConflict, http.StatusUnprocessableEntity},
 		summary: "Hold seats",
-		about: "All of the seats or none. 409 with the first that applies of `sale_not_open`, `sale_paused`, " +
-			"`sale_closed`, `idempotency_mismatch`, `seat_unknown`, `limit_exceeded`, `seat_blocked`, `seat_taken`, " +
-			"`payment_in_progress`; `seats` names those that failed. On 503 repeat with the same key.",
+		about: "All of the `seats` or none; or the `best_available` ones. 409 with the first that applies of " +
+			"`sale_not_open`, `sale_paused`, `sale_closed`, `idempotency_mismatch`, `seat_unknown`, `limit_exceeded`, " +
+			"`seat_blocked`, `seat_taken`, `payment_in_progress`; `seats` names those that failed. For the best ones, " +
+			"instead of those about seats: `grade_unknown`, `section_unknown`, `limit_exceeded`, `all_held` (`retry_at`: " +
+			"when a hold runs out), `sold_out`, `no_block`. On 503 repeat with the same key.",
 	}, s.reserve)
 	hot[reservationInput, reservationOutput](s, operation{
 		id: "get-reservation", method: http.MethodGet, path: "/v1/reservations/{id}", tag: "reservations",
@@ -90,13 +120,8 @@ func (s *Server) reserve(c *fiber.Ctx) error {
 		return err
 	}
 	user := strconv.FormatInt(int64(caller.User), 10)
-	sorted := slices.Sorted(slices.Values(body.Seats))
-	result := s.Sales.Do(c.UserContext(), ticketing.RoundStream(round), ticketing.ReserveSeats{
-		User:  caller.User,
-		Seats: body.Seats,
-		Key:   ticketing.DigestOf(user, "reserve", strconv.FormatInt(int64(round), 10), c.Get(headerIdempotencyKey)),
-		Body:  ticketing.DigestOf(append([]string{"reserve"}, sorted...)...),
-	})
+	key := ticketing.DigestOf(user, "reserve", strconv.FormatInt(int64(round), 10), c.Get(headerIdempotencyKey))
+	result := s.Sales.Do(c.UserContext(), ticketing.RoundStream(round), body.command(caller.User, key))
 	if err := refusal(result, s.Clock()); err != nil {
 		return err
 	}
@@ -166,15 +191,6 @@ func answerReservation(c *fiber.Ctx, status int, result ticketing.Result) error 
 	setPosition(c, r.ID.Round, result.Seq)
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 	return c.Status(status).Send(appendReservation(make([]byte, 0, reservationSize), r, result.Seq))
-}
-
-func setPosition(c *fiber.Ctx, round ticketing.RoundID, seq uint64) {
-	c.Set(headerPosition, positionOf(round, seq))
-}
-
-// positionOf tells how far the caller has seen, so that a later read elsewhere can wait for as much.
-func positionOf(round ticketing.RoundID, seq uint64) string {
-	return string(ticketing.RoundStream(round)) + "@" + strconv.FormatUint(seq, 10)
 }
 
 // moment is m for the wire; nil for none.

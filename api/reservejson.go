@@ -3,6 +3,8 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -15,36 +17,84 @@ import (
 // readReserveBody reads what nearly everybody sends by hand, and all else by the book.
 func readReserveBody(raw []byte) (reserveBody, error) {
 	seats, plain := readPlainSeats(raw)
+	body := reserveBody{Seats: seats}
 	if !plain {
 		var err error
-		if seats, err = readAnySeats(raw); err != nil {
-			return reserveBody{}, err
+		if body, err = readAnyReserveBody(raw); err != nil || body.BestAvailable != nil {
+			return body, err
 		}
 	}
-	return reserveBody{seats}, checkSeats(seats)
+	return body, checkSeats(body.Seats)
 }
 
-// readAnySeats knows all of JSON and says what is wrong.
-func readAnySeats(raw []byte) ([]string, error) {
+// readAnyReserveBody knows all of JSON and says what is wrong.
+func readAnyReserveBody(raw []byte) (body reserveBody, err error) {
 	if checkStrict(raw) != nil {
-		return nil, problem(codeMalformedJSON, "")
+		return body, problem(codeMalformedJSON, "")
 	}
+	fields, err := readObject("body", raw, "seats", "best_available")
+	if err != nil {
+		return body, err
+	}
+	best, wanted := fields["best_available"]
+	if _, named := fields["seats"]; named && wanted {
+		return body, invalid("best_available", "absent where seats are named")
+	}
+	if wanted {
+		body.BestAvailable, err = readBest(best)
+		return body, err
+	}
+	if json.Unmarshal(fields["seats"], &body.Seats) != nil {
+		return body, invalid("seats", "a list of seat labels")
+	}
+	return body, nil
+}
+
+// readBest reads the other way to say which seats.
+func readBest(raw []byte) (*bestBody, error) {
+	const at = "body.best_available"
+	fields, err := readObject(at, raw, "count", "grade", "section")
+	if err != nil {
+		return nil, err
+	}
+	var best bestBody
+	if json.Unmarshal(fields["count"], &best.Count) != nil || best.Count < 1 || best.Count > ticketing.MaxSeatsPerRequest {
+		return nil, invalid("best_available.count", fmt.Sprintf("1 to %d", ticketing.MaxSeatsPerRequest))
+	}
+	if best.Grade, err = readName(fields, "grade"); err == nil {
+		best.Section, err = readName(fields, "section")
+	}
+	return &best, err
+}
+
+// readName reads the name of a grade or section; "" when it is not given.
+func readName(fields map[string]json.RawMessage, field string) (name string, err error) {
+	value, given := fields[field]
+	if !given {
+		return "", nil
+	}
+	if json.Unmarshal(value, &name) != nil || name == "" || utf8.RuneCountInString(name) > maxPlanName {
+		return "", invalid("best_available."+field, fmt.Sprintf("a name of 1 to %d characters", maxPlanName))
+	}
+	return name, nil
+}
+
+const maxPlanName = 16 // characters of a grade's or section's name
+
+// readObject takes an object apart that has no other fields than these.
+func readObject(at string, raw []byte, known ...string) (map[string]json.RawMessage, error) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(raw, &fields) != nil || fields == nil {
-		return nil, invalid("body", "an object")
+		return nil, invalid(fieldError(at, "").Field, "an object")
 	}
 	for name := range fields {
-		if name != "seats" {
+		if !slices.Contains(known, name) {
 			p := problem(codeInvalidInput, "")
-			p.Errors = []FieldError{fieldError("body."+name, "unexpected property")}
+			p.Errors = []FieldError{fieldError(at+"."+name, "unexpected property")}
 			return nil, p
 		}
 	}
-	var seats []string
-	if err := json.Unmarshal(fields["seats"], &seats); err != nil {
-		return nil, invalid("seats", "a list of seat labels")
-	}
-	return seats, nil
+	return fields, nil
 }
 
 // readPlainSeats reads {"seats":["...", ...]} with nothing escaped and nothing else in it. False means no more than

@@ -13,14 +13,23 @@ func FuzzReserveBody(f *testing.F) {
 	for _, body := range []string{
 		`{"seats":["A-1-1"]}`, " { \"seats\" : [ \"가-1-1\" , \"A-1-2\" ] }\n", `{"seats":[]}`, `{"seats":["A\u002d1"]}`,
 		`{"seats":["A"],"seats":["B"]}`, `{"seats":["A"]}}`, `{"seats":["A",]}`, `{"seats":["A"`, "{\"seats\":[\"\xff\"]}", `{"seats":["A""B"]}`,
+		`{"best_available":{"count":2,"grade":"R","section":"가"}}`, `{"best_available":{"count":2},"seats":["A"]}`, `{"best_available":null}`,
 	} {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		byHand, plain := readPlainSeats(raw)
-		byBook, err := readAnySeats(raw)
-		if plain && (err != nil || !slices.Equal(byHand, byBook)) {
-			t.Errorf("%q: %q by hand, %q (%v) by the book", raw, byHand, byBook, err)
+		byBook, err := readAnyReserveBody(raw)
+		if plain && (err != nil || !slices.Equal(byHand, byBook.Seats)) {
+			t.Errorf("%q: %q by hand, %+v (%v) by the book", raw, byHand, byBook, err)
+		}
+		body, err := readReserveBody(raw)
+		best := body.BestAvailable
+		if err == nil && (best != nil) == (len(body.Seats) > 0) {
+			t.Errorf("%q names %q and %+v", raw, body.Seats, best)
+		}
+		if err == nil && best != nil && (best.Count < 1 || best.Count > ticketing.MaxSeatsPerRequest || len(best.Grade) > 4*maxPlanName) {
+			t.Errorf("%q asks for %+v", raw, best)
 		}
 	})
 }

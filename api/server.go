@@ -54,6 +54,7 @@ func New(config Config) *Server {
 	s.liveRoutes()
 	s.roundAdminRoutes()
 	s.reservationRoutes()
+	s.myReservationRoutes()
 	s.documentRoutes()
 	s.pageRoutes()
 	if config.Bench {

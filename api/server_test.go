@@ -48,6 +48,7 @@ type house struct {
 	sales     *fakeSales
 	accounts  *fakeAccounts
 	catalogue *fakeCatalogue
+	lists     *fakeLists
 	live      *fakeLive
 	tokens    *auth.Tokens
 	metrics   *prometheus.Registry
@@ -118,7 +119,7 @@ func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 	h.accounts, h.metrics = &fakeAccounts{}, prometheus.NewRegistry()
 	h.sales = &fakeSales{clock: h.clock, rounds: map[ticketing.Stream]ticketing.Machine{}}
 	h.catalogue = newFakeCatalogue(h.sales)
-	h.live = newFakeLive()
+	h.live, h.lists = newFakeLive(), &fakeLists{at: map[ticketing.Stream]uint64{"round:1": 10}}
 	var err error
 	if h.tokens, err = auth.NewTokens(testKey, h.clock.Now); err != nil {
 		t.Fatal(err)
@@ -128,7 +129,8 @@ func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 		t.Fatal(err)
 	}
 	config := Config{
-		Sales: h.sales, Accounts: h.accounts, Catalogue: h.catalogue, Live: h.live, Tokens: h.tokens, Passwords: hashing,
+		Sales: h.sales, Accounts: h.accounts, Catalogue: h.catalogue, Live: h.live, Reservations: h.lists, Projections: h.lists,
+		Tokens: h.tokens, Passwords: hashing,
 		Clock: h.clock.Now, Metrics: h.metrics, Limits: generous, Bench: true,
 		Log: slog.New(slog.NewTextHandler(h.log, nil)),
 	}
