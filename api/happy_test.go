@@ -1,8 +1,11 @@
 package api
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -136,6 +139,35 @@ func TestRoundAndSeats(t *testing.T) {
 	}
 	known["If-None-Match"] = a.header.Get("ETag")
 	h.do(call{method: "GET", path: "/v1/plans/" + status.Plan, header: known}).wantStatus(http.StatusNotModified)
+}
+
+func TestPlanIsCompressedForWhoAsks(t *testing.T) {
+	h := withRound(t, nil)
+	path := "/v1/plans/" + h.catalogue.halls[0].PlanHash.String()
+	plain := h.do(call{method: "GET", path: path}).wantStatus(http.StatusOK)
+	for encoding, want := range map[string]string{"gzip": "gzip", "br, gzip;q=0.5": "gzip", "br": "", "gzip;q=0": ""} {
+		req, err := http.NewRequest("GET", h.url+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Accept-Encoding", encoding)
+		resp, err := h.client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		var body io.Reader = resp.Body
+		if got := resp.Header.Get("Content-Encoding"); got != want || resp.Header.Get("Vary") != "Accept-Encoding" {
+			t.Errorf("%s: encoded as %q, headers %v", encoding, got, resp.Header)
+		} else if got == "gzip" {
+			if body, err = gzip.NewReader(resp.Body); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if text, err := io.ReadAll(body); err != nil || !bytes.Equal(text, plain.body) {
+			t.Errorf("%s: %v, another plan: %.100s", encoding, err, text)
+		}
+	}
 }
 
 func TestAdminBuildsAndSteers(t *testing.T) {

@@ -1,7 +1,11 @@
 package api
 
 import (
+	"bytes"
+	"compress/gzip"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -11,16 +15,19 @@ import (
 	"ticketblue/ticketing"
 )
 
-// maxPlanCache bounds the rendered plans kept in memory; one of 20,000 seats has about 1.6 MB.
+// maxPlanCache bounds the rendered plans kept in memory; one of 50,000 seats has about 5 MB.
 const maxPlanCache = 64 << 20
 
 // planCache keeps plans as they go over the wire. A plan is named by its content, so nothing ever goes stale.
-type planCache = otter.Cache[ticketing.Hash, []byte]
+type planCache = otter.Cache[ticketing.Hash, rendered]
+
+// rendered is a plan's body. Compressed it is a twentieth, and that takes longer than all the rest: once is enough.
+type rendered struct{ plain, gzip []byte }
 
 func newPlanCache() *planCache {
-	return otter.Must(&otter.Options[ticketing.Hash, []byte]{
+	return otter.Must(&otter.Options[ticketing.Hash, rendered]{
 		MaximumWeight: maxPlanCache,
-		Weigher:       func(_ ticketing.Hash, body []byte) uint32 { return uint32(len(body)) },
+		Weigher:       func(_ ticketing.Hash, r rendered) uint32 { return uint32(len(r.plain) + len(r.gzip)) },
 	})
 }
 
@@ -62,25 +69,47 @@ func (s *Server) plan(c *fiber.Ctx) error {
 	if !ok {
 		return ticketing.ErrNotFound
 	}
-	body, found := s.plans.GetIfPresent(hash)
-	if !found {
-		plan, err := s.Catalogue.Plan(c.UserContext(), hash)
-		if err != nil {
-			return err
-		}
-		if body, err = json.Marshal(planOnWire(plan)); err != nil {
-			return fmt.Errorf("encoding plan %v: %w", hash, err)
-		}
-		s.plans.Set(hash, body)
+	body, err := s.plans.Get(c.UserContext(), hash, otter.LoaderFunc[ticketing.Hash, rendered](s.renderPlan))
+	if err != nil {
+		return err
 	}
 	etag := `"` + hash.String() + `"`
 	c.Set(fiber.HeaderETag, etag)
 	c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
+	c.Set(fiber.HeaderVary, fiber.HeaderAcceptEncoding)
 	if matches(c.Get(fiber.HeaderIfNoneMatch), etag) {
 		return c.SendStatus(http.StatusNotModified)
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
-	return c.Send(body)
+	if acceptsGzip(c) {
+		c.Set(fiber.HeaderContentEncoding, "gzip")
+		return c.Send(body.gzip)
+	}
+	return c.Send(body.plain)
+}
+
+// acceptsGzip: who says nothing about encodings would formally take any, but rarely can.
+func acceptsGzip(c *fiber.Ctx) bool {
+	return len(c.Request().Header.Peek(fiber.HeaderAcceptEncoding)) > 0 && c.AcceptsEncodings("gzip") == "gzip"
+}
+
+// renderPlan is asked once for all who want a plan at the same time.
+func (s *Server) renderPlan(ctx context.Context, hash ticketing.Hash) (r rendered, err error) {
+	plan, err := s.Catalogue.Plan(ctx, hash)
+	if err != nil {
+		return r, err
+	}
+	if r.plain, err = json.Marshal(planOnWire(plan)); err != nil {
+		return r, fmt.Errorf("encoding plan %v: %w", hash, err)
+	}
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, writing := z.Write(r.plain)
+	if err := errors.Join(writing, z.Close()); err != nil {
+		return r, fmt.Errorf("compressing plan %v: %w", hash, err)
+	}
+	r.gzip = packed.Bytes()
+	return r, nil
 }
 
 func planOnWire(p *ticketing.Plan) planBody {
