@@ -2,7 +2,6 @@ package ticketing
 
 import (
 	"math"
-	"math/bits"
 	"slices"
 )
 
@@ -23,52 +22,24 @@ func (r *Round) reserveBest(c ReserveBest, now Millis) ([]Event, Result) {
 	if answer, done := r.beforeSeats(c.User, c.Key, c.Body); done {
 		return nil, answer
 	}
-	w, refusal := r.plan.layout.wish(r.plan, c)
+	w, refusal := r.plan.wish(c)
 	if refusal.Code != OK {
 		return nil, refusal
 	}
 	if refusal := r.mayAdd(c.User, c.Count); refusal.Code != OK {
 		return nil, refusal
 	}
-	at := r.places()
-	if !w.in(at.free) {
-		if w.in(at.held) {
-			return nil, Result{Code: CodeAllHeld, RetryAt: r.deadlines.next(r)}
-		}
-		return nil, refuse(CodeSoldOut)
+	p := r.places()
+	if seats := p.best(w); seats != nil {
+		return r.hold(c.User, seats, c.Key, c.Body, now)
 	}
-	seats := r.plan.layout.best(at.free, w)
-	if seats == nil {
+	switch {
+	case p.anyFree(w):
 		return nil, refuse(CodeNoBlock)
+	case p.anyHeld(w):
+		return nil, Result{Code: CodeAllHeld, RetryAt: r.deadlines.next(r)}
 	}
-	return r.hold(c.User, seats, c.Key, c.Body, now)
-}
-
-// places is which of the layout's places are free and which are held, a bit each. It is derived from Round.seats, and
-// only from the first time on that somebody asks for the best.
-type places struct{ free, held []uint64 }
-
-func (r *Round) places() *places {
-	if r.placed == nil {
-		n := r.plan.layout.length
-		r.placed = &places{make([]uint64, n), make([]uint64, n)}
-		for i, s := range r.seats {
-			r.placed.set(r.plan.layout.place[i], s)
-		}
-	}
-	return r.placed
-}
-
-func (p *places) set(place uint32, s SeatState) {
-	word, bit := place/wordPlaces, uint64(1)<<(place%wordPlaces)
-	p.free[word] &^= bit
-	p.held[word] &^= bit
-	switch s {
-	case SeatFree:
-		p.free[word] |= bit
-	case SeatHeld:
-		p.held[word] |= bit
-	}
+	return nil, refuse(CodeSoldOut)
 }
 
 // wish is what a block must be of.
@@ -76,21 +47,27 @@ type wish struct {
 	count   int
 	grade   []uint64 // its places; nil for any
 	section span     // the whole line for any
+	words   []uint64 // a summary of the words that have such places; nil for all words
 }
 
-func (l *layout) wish(plan *Plan, c ReserveBest) (wish, Result) {
+func (p *Plan) wish(c ReserveBest) (wish, Result) {
+	l := p.layout
 	w := wish{count: c.Count, section: span{0, l.length * wordPlaces}}
 	if c.Grade != "" {
-		g := slices.Index(plan.Grades, c.Grade)
+		g := slices.Index(p.Grades, c.Grade)
 		if g < 0 {
 			return wish{}, refuse(CodeGradeUnknown)
 		}
-		w.grade = l.grades[g]
+		w.grade, w.words = l.grades[g], l.graded[g]
 	}
 	if c.Section != "" {
 		s, known := l.sections[c.Section]
-		w.section = s
-		if !known || w.grade != nil && !w.in(w.grade) {
+		if known && len(l.sections) > 1 {
+			w.section = s
+			w.words = l.wordsOf(w)
+		}
+		nothing := !slices.ContainsFunc(w.words, func(set uint64) bool { return set != 0 })
+		if !known || w.grade != nil && nothing {
 			return wish{}, refuse(CodeSectionUnknown)
 		}
 	}
@@ -98,6 +75,18 @@ func (l *layout) wish(plan *Plan, c ReserveBest) (wish, Result) {
 		return wish{}, refuse(CodeSeatsInvalid)
 	}
 	return w, Result{}
+}
+
+// wordsOf is a summary of the words with places of the wish's grade and section.
+func (l *layout) wordsOf(w wish) []uint64 {
+	words := l.summary()
+	for word := w.section.from / wordPlaces; word*wordPlaces < w.section.to; word++ {
+		if l.rank[word] >= 0 && (w.grade == nil || w.among(w.grade, word) != 0) {
+			at, bit := l.inSummary(word)
+			words[at] |= bit
+		}
+	}
+	return words
 }
 
 // among is what is left of a word of places when only those wished for count.
@@ -114,92 +103,4 @@ func (w *wish) among(set []uint64, word int) uint64 {
 		left &= all >> (end - w.section.to)
 	}
 	return left
-}
-
-// in tells whether any place wished for is in the set.
-func (w *wish) in(set []uint64) bool {
-	for word := w.section.from / wordPlaces; word*wordPlaces < w.section.to; word++ {
-		if w.among(set, word) != 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// best is the best block of free seats, ascending; nil when there is none. It looks at the words from the nearest on
-// and stops where none that follows can hold a better one.
-func (l *layout) best(free []uint64, w wish) []SeatIndex {
-	neat, other := noBlock, noBlock // without orphans, and with
-	for _, f := range l.words {
-		bound := block{far: f.near * int64(w.count), first: f.first}
-		if !bound.better(neat) {
-			break
-		}
-		word := int(f.word)
-		low := w.among(free, word)
-		if low == 0 {
-			continue
-		}
-		starts := runs(low, w.among(free, word+1), w.count)
-		if starts == 0 {
-			continue
-		}
-		orphaning := orphaning(free, word, w.count)
-		neat = l.nearest(neat, starts&^orphaning, word, w.count)
-		if neat == noBlock && bound.better(other) {
-			other = l.nearest(other, starts&orphaning, word, w.count)
-		}
-	}
-	if neat == noBlock {
-		neat = other
-	}
-	if neat == noBlock {
-		return nil
-	}
-	place := l.place[neat.first]
-	return slices.Clone(l.seat[place : place+uint32(w.count)])
-}
-
-// runs is where a run of n begins in the word low, which the word high follows.
-func runs(low, high uint64, n int) uint64 {
-	for have := 1; have < n && low != 0; {
-		more := min(have, n-have)
-		low &= low>>more | high<<(wordPlaces-more)
-		high &= high >> more // what is beyond it cannot matter: n is far from the length of a word
-		have += more
-	}
-	return low
-}
-
-// orphaning is where in the word a block of n would begin that leaves an orphan on either side.
-func orphaning(free []uint64, word, n int) uint64 {
-	before, here, after := free[word-1], free[word], free[word+1]
-	left := func(by int) uint64 { return here<<by | before>>(wordPlaces-by) }
-	right := func(by int) uint64 { return here>>by | after<<(wordPlaces-by) }
-	return left(1)&^left(2) | right(n)&^right(n+1)
-}
-
-// block is a place to sit: how far its seats are together, and which seat of it is the first in the plan.
-type block struct {
-	far   int64
-	first SeatIndex
-}
-
-// noBlock is worse than any.
-var noBlock = block{far: math.MaxInt64}
-
-func (b block) better(than block) bool {
-	return b.far < than.far || b.far == than.far && b.first < than.first
-}
-
-// nearest is the best of a block and those of n that begin at the bits set in the word.
-func (l *layout) nearest(best block, starts uint64, word, n int) block {
-	for ; starts != 0; starts &= starts - 1 {
-		place := word*wordPlaces + bits.TrailingZeros64(starts)
-		b := block{far: l.far[place+n] - l.far[place], first: l.seat[place]}
-		if b.better(best) {
-			best = b
-		}
-	}
-	return best
 }

@@ -24,9 +24,11 @@ type layout struct {
 	seat     []SeatIndex     // by place; of an empty one meaningless
 	far      []int64         // by place: how far all places before it are together (see farness)
 	words    []focalWord     // those with seats, nearest first
+	rank     []int32         // by word: where in words it stands, -1 for nowhere
 	length   int             // of the line, in words
 	sections map[string]span // their places
 	grades   [][]uint64      // by grade: its places
+	graded   [][]uint64      // by grade: a summary of its words
 }
 
 // span is a range of places, from up to but without to.
@@ -62,7 +64,19 @@ func newLayout(p *Plan) *layout {
 		l.grades[p.Seats[i].Grade][place/wordPlaces] |= 1 << (place % wordPlaces)
 	}
 	l.measure(p.Seats)
+	for _, places := range l.grades {
+		l.graded = append(l.graded, l.wordsOf(wish{grade: places, section: span{0, l.length * wordPlaces}}))
+	}
 	return l
+}
+
+// summary is an empty set of words, a bit each, in the order of l.words.
+func (l *layout) summary() []uint64 { return make([]uint64, (len(l.words)+wordPlaces-1)/wordPlaces) }
+
+// inSummary is where in a summary a word with seats stands.
+func (l *layout) inSummary(word int) (at int, bit uint64) {
+	rank := int(l.rank[word])
+	return rank / wordPlaces, 1 << (rank % wordPlaces)
 }
 
 // lineUp gives every seat its place and returns the end of the line.
@@ -126,6 +140,10 @@ func (l *layout) measure(seats []Seat) {
 	slices.SortFunc(l.words, func(a, b focalWord) int {
 		return cmp.Or(cmp.Compare(a.near, b.near), cmp.Compare(a.first, b.first))
 	})
+	l.rank = slices.Repeat([]int32{-1}, l.length)
+	for i, w := range l.words {
+		l.rank[w.word] = int32(i)
+	}
 }
 
 // farness is how far a seat is from the focal point, which lies at the edge of the stage in the middle of the hall's

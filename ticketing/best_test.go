@@ -115,7 +115,7 @@ func TestBestIsTheBestOfAll(t *testing.T) {
 // must come up.
 func TestBestInManyHalls(t *testing.T) {
 	seen := map[Code]int{}
-	for seed := range 200 {
+	for seed := range 100 {
 		ch := &bytewise{noise(byte(seed), 3000)}
 		c := anySale(t, ch, anyHall(t, ch))
 		for _, res := range askForBest(ch, c) {
@@ -125,6 +125,30 @@ func TestBestInManyHalls(t *testing.T) {
 	for _, code := range []Code{OK, CodeNoBlock, CodeAllHeld, CodeSoldOut, CodeSectionUnknown} {
 		if seen[code] == 0 {
 			t.Errorf("nobody heard %q: %v", code, seen)
+		}
+	}
+}
+
+// Every way there is to fill nine seats, every wish.
+func TestBestOfEveryPattern(t *testing.T) {
+	c := newChecked(t, rowPlan(t, "SSRSS_SS/RR"), openTerms(rowPlan(t, "SR")), scriptDay)
+	r, n := c.live, c.naive
+	r.places()
+	for pattern := range 1 << len(r.seats) {
+		for i := range r.seats {
+			off := pattern>>i&1 == 1
+			n.blocked[c.plan.Label(SeatIndex(i))] = off
+			r.setSeat(SeatIndex(i), map[bool]SeatState{true: SeatOff, false: SeatFree}[off])
+		}
+		for count := 1; count <= 4; count++ {
+			for _, grade := range []string{"", "S", "R"} {
+				cmd := ReserveBest{Count: count, Grade: grade}
+				w, _ := c.plan.wish(cmd)
+				got, want := r.labels(r.places().best(w)), n.bestSeats(cmd)
+				if !slices.Equal(got, want) {
+					t.Fatalf("%s, %d of grade %q: %v, want %v", r.seats, count, grade, got, want)
+				}
+			}
 		}
 	}
 }
@@ -139,32 +163,51 @@ func FuzzBest(f *testing.F) {
 	})
 }
 
-// A block may begin in a word whose own seats are all farther away than a block elsewhere, and still be nearer.
-func TestBlockReachesIntoTheNextWord(t *testing.T) {
+// twoRows is two rows of 151 seats. The front row's seats 1 to 64 stand in one word of bits, and 76 is the middle.
+func twoRows(t failer) *checked {
+	t.Helper()
 	var seats []Seat
-	row := func(name string, y int) {
-		for i := range 151 { // the middle one is number 76, the last of the front row's first word 64
-			seats = append(seats, Seat{Section: "A", Row: name, Number: i + 1, X: 50 * i, Y: y})
+	for row := range 2 {
+		for i := range 151 {
+			seats = append(seats, Seat{Section: "A", Row: fmt.Sprint(row + 1), Number: i + 1, X: 50 * i, Y: 300 * row})
 		}
 	}
-	row("1", 0)
-	row("2", 300)
 	plan, err := NewPlan([]string{"R"}, seats)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	terms := openTerms(plan)
 	terms.MaxPerUser = MaxSeatsPerRequest
-	c := newChecked(t, plan, terms, scriptDay)
-	var off []string
-	for n := range 151 {
-		if n+1 < 63 || n+1 > 82 {
-			off = append(off, seats[n].Label())
-		}
+	return newChecked(t, plan, terms, scriptDay)
+}
+
+func front(from, to int) (labels []string) {
+	for n := from; n <= to; n++ {
+		labels = append(labels, fmt.Sprintf("A-1-%d", n))
 	}
-	c.act(BlockSeats{off}, openAt)
+	return labels
+}
+
+// A block may begin in a word whose own seats are all farther away than a block elsewhere, and still be nearer.
+func TestBestReachesIntoTheNextWord(t *testing.T) {
+	c := twoRows(t)
+	c.act(BlockSeats{slices.Concat(front(1, 62), front(83, 151))}, openAt)
 	_, res := c.act(ReserveBest{User: 1, Count: 20, Key: key("a")}, openAt)
 	if res.Code != OK || res.Reservation.Seats[0] != "A-1-63" {
 		t.Errorf("%+v", res)
+	}
+}
+
+// The summaries are right wherever a run ends, also when it reaches just so into the next word: recount looks.
+func TestBestRunsAcrossWords(t *testing.T) {
+	c := twoRows(t)
+	c.act(ReserveBest{User: 1, Count: 1, Key: key("a")}, openAt)
+	c.act(ReleaseReservation{1, 1}, openAt)
+	c.act(BlockSeats{front(1, 151)}, openAt)
+	for first := 40; first <= 66; first++ {
+		last := first + MaxSeatsPerRequest - 1
+		c.act(UnblockSeats{front(first, last)}, openAt)
+		c.act(BlockSeats{front(last, last)}, openAt)
+		c.act(BlockSeats{front(first, last-1)}, openAt)
 	}
 }

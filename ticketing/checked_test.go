@@ -208,7 +208,7 @@ func (c *checked) recount() {
 	if r.placed != nil {
 		fresh := Round{plan: r.plan, seats: r.seats}
 		if !reflect.DeepEqual(r.placed, fresh.places()) {
-			c.t.Fatalf("free and held places %x, recounted %x", r.placed, fresh.placed)
+			c.t.Fatalf("what is known of free and held places is not what a recount finds: seats %s", r.seats)
 		}
 	}
 	for user, customer := range r.customers {
