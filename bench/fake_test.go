@@ -128,6 +128,7 @@ type fakeReservation struct {
 	User   int64    `json:"user"`
 	Status string   `json:"status"`
 	Seats  []string `json:"seats"`
+	Seq    int      `json:"seq"`
 }
 
 type fakeHall struct {
@@ -140,13 +141,16 @@ type fakeHall struct {
 	live   map[string]fakeReservation
 	keys   map[string]string // user and key -> reservation
 	held   map[int64]int     // seats by user
-	count  int               // reservations made
-	asked  int               // requests to reserve
+	seq    int
+	watch  map[chan string]bool
+	count  int // reservations made
+	asked  int // requests to reserve
 }
 
 func newFakeHall(fault string) *fakeHall {
 	return &fakeHall{
 		fault: fault, index: map[string]int{}, live: map[string]fakeReservation{}, keys: map[string]string{}, held: map[int64]int{},
+		watch: map[chan string]bool{},
 	}
 }
 
@@ -163,7 +167,9 @@ func (h *fakeHall) front() http.Handler {
 	mux.HandleFunc("GET /v1/plans/abc", h.plan)
 	mux.HandleFunc("GET /v1/rounds/42", h.round)
 	mux.HandleFunc("GET /v1/rounds/42/seats", h.seats)
+	mux.HandleFunc("GET /v1/rounds/42/events", h.events)
 	mux.HandleFunc("GET /v1/reservations/{id}", h.reservation)
+	mux.HandleFunc("DELETE /v1/reservations/{id}", h.release)
 	mux.HandleFunc("POST /v1/rounds/42/reservations", h.reserve)
 	return mux
 }
@@ -307,6 +313,63 @@ func (h *fakeHall) reserve(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, 201, made)
 }
 
+// set changes seats and tells those who watch.
+func (h *fakeHall) set(seats []string, state byte) int {
+	h.seq++
+	var changes []string
+	for _, label := range seats {
+		h.states[h.index[label]] = state
+		changes = append(changes, fmt.Sprintf(`[%d,"%c"]`, h.index[label], state))
+	}
+	if h.fault == "silent" || h.fault == "forgets a change" && state == '.' && h.seq%7 == 0 {
+		return h.seq
+	}
+	event := fmt.Sprintf("id: %d\nevent: delta\ndata: {\"seq\":%d,\"changes\":[%s]}\n\n", h.seq, h.seq, strings.Join(changes, ","))
+	for watcher := range h.watch {
+		watcher <- event
+	}
+	return h.seq
+}
+
+func (h *fakeHall) release(w http.ResponseWriter, r *http.Request) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	found := h.live[r.PathValue("id")]
+	delete(h.live, found.ID)
+	h.held[found.User] -= len(found.Seats)
+	found.Status, found.Seq = "released", h.set(found.Seats, '.')
+	writeJSON(w, 200, found)
+}
+
+// events shows the map from the start, whatever the watcher has had.
+func (h *fakeHall) events(w http.ResponseWriter, r *http.Request) {
+	changes := make(chan string, 10_000)
+	h.mu.Lock()
+	changes <- fmt.Sprintf("retry: 5\n\nid: %d\nevent: snapshot\ndata: {\"seq\":%d,\"seats\":%q}\n\n:\n\n", h.seq, h.seq, h.states)
+	h.watch[changes] = true
+	h.mu.Unlock()
+	defer func() {
+		h.mu.Lock()
+		delete(h.watch, changes)
+		h.mu.Unlock()
+	}()
+	for n := 0; ; n++ {
+		select {
+		case <-r.Context().Done():
+			return
+		case event := <-changes:
+			if h.fault == "late" {
+				<-time.After(100 * time.Millisecond)
+			}
+			io.WriteString(w, event)
+			w.(http.Flusher).Flush()
+		}
+		if h.fault == "hangs up" && n == 3 {
+			return
+		}
+	}
+}
+
 func (h *fakeHall) refusal(user int64, seats []string) string {
 	if h.held[user]+len(seats) > maxPerUser && h.fault != "no limit" {
 		return "limit_exceeded"
@@ -322,9 +385,7 @@ func (h *fakeHall) refusal(user int64, seats []string) string {
 func (h *fakeHall) grant(user int64, key string, seats []string) fakeReservation {
 	h.count++
 	made := fakeReservation{ID: fmt.Sprintf("42-%d", h.count), User: user, Status: "held", Seats: seats}
-	for _, label := range seats {
-		h.states[h.index[label]] = 'h'
-	}
+	made.Seq = h.set(seats, 'h')
 	h.live[made.ID] = made
 	h.keys[fmt.Sprint(user, key)] = made.ID
 	h.held[user] += len(seats)

@@ -1,5 +1,6 @@
-// Command bench sells a round out over HTTP as a crowd of customers would, measures it, and judges it: nothing sold
-// twice, nothing promised and lost, no seat leaked. It is a black box: it speaks HTTP and runs the ticketblue binary.
+// Command bench sells a round out over HTTP as a crowd of customers would, or watches its live map as a crowd, measures
+// it, and judges it: nothing sold twice, nothing promised and lost, no seat leaked, no map wrong or late. It is a black
+// box: it speaks HTTP and runs the ticketblue binary.
 package main
 
 import (
@@ -14,20 +15,27 @@ import (
 )
 
 type cli struct {
-	Rush Rush `cmd:"" help:"A crowd wants one round's seats. Prints PASS or FAIL first; exit code 1 on FAIL."`
+	Rush    Rush    `cmd:"" help:"A crowd wants one round's seats. Prints PASS or FAIL first; exit code 1 on FAIL."`
+	Viewers Viewers `cmd:"" help:"Many watch one round's map while seats change. Prints PASS or FAIL first; exit code 1 on FAIL."`
 }
 
 func main() {
 	var c cli
 	parser := kong.Must(&c, kong.Name("bench"), kong.UsageOnError(),
 		kong.Description("Load runs against Ticket Blue, each ending with a judgment."))
-	_, err := parser.Parse(os.Args[1:])
+	chosen, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	terminal := !c.Rush.NoTUI && report.IsTerminal(os.Stderr)
-	pass := c.Rush.run(ctx, os.Stdout, report.NewProgress(os.Stderr, terminal))
+	var pass bool
+	switch chosen.Command() {
+	case "viewers":
+		pass = c.Viewers.run(ctx, os.Stdout, os.Stderr)
+	default:
+		terminal := !c.Rush.NoTUI && report.IsTerminal(os.Stderr)
+		pass = c.Rush.run(ctx, os.Stdout, report.NewProgress(os.Stderr, terminal))
+	}
 	if !pass {
 		stop()
 		os.Exit(1)

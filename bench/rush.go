@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
 	"strconv"
 	"time"
 
@@ -84,7 +83,7 @@ func (r *Rush) run(ctx context.Context, out io.Writer, progress *report.Progress
 	go progress.Run(ctx)
 
 	rep := &report.Report{Started: time.Now(), Machine: report.ThisMachine()}
-	err := r.onServer(ctx, rep, func(target string, b binary) error { return r.rush(ctx, stop, target, b, progress, rep) })
+	err := binary{path: r.Ticketblue, data: r.Data}.onServer(ctx, r.Target, &rep.Kept, func(target string, b binary) error { return r.rush(ctx, stop, target, b, progress, rep) })
 	rep.Steps, rep.Config = progress.Done(), r.config()
 	if err != nil {
 		// Nothing was judged, or something could not be cleaned up: neither is a PASS.
@@ -112,45 +111,6 @@ func (r *Rush) config() map[string]any {
 		"rate": r.Rate, "looks": r.Looks, "connections": r.Connections, "timeout": r.Timeout.String(),
 		"deadline": r.Deadline.String(), "noop": r.Noop.String(), "seed": r.Seed,
 	}
-}
-
-// errFailed keeps the data of a run that the judge did not like.
-var errFailed = errors.New("judged FAIL")
-
-// onServer calls do with the target's address, starting and stopping a server when there is no target.
-func (r *Rush) onServer(ctx context.Context, rep *report.Report, do func(target string, b binary) error) (err error) {
-	b := binary{path: r.Ticketblue, data: r.Data}
-	if r.Target != "" {
-		err = do(r.Target, b)
-	} else {
-		err = r.onOwnServer(ctx, b, rep, do)
-	}
-	if errors.Is(err, errFailed) {
-		return nil // the report says it
-	}
-	return err
-}
-
-func (r *Rush) onOwnServer(ctx context.Context, b binary, rep *report.Report, do func(target string, b binary) error) (err error) {
-	if b.data == "" {
-		if b.data, err = os.MkdirTemp("", "ticketblue-bench-"); err != nil {
-			return err
-		}
-		defer func() {
-			if err == nil {
-				err = os.RemoveAll(b.data)
-			} else {
-				rep.Kept = b.data
-			}
-		}()
-	} else if err = os.MkdirAll(b.data, 0o755); err != nil {
-		return err
-	}
-	s, err := b.serve(ctx)
-	if err != nil {
-		return err
-	}
-	return errors.Join(do(s.url, b), s.stop())
 }
 
 // rush is the run on a server that is ready.

@@ -125,6 +125,45 @@ func (b binary) verify(ctx context.Context, round int64) (judge.Audit, error) {
 	return audit, nil
 }
 
+// errFailed keeps the data of a run that the judge did not like.
+var errFailed = errors.New("judged FAIL")
+
+// onServer calls do with the target's address, starting and stopping a server when there is no target. kept is set to
+// the directory of such a server's data when that is left behind.
+func (b binary) onServer(ctx context.Context, target string, kept *string, do func(target string, b binary) error) (err error) {
+	if target != "" {
+		err = do(target, b)
+	} else {
+		err = b.onOwnServer(ctx, kept, do)
+	}
+	if errors.Is(err, errFailed) {
+		return nil // the report says it
+	}
+	return err
+}
+
+func (b binary) onOwnServer(ctx context.Context, kept *string, do func(target string, b binary) error) (err error) {
+	if b.data == "" {
+		if b.data, err = os.MkdirTemp("", "ticketblue-bench-"); err != nil {
+			return err
+		}
+		defer func() {
+			if err == nil {
+				err = os.RemoveAll(b.data)
+			} else {
+				*kept = b.data
+			}
+		}()
+	} else if err = os.MkdirAll(b.data, 0o755); err != nil {
+		return err
+	}
+	s, err := b.serve(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(s.url, b), s.stop())
+}
+
 // serverFile is what a server writes into its data directory once it is ready.
 type serverFile struct {
 	PID    int    `json:"pid"`

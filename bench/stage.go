@@ -95,7 +95,26 @@ func setStage(ctx context.Context, c *client.Client, token string, seats int) (*
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{round: round.ID, joins: make([]bool, len(plan.Seats))}
+	s := stageOf(round.ID, plan)
+	return s, s.awaitOpen(ctx, c)
+}
+
+// findStage is a round that exists, with its hall.
+func findStage(c *client.Client, round int64) (*stage, error) {
+	s := &stage{round: round}
+	status, err := s.status(c)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := readPlan(c, status.Plan)
+	if err != nil {
+		return nil, err
+	}
+	return stageOf(round, plan), nil
+}
+
+func stageOf(round int64, plan planAnswer) *stage {
+	s := &stage{round: round, joins: make([]bool, len(plan.Seats))}
 	for i, seat := range plan.Seats {
 		s.labels = append(s.labels, seat.Label)
 		if i > 0 {
@@ -103,7 +122,7 @@ func setStage(ctx context.Context, c *client.Client, token string, seats int) (*
 			s.joins[i-1] = before.Section == seat.Section && before.Row == seat.Row && before.Number+1 == seat.Number
 		}
 	}
-	return s, s.awaitOpen(ctx, c)
+	return s
 }
 
 func readPlan(c *client.Client, hash string) (planAnswer, error) {

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -146,6 +147,15 @@ type Times struct {
 	P99   float64 `json:"p99_ms"`
 	P999  float64 `json:"p999_ms"`
 	Max   float64 `json:"max_ms"`
+}
+
+// TimesOf sums durations up.
+func TimesOf(durations iter.Seq[time.Duration]) Times {
+	h := newHistogram(3)
+	for d := range durations {
+		record(h, d)
+	}
+	return timesOf(h)
 }
 
 func timesOf(h *hdrhistogram.Histogram) Times {
