@@ -32,6 +32,10 @@ type JournalOptions struct {
 	MaxFlushChunks int
 	MaxQueuedBytes int
 	FlushDeadline  time.Duration
+
+	// OnCommit is told of every chunk that became durable, by the writer's goroutine after the activation was: it
+	// must not block. It is a hint to look into the journal, not to be relied on. Optional.
+	OnCommit func(ticketing.Stream, ticketing.Head)
 }
 
 func (o *JournalOptions) setDefaults() {
@@ -40,6 +44,9 @@ func (o *JournalOptions) setDefaults() {
 	setDefault(&o.MaxFlushChunks, MaxFlushChunks)
 	setDefault(&o.MaxQueuedBytes, MaxQueuedBytes)
 	setDefault(&o.FlushDeadline, FlushDeadline)
+	if o.OnCommit == nil {
+		o.OnCommit = func(ticketing.Stream, ticketing.Head) {}
+	}
 }
 
 func setDefault[T ~int | ~int64](v *T, d T) {

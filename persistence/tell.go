@@ -38,6 +38,11 @@ func (j *Journal) settle(batch []row) {
 			r.a.notify(ticketing.Commit{Writer: r.head.Writer, Outcome: ticketing.Fenced})
 		}
 	}
+	for _, r := range batch {
+		if r.written {
+			j.opts.OnCommit(r.a.stream, r.head)
+		}
+	}
 }
 
 // tellOverfull answers activations that appended more than the gate should ever let through.

@@ -73,3 +73,11 @@ type Frame struct {
 	Snapshot bool   // Data is the whole map, and what the reader knew before no longer counts; else a Delta
 	Data     []byte // shared: read only
 }
+
+// Job is one piece of work outside the machine that committed events demand: a mail, a refund, a coupon's settlement.
+// It is done by whoever registered its kind, after the events are durable, and again until it has succeeded.
+type Job struct {
+	Kind string // who does it: "payment_approve"
+	Key  string // names the effect, once and for ever: "round:42@17", with more behind it when an event has several
+	Args []byte // JSON for whoever does it; small, and with ids instead of copies
+}

@@ -1,0 +1,178 @@
+package persistence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ticketblue/ticketing"
+)
+
+// step is one pass over some of the streams that have something new. An error means that the connection must go.
+func (p *Projector) step(ctx context.Context, conn *pgx.Conn) (worked time.Duration, more bool, err error) {
+	if err := p.sweepIfDue(ctx, conn); err != nil {
+		return 0, false, err
+	}
+	streams := p.take()
+	if len(streams) == 0 {
+		return 0, false, nil
+	}
+	began := time.Now()
+	err = p.pass(ctx, conn, streams)
+	worked = time.Since(began)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stats.LastPass = worked
+	if err != nil {
+		for _, s := range streams {
+			p.hinted[s] = struct{}{}
+		}
+	}
+	return worked, len(p.hinted) > 0 || p.sweep, err
+}
+
+// sweepIfDue looks for streams whose journal is ahead, hinted at or not.
+func (p *Projector) sweepIfDue(ctx context.Context, conn *pgx.Conn) error {
+	p.mu.Lock()
+	due := p.sweep
+	p.sweep = false
+	p.mu.Unlock()
+	if !due {
+		return nil
+	}
+	found, err := p.behind(ctx, conn)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil {
+		p.sweep = true
+		return fmt.Errorf("looking for streams to project: %w", err)
+	}
+	p.leftOver = len(found) == MaxHints
+	for _, s := range found {
+		p.hinted[s] = struct{}{}
+	}
+	return nil
+}
+
+func (p *Projector) behind(ctx context.Context, q querier) ([]ticketing.Stream, error) {
+	rows, err := q.Query(ctx, aheadOf+`projected_seq AND s.frozen_at IS NULL ORDER BY s.stream LIMIT $1`, MaxHints)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[ticketing.Stream])
+}
+
+// take picks the streams of the next pass.
+func (p *Projector) take() []ticketing.Stream {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	streams := make([]ticketing.Stream, 0, min(len(p.hinted), p.opts.PassStreams))
+	for s := range p.hinted {
+		if len(streams) == p.opts.PassStreams {
+			break
+		}
+		delete(p.hinted, s)
+		streams = append(streams, s)
+	}
+	if len(p.hinted) == 0 && p.leftOver {
+		p.sweep, p.leftOver = true, false
+	}
+	return streams
+}
+
+// pass moves the streams, together if that goes, else one by one, so that a bad one holds up nobody else.
+func (p *Projector) pass(ctx context.Context, conn *pgx.Conn, streams []ticketing.Stream) error {
+	work, err := p.project(ctx, conn, streams)
+	switch {
+	case err == nil:
+		return p.settle(ctx, conn, work)
+	case ctx.Err() != nil || conn.IsClosed():
+		return err
+	case len(streams) == 1:
+		p.count(func(s *ProjectorStats) { s.Failed++ })
+		return p.fail(ctx, conn, streams[0], err)
+	}
+	p.count(func(s *ProjectorStats) { s.Failed++ })
+	p.log.Warn("projector: pass failed, going on stream by stream", "streams", len(streams), "err", err)
+	for i := range streams {
+		if err := p.pass(ctx, conn, streams[i:i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle tells whoever waits how far the streams are, and sorts out those that failed.
+func (p *Projector) settle(ctx context.Context, conn *pgx.Conn, work []*streamWork) error {
+	p.mu.Lock()
+	moved := false
+	for _, w := range work {
+		if w.failed != nil {
+			p.stats.Failed++
+			continue
+		}
+		delete(p.failing, w.stream)
+		moved = moved || w.until > w.after
+		p.stats.Events += w.until - w.after
+		p.mark(w.stream, w.until)
+		if w.more {
+			p.hinted[w.stream] = struct{}{}
+		}
+	}
+	if moved {
+		p.stats.Passes++
+	}
+	p.mu.Unlock()
+	for _, w := range work {
+		if w.failed == nil {
+			continue
+		}
+		if err := p.fail(ctx, conn, w.stream, w.failed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fail freezes a stream that contradicts itself. Another one is tried again by the next sweep.
+func (p *Projector) fail(ctx context.Context, conn *pgx.Conn, s ticketing.Stream, reason error) error {
+	p.mu.Lock()
+	p.failing[s] = reason
+	p.mu.Unlock()
+	if !isContradiction(reason) {
+		p.log.Error("projector: stream left behind, trying again at the next sweep", "stream", s, "err", reason)
+		return nil
+	}
+	p.log.Error("projector: stream frozen: it contradicts itself, a person must look", "stream", s, "err", reason)
+	p.count(func(s *ProjectorStats) { s.Frozen++ })
+	p.opts.Freeze(s, reason)
+	_, err := conn.Exec(ctx, `
+		UPDATE streams SET frozen_at = clock_timestamp(), frozen_reason = $2 WHERE stream = $1 AND frozen_at IS NULL`, string(s), reason.Error())
+	if err != nil {
+		return fmt.Errorf("marking %s as frozen: %w", s, err)
+	}
+	return nil
+}
+
+// connectAndTell opens the projector's connection. Whoever can freeze streams forgets them when the program ends
+// and the table does not, so each is told again.
+func (p *Projector) connectAndTell(ctx context.Context) (*pgx.Conn, error) {
+	conn, err := p.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := conn.Query(ctx, `SELECT stream, frozen_reason FROM streams WHERE frozen_at IS NOT NULL ORDER BY stream`)
+	if err == nil {
+		var s ticketing.Stream
+		var reason string
+		_, err = pgx.ForEachRow(rows, []any{&s, &reason}, func() error { p.opts.Freeze(s, errors.New(reason)); return nil })
+	}
+	if err != nil {
+		p.disconnect(conn)
+		return nil, fmt.Errorf("looking for frozen streams: %w", err)
+	}
+	return conn, nil
+}

@@ -1,0 +1,296 @@
+package persistence
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ticketblue/ticketing"
+)
+
+// dump is all that the projector keeps, row by row.
+func dump(t testing.TB, db *DB) map[string]string {
+	t.Helper()
+	tables := map[string]string{}
+	for name, sql := range map[string]string{
+		"reservations": `SELECT to_jsonb(r) FROM reservations r ORDER BY round, number`,
+		"seats":        `SELECT to_jsonb(r) FROM reservation_seats r ORDER BY round, number, seat`,
+		"orders":       `SELECT to_jsonb(r) FROM orders r ORDER BY round, number, attempt`,
+		"rounds":       `SELECT to_jsonb(r) FROM round_states r ORDER BY round`,
+		"streams":      `SELECT jsonb_build_array(stream, wake_at, projected_seq, effects_seq, frozen_at) FROM streams ORDER BY stream`,
+	} {
+		rows, err := many(t.Context(), db, pgx.RowTo[json.RawMessage], sql)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tables[name] = fmt.Sprintf("%s", rows)
+	}
+	return tables
+}
+
+func sameTables(t *testing.T, got, want map[string]string) {
+	t.Helper()
+	for name := range want {
+		if got[name] != want[name] {
+			t.Errorf("%s are\n%.2000s, want\n%.2000s", name, got[name], want[name])
+		}
+	}
+}
+
+// busy makes some history: holds, moves, payments, cancellations.
+func (b *boxOffice) busy(rounds int) {
+	b.t.Helper()
+	for i := range rounds {
+		user := ticketing.UserID(1 + i%3)
+		b.now += 1000
+		result := b.tryReserve(user, i%14, i%14+1)
+		if result.Code != ticketing.OK {
+			b.now += 300_000
+			b.act(nil)
+			continue
+		}
+		number := result.Reservation.ID.Number
+		if i%4 == 0 {
+			b.pay(number)
+			b.must(ticketing.CancelReservation{User: user, Number: number})
+		} else if i%4 == 1 {
+			b.must(ticketing.ReleaseReservation{User: user, Number: number})
+		}
+	}
+}
+
+// ledger is a jobs room: it keeps what was enqueued, in a table, so that a rollback takes it back.
+const ledger = `CREATE TABLE ledger (key text NOT NULL)`
+
+func withLedger(o ProjectorOptions) ProjectorOptions {
+	o.EffectsOf = func(s ticketing.Stream, seq uint64, e ticketing.Event) []ticketing.Job {
+		return []ticketing.Job{{Kind: e.Name(), Key: fmt.Sprintf("%s@%d", s, seq), Args: []byte(`{}`)}}
+	}
+	o.Enqueue = func(ctx context.Context, tx pgx.Tx, jobs []ticketing.Job) error {
+		for _, j := range jobs {
+			if _, err := tx.Exec(ctx, `INSERT INTO ledger (key) VALUES ($1)`, j.Key); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return o
+}
+
+// onceEach checks that every event's job is in the ledger, once.
+func onceEach(t *testing.T, db *DB, offices []*boxOffice) {
+	t.Helper()
+	events := 0
+	for _, b := range offices {
+		events += int(b.head.To)
+	}
+	var all, different int
+	if err := db.pool.QueryRow(t.Context(), `SELECT count(*), count(DISTINCT key) FROM ledger`).Scan(&all, &different); err != nil {
+		t.Fatal(err)
+	}
+	if all != events || different != events {
+		t.Errorf("%d jobs with %d keys for %d events", all, different, events)
+	}
+}
+
+// Rebuilding gives the same tables and no job twice, also while another projector works.
+func TestRebuild(t *testing.T) {
+	dsn := freshDSN(t)
+	exec(t, superuser(t, dsn), ledger)
+	db := openDB(t, dsn)
+	var offices []*boxOffice
+	for range 3 {
+		b := openBoxOffice(t.Context(), t, db, gradedPlan(t))
+		b.busy(40)
+		b.commit(t.Context(), 0)
+		offices = append(offices, b)
+	}
+	p := startProjector(t, db, withLedger(ProjectorOptions{PassBytes: 2000}))
+	for _, b := range offices {
+		awaitHead(t, p, b)
+	}
+	want := dump(t, db)
+	for range 2 {
+		if err := p.Rebuild(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		sameTables(t, dump(t, db), want)
+	}
+	for _, b := range offices {
+		b.compare(t.Context())
+	}
+	onceEach(t, db, offices)
+}
+
+// Two projectors at once, their sessions terminated again and again while the journal grows: in the end the tables
+// are what the journal says, and every job is there once.
+func TestRivalsAndTerminatedSessions(t *testing.T) {
+	dsn := freshDSN(t)
+	exec(t, superuser(t, dsn), ledger)
+	db, killer := openDB(t, dsn), superuser(t, dsn)
+	o := withLedger(ProjectorOptions{PassBytes: 700, PassStreams: 2, PassPause: time.Millisecond, SweepEvery: 5 * time.Millisecond})
+	rivals := []*Projector{startProjector(t, db, o), startProjector(t, db, o)}
+	var offices []*boxOffice
+	for range 4 {
+		offices = append(offices, openBoxOffice(t.Context(), t, db, gradedPlan(t)))
+	}
+	var writing sync.WaitGroup
+	var stop atomic.Bool
+	for _, b := range offices {
+		writing.Go(func() {
+			for range 25 {
+				b.busy(4)
+				for len(b.pending) > 0 {
+					b.commit(context.Background(), 1+rand.N(5))
+				}
+				rivals[rand.N(2)].Hint(b.stream)
+			}
+		})
+	}
+	kills := 0
+	var killing sync.WaitGroup
+	killing.Go(func() {
+		for !stop.Load() {
+			before := rivals[0].Stats().Events + rivals[1].Stats().Events
+			eventually(t, "some progress between the kills", func() bool {
+				return stop.Load() || rivals[0].Stats().Events+rivals[1].Stats().Events > before+uint64(rand.N(60))
+			})
+			tag, err := killer.Exec(context.Background(), `
+				SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ticketblue-projector' AND datname = current_database()`)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			kills += int(tag.RowsAffected())
+		}
+	})
+	writing.Wait()
+	stop.Store(true)
+	killing.Wait()
+	for _, b := range offices {
+		awaitHead(t, rivals[0], b)
+		b.compare(t.Context())
+	}
+	onceEach(t, db, offices)
+	if kills == 0 {
+		t.Error("no session was terminated")
+	}
+	t.Logf("%d sessions terminated", kills)
+}
+
+// With hints alone, and with sweeps alone.
+func TestHintsAndSweeps(t *testing.T) {
+	for name, c := range map[string]struct {
+		sweep time.Duration
+		hints bool
+	}{"hints": {time.Hour, true}, "sweeps": {5 * time.Millisecond, false}} {
+		t.Run(name, func(t *testing.T) {
+			db := openDB(t, freshDSN(t))
+			b := openBoxOffice(t.Context(), t, db, gradedPlan(t))
+			p := startProjector(t, db, ProjectorOptions{SweepEvery: c.sweep})
+			o := JournalOptions{}
+			if c.hints {
+				o.OnCommit = p.OnCommit
+			}
+			j := startJournal(t, db, o, nil)
+			b.writer = newWriter()
+			l := begin(t, j, b.stream, b.writer, b.head)
+			for i := range 5 {
+				b.reserve(ticketing.UserID(1+i), i)
+				j.Append(b.writer, len(b.pending), ticketing.EncodeEvents(nil, b.pending))
+				b.pending = nil
+				b.head = l.committed(b.round.Seq())
+				eventually(t, "the tables follow", func() bool {
+					at, err := db.Projected(t.Context(), b.stream)
+					return err == nil && at == b.head.To
+				})
+				b.compare(t.Context())
+			}
+		})
+	}
+}
+
+func TestAwaitProjected(t *testing.T) {
+	db := openDB(t, freshDSN(t))
+	b := openBoxOffice(t.Context(), t, db, gradedPlan(t))
+	p := startProjector(t, db, ProjectorOptions{SweepEvery: time.Hour, PassPause: time.Hour}) // only who waits makes it move
+	b.commit(t.Context(), 0)
+	awaitHead(t, p, b)
+	for range 3 {
+		b.reserve(ticketing.UserID(len(b.users)+1), len(b.users))
+		b.commit(t.Context(), 0)
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() { awaitHead(t, p, b) })
+		}
+		all.Wait()
+		b.compare(t.Context())
+	}
+	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := p.AwaitProjected(short, b.stream, b.head.To+1); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("waiting for what never comes: %v", err)
+	}
+	notFound(t, "waiting for an unknown stream", p.AwaitProjected(t.Context(), "round:999999", 1))
+	if s := p.Stats(); s.Waiting != 0 || len(p.waiters) != 0 {
+		t.Errorf("%d still wait, %v", s.Waiting, p.waiters)
+	}
+}
+
+// A jobs room that refuses holds its stream up, and only that; nothing is frozen, and nothing is written without
+// its jobs.
+func TestRefusedJobs(t *testing.T) {
+	dsn := freshDSN(t)
+	exec(t, superuser(t, dsn), ledger)
+	db := openDB(t, dsn)
+	bad, good := openBoxOffice(t.Context(), t, db, gradedPlan(t)), openBoxOffice(t.Context(), t, db, gradedPlan(t))
+	bad.commit(t.Context(), 0)
+	good.commit(t.Context(), 0)
+	var refuse atomic.Bool
+	refuse.Store(true)
+	o := withLedger(ProjectorOptions{SweepEvery: 10 * time.Millisecond, Freeze: func(s ticketing.Stream, _ error) { t.Errorf("%s frozen", s) }})
+	inner := o.Enqueue
+	o.Enqueue = func(ctx context.Context, tx pgx.Tx, jobs []ticketing.Job) error {
+		for _, j := range jobs {
+			if refuse.Load() && j.Key == string(bad.stream)+"@2" {
+				_, err := tx.Exec(ctx, `INSERT INTO ledger (key) VALUES (NULL)`) // a data error, but not of the stream
+				return err
+			}
+		}
+		return inner(ctx, tx, jobs)
+	}
+	p := startProjector(t, db, o)
+	awaitHead(t, p, good)
+	eventually(t, "the refusal is noticed", func() bool { return p.Stats().Failed > 1 })
+	if at, err := db.Projected(t.Context(), bad.stream); err != nil || at != 0 {
+		t.Errorf("projected up to %d, %v", at, err)
+	}
+	refuse.Store(false)
+	awaitHead(t, p, bad)
+	onceEach(t, db, []*boxOffice{bad, good})
+}
+
+// What cannot be decoded stays where it is and freezes nothing: a newer program may read it.
+func TestUnknownEvents(t *testing.T) {
+	db := openDB(t, freshDSN(t))
+	b := openBoxOffice(t.Context(), t, db, gradedPlan(t))
+	p := newHandDriven(t, db, ProjectorOptions{Freeze: func(s ticketing.Stream, _ error) { t.Errorf("%s frozen", s) }})
+	p.moveAll(t.Context(), b.stream)
+	exec(t, db.pool, `INSERT INTO journal (stream, from_seq, to_seq, prev_from, prev_writer, writer, payload) VALUES ($1, 2, 2, 1, $2, $2, $3)`,
+		string(b.stream), uuidOf(b.writer), []byte{1, 1, 0xff, 0x7f})
+	p.moveAll(t.Context(), b.stream)
+	if at, err := db.Projected(t.Context(), b.stream); err != nil || at != 1 {
+		t.Errorf("projected up to %d, %v", at, err)
+	}
+	if err := p.Rebuild(t.Context()); err == nil {
+		t.Error("rebuilding did not name the stream that cannot be read")
+	}
+}
