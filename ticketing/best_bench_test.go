@@ -127,3 +127,14 @@ func BenchmarkSetSeat(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkNewPlan is what a plan costs in all, its layout included.
+func BenchmarkNewPlan(b *testing.B) {
+	plan := stadium(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := NewPlan(plan.Grades, plan.Seats); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

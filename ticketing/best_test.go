@@ -211,3 +211,23 @@ func TestBestRunsAcrossWords(t *testing.T) {
 		c.act(BlockSeats{front(first, last-1)}, openAt)
 	}
 }
+
+// A hall at the limits of what a plan may say: distances stay exact, and farther is refused.
+func TestCoordinatesAreBounded(t *testing.T) {
+	far := func(n, x, y int) Seat { return Seat{Section: "A", Row: "1", Number: n, X: x, Y: y} }
+	seats := []Seat{far(1, -MaxCoordinate, MaxCoordinate), far(2, MaxCoordinate, -MaxCoordinate), far(3, MaxCoordinate, 1-MaxCoordinate)}
+	plan, err := NewPlan([]string{"R"}, seats)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newChecked(t, plan, openTerms(plan), scriptDay)
+	if _, res := c.act(ReserveBest{User: 1, Count: 1, Key: key("a")}, openAt); res.Code != OK || res.Reservation.Seats[0] != "A-1-1" {
+		t.Errorf("1 leaves 2 3 together and is as far as 2: %+v", res)
+	}
+	for field, s := range map[string]Seat{"seats[0].x": far(1, MaxCoordinate+1, 0), "seats[0].y": far(1, 0, -MaxCoordinate-1)} {
+		_, err := NewPlan([]string{"R"}, []Seat{s})
+		if bad, ok := err.(*Invalid); !ok || bad.Field != field {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+}
