@@ -255,7 +255,9 @@ func (s *System) cell(stream ticketing.Stream) *cell {
 // OwnershipLost makes every stream fall silent: from its return on no machine that is in memory now is asked again,
 // however full its mailbox is. The system serves again as soon as ownership is valid again.
 func (s *System) OwnershipLost() {
+	s.spawning.Lock() // a cell is made before this, and hears the word, or after it, and knows
 	s.epoch.Add(1)
+	s.spawning.Unlock()
 	s.relist.Store(true)
 	now := s.millis()
 	s.each(func(c *cell) { c.send(OwnershipLost{Now: now}) })

@@ -471,3 +471,30 @@ func TestJournalAwayAndBack(t *testing.T) {
 		m.close()
 	})
 }
+
+// A cell made while ownership is lost must hear of the loss, or know of it: else it would stay silent for ever. So
+// the loss is counted while no cell is being made.
+func TestOwnershipIsNotLostWhileACellIsMade(t *testing.T) {
+	m := newMemory(t, 4)
+	defer m.close()
+	s, _ := newSystem(t, m, nil)
+	before := s.epoch.Load()
+	s.spawning.Lock() // as the making of a cell does
+	lost := make(chan struct{})
+	go func() {
+		s.OwnershipLost()
+		close(lost)
+	}()
+	for range 10_000 {
+		if s.epoch.Load() != before {
+			s.spawning.Unlock()
+			t.Fatal("ownership was lost between the making of a cell and its place in the registry")
+		}
+		runtime.Gosched()
+	}
+	s.spawning.Unlock()
+	<-lost
+	if s.epoch.Load() != before+1 {
+		t.Fatal("the loss was not counted")
+	}
+}

@@ -42,6 +42,9 @@ func TestCrash(t *testing.T) {
 	cycles, seed := envInt(t, "CRASH_CYCLES", crashCycles), envInt(t, "CRASH_SEED", int(time.Now().UnixNano()%1_000_000))
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(uint64(seed), 0))
+	if cycles < 1 {
+		t.Fatalf("CRASH_CYCLES=%d: at least 1", cycles)
+	}
 	o := newOffice(t, crashSeats, crashClients*400)
 	s := startServer(t, o.data, "--bench")
 	c := newCrowd(t, o, uint64(seed))
@@ -306,7 +309,7 @@ func (c *crowd) release(id string) {
 // probe reserves a seat that the crowd never asks for and gives it back: two answers that need the disk.
 func (c *crowd) probe() {
 	c.t.Helper()
-	token, last := c.office.tokens[0], c.office.labels[len(c.office.labels)-1]
+	token, last := c.office.prober, c.office.labels[len(c.office.labels)-1]
 	a, ok := c.untilAnswered("POST", fmt.Sprintf("/v1/rounds/%d/reservations", c.office.round), token,
 		map[string]any{"seats": []string{last}}, "Idempotency-Key", fmt.Sprintf("probe-%d", c.total()))
 	if !ok || a.status != 201 {

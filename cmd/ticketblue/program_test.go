@@ -235,6 +235,7 @@ type office struct {
 	round  ticketing.RoundID
 	labels []string
 	tokens []string // of users 1, 2, ...
+	prober string   // token of one more, who is not in the crowd
 }
 
 // newOffice plans a round of so many seats for so many customers; its holds last a day and each customer may have
@@ -254,6 +255,9 @@ func newOffice(t *testing.T, seats, customers int) *office {
 		t.Fatal(err)
 	}
 	defer tokens.Close()
+	if o.prober, err = tokens.Mint(ticketing.UserID(customers+1), ticketing.Customer); err != nil {
+		t.Fatal(err)
+	}
 	for i := range customers {
 		token, err := tokens.Mint(ticketing.UserID(i+1), ticketing.Customer)
 		if err != nil {
