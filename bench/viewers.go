@@ -40,11 +40,11 @@ type Viewers struct {
 }
 
 const (
-	toggleCustomers = 40
-	viewersWithin   = 10 * time.Minute
-	openingWithin   = 2 * time.Minute
-	settleLook      = 50 * time.Millisecond
-	spareFiles      = 200 // descriptors for all but the streams
+	maxTogglers   = 40 // customers who change seats, each about once a second or more often
+	viewersWithin = 10 * time.Minute
+	openingWithin = 2 * time.Minute
+	settleLook    = 50 * time.Millisecond
+	spareFiles    = 200 // descriptors for all but the streams
 )
 
 // Validate checks the flags; kong calls it.
@@ -54,8 +54,8 @@ func (v *Viewers) Validate() error {
 		return errors.New("--target and --round need --data, the data directory of that server")
 	case v.Round != 0 && v.Target == "":
 		return errors.New("--round needs --target")
-	case v.Viewers < 1, v.Opening < 1, v.Seats < toggleCustomers:
-		return fmt.Errorf("--viewers and --opening must be at least 1 and --seats %d", toggleCustomers)
+	case v.Viewers < 1, v.Opening < 1, v.Seats < maxTogglers:
+		return fmt.Errorf("--viewers and --opening must be at least 1 and --seats %d", maxTogglers)
 	case v.Seconds < 1, v.Seconds > 300, v.Changes <= 0, v.Bound <= 0, v.Settle <= 0:
 		return errors.New("--seconds must be between 1 and 300, --changes, --bound and --settle above 0")
 	}
@@ -117,7 +117,7 @@ func (v *Viewers) show(ctx context.Context, target string, b binary, a *audience
 	if err != nil {
 		return err
 	}
-	c, err := client.New(target, toggleCustomers, dialWithin)
+	c, err := client.New(target, maxTogglers, dialWithin)
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (v *Viewers) show(ctx context.Context, target string, b binary, a *audience
 	a.OwnCPU, a.ServerCPU, a.Afterward = cpuSeconds()-ours, cpuOf(server.PID)-theirs, rss(server.PID)
 
 	fmt.Fprintln(progress, "compare")
-	if a.Wrong, err = v.settle(ctx, g.stage, c, watchers); err != nil {
+	if a.Wrong, err = v.settle(ctx, g, watchers); err != nil {
 		return err
 	}
 	a.judge(g, watchers)
@@ -164,12 +164,13 @@ func (v *Viewers) show(ctx context.Context, target string, b binary, a *audience
 func (v *Viewers) prepare(ctx context.Context, c *client.Client, b binary) (*toggler, error) {
 	g := &toggler{client: c, refused: map[string]int{}, run: "viewers-" + strconv.FormatInt(time.Now().UnixMilli(), 36)}
 	var err error
-	if g.tokens, err = b.customers(ctx, toggleCustomers); err != nil {
+	togglers := int(min(max(v.Changes, 1), maxTogglers))
+	if g.tokens, err = b.customers(ctx, togglers); err != nil {
 		return nil, err
 	}
 	if v.Round != 0 {
-		if g.stage, err = findStage(c, v.Round); err == nil && len(g.stage.labels) < toggleCustomers {
-			err = fmt.Errorf("round %d has %d seats, and %d are needed", v.Round, len(g.stage.labels), toggleCustomers)
+		if g.stage, err = findStage(c, v.Round); err == nil && len(g.stage.labels) < togglers {
+			err = fmt.Errorf("round %d has %d seats, and %d are needed", v.Round, len(g.stage.labels), togglers)
 		}
 		return g, err
 	}
@@ -232,25 +233,34 @@ func (w *watcher) why() error {
 	return w.fault
 }
 
-// settle waits until every viewer has the map that the server tells who asks, and counts those who do not.
-func (v *Viewers) settle(ctx context.Context, st *stage, c *client.Client, watchers []*watcher) (wrong int, err error) {
-	truth, err := st.seats(c)
+// settle waits until every viewer has seen the last change and has the map that the server shows who asks, and counts
+// those who do not.
+func (v *Viewers) settle(ctx context.Context, g *toggler, watchers []*watcher) (wrong int, err error) {
+	truth, err := g.stage.seats(g.client)
 	if err != nil {
 		return 0, err
+	}
+	var last uint64
+	for _, change := range g.changes {
+		last = max(last, change.seq)
 	}
 	patience := time.After(v.Settle)
 	ticks := time.NewTicker(settleLook)
 	defer ticks.Stop()
 	for {
+		behind := 0
 		wrong = 0
 		for _, w := range watchers {
 			w.mu.Lock()
 			if !bytes.Equal(w.seats, []byte(truth)) {
 				wrong++
 			}
+			if w.seq < last {
+				behind++
+			}
 			w.mu.Unlock()
 		}
-		if wrong == 0 {
+		if wrong+behind == 0 {
 			return 0, nil
 		}
 		select {
