@@ -106,6 +106,35 @@ func rivalry(ctx context.Context, round ticketing.RoundID, labels []string, riva
 	return promises
 }
 
+// duel asks the owners by turns, each until it says yes or that the seat is taken: whoever spoke last has to be
+// fenced out first.
+func duel(t *testing.T, round ticketing.RoundID, labels []string, rivals ...*actors.System) []promise {
+	t.Helper()
+	var promises []promise
+	again, limit := time.NewTicker(time.Millisecond), time.After(startLimit)
+	defer again.Stop()
+	for turn := range 20 {
+		user := ticketing.UserID(1_000_000 + turn)
+		key := ticketing.DigestOf(fmt.Sprint(user))
+		cmd := ticketing.ReserveSeats{User: user, Seats: labels[len(labels)-1-turn:][:1], Key: key, Body: key}
+		for {
+			r := rivals[turn%len(rivals)].Do(t.Context(), ticketing.RoundStream(round), cmd)
+			if r.Code == ticketing.OK {
+				promises = append(promises, promise{r.Reservation.ID, user, r.Reservation.Seats})
+			}
+			if r.Code == ticketing.OK || r.Code == ticketing.CodeSeatTaken {
+				break
+			}
+			select {
+			case <-again.C:
+			case <-limit:
+				t.Fatalf("turn %d: still %s", turn, r.Code)
+			}
+		}
+	}
+	return promises
+}
+
 // violations holds promises against each other and against the journal.
 func violations(t *testing.T, s *store, round ticketing.RoundID, promises []promise) int {
 	t.Helper()
@@ -144,6 +173,7 @@ func TestTwoOwnersAreFenced(t *testing.T) {
 	one, other := fenced(t, s), fenced(t, s)
 	a, b := newSystem(t, one, always{}), newSystem(t, other, always{})
 	promises := rivalry(t.Context(), round, labels, a, b)
+	promises = append(promises, duel(t, round, labels, a, b)...)
 	for _, j := range []journalSide{one, other} {
 		if got := j.Stats(); got.Fenced == 0 || got.Events == 0 {
 			t.Fatalf("an owner wrote %d events and was fenced %d times: the two have not met", got.Events, got.Fenced)
