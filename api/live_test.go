@@ -401,6 +401,11 @@ func mustNetwork(t *testing.T, remote string) (p netip.Prefix) {
 // The bytes are what encoding/json would make of the documented types.
 func TestFramesAreAsDocumented(t *testing.T) {
 	states := []byte("..hsb")
+	r := ticketing.Result{Seq: 7, SeatStates: states, Status: ticketing.Status{PlanHash: ticketing.Hash{1, 0xab}}}
+	want, err := json.Marshal(seatsBody{Plan: r.Status.PlanHash.String(), Seq: r.Seq, Seats: string(states)})
+	if got := appendSeats(nil, r); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("seats %s, want %s", got, want)
+	}
 	for phase := ticketing.Scheduled; phase <= ticketing.Closed; phase++ {
 		want, err := json.Marshal(snapshotBody{Seq: 1 << 63, Status: phase.String(), Seats: string(states)})
 		if err != nil {
