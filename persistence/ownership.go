@@ -213,6 +213,7 @@ func (o *Ownership) try(ctx context.Context) error {
 // lose gives up the connection, and the lock with it.
 func (o *Ownership) lose(err error) {
 	o.opts.Log.Error("ownership: the lock's connection failed", "node", o.opts.Node, "err", err)
+	o.wasValid = o.wasValid || o.held // a validity that came and went between two looks is told as lost, too
 	o.held = false
 	o.silence() // before anything that takes time
 	if o.conn == nil {

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"ticketblue/ticketing"
@@ -18,7 +20,7 @@ import (
 
 const (
 	demoAdminEmail = "admin@ticketblue.test"
-	demoSale       = 30 * 24 * time.Hour
+	demoOpenFor    = 30 * 24 * time.Hour
 )
 
 func (n *node) loadDemo(ctx context.Context, server serverFile) error {
@@ -35,62 +37,103 @@ func (n *node) loadDemo(ctx context.Context, server serverFile) error {
 	return nil
 }
 
-// demoAdmin makes the demo's admin, and keeps the log-in beside the data so that the next start can show it again.
+// demoAdmin is an admin whose log-in works. It is kept beside the data so that the next start can show it again; when
+// it does not work (a crash in between, another database), there is a new one.
 func (n *node) demoAdmin(ctx context.Context) (admin login, err error) {
 	path := filepath.Join(n.cmd.Store.Data, "demo-admin.json")
-	if body, err := os.ReadFile(path); err == nil {
-		return admin, json.Unmarshal(body, &admin)
+	if body, err := os.ReadFile(path); err == nil && json.Unmarshal(body, &admin) == nil {
+		if works, err := n.works(ctx, admin); works || err != nil {
+			return admin, err
+		}
 	}
 	admin = login{demoAdminEmail, newPassword()}
+	if _, err := n.store.UserByEmail(ctx, admin.Email); err == nil {
+		admin.Email = "admin-" + strings.ToLower(rand.Text()[:8]) + "@ticketblue.test"
+	}
 	body, err := json.Marshal(admin)
 	if err != nil {
 		return admin, err
 	}
-	// The file comes first: a crash in between must not leave an admin whose password nobody knows.
 	if err := writeWhole(path, append(body, '\n')); err != nil {
 		return admin, err
 	}
-	_, err = createAdmin(ctx, n.store, admin.Email, "Demo admin", admin.Password)
-	return admin, err
+	return createAdmin(ctx, n.store, admin.Email, "Demo admin", admin.Password)
 }
 
-// demoRound makes the catalogue if it is empty, and returns the newest round of its first performance.
+func (n *node) works(ctx context.Context, admin login) (bool, error) {
+	user, err := n.store.UserByEmail(ctx, admin.Email)
+	if errors.Is(err, ticketing.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return n.passwords.Check(ctx, admin.Password, user.PasswordHash)
+}
+
+// demoRound makes what is missing of the catalogue, and returns the newest round of its first performance.
 func (n *node) demoRound(ctx context.Context) (ticketing.RoundID, error) {
-	shows, err := n.store.Performances(ctx, 0, 1)
+	show, err := n.demoPerformance(ctx)
 	if err != nil {
 		return 0, err
 	}
-	if len(shows) > 0 {
-		rounds, err := n.store.RoundsOf(ctx, shows[0].ID)
-		if err != nil || len(rounds) == 0 {
-			return 0, errors.Join(err, errors.New("the first performance has no round"))
-		}
+	rounds, err := n.store.RoundsOf(ctx, show.ID)
+	if err != nil {
+		return 0, err
+	}
+	if len(rounds) > 0 {
 		return rounds[len(rounds)-1].ID, nil
+	}
+	return n.demoSale(ctx, show)
+}
+
+func (n *node) demoPerformance(ctx context.Context) (ticketing.Performance, error) {
+	shows, err := n.store.Performances(ctx, 0, 1)
+	if err != nil || len(shows) > 0 {
+		return first(shows), err
 	}
 	fmt.Println("Loading the demo: halls of 13,000 and 20,007 seats, a performance, an open round.")
 	if _, err := n.demoHall(ctx, "Blue Hall", 13_000); err != nil {
-		return 0, err
+		return ticketing.Performance{}, err
 	}
 	arena, err := n.demoHall(ctx, "Blue Arena", 20_007)
 	if err != nil {
-		return 0, err
+		return ticketing.Performance{}, err
 	}
-	show, err := n.store.CreatePerformance(ctx, ticketing.Performance{
+	return n.store.CreatePerformance(ctx, ticketing.Performance{
 		Title: "레미제라블", Category: "musical", HallID: arena.ID, DurationMinutes: 170,
 		Prices: map[string]ticketing.KRW{"VIP": 170_000, "R": 140_000, "S": 110_000, "A": 80_000},
 	})
+}
+
+func first(shows []ticketing.Performance) (p ticketing.Performance) {
+	if len(shows) > 0 {
+		p = shows[0]
+	}
+	return p
+}
+
+// demoSale plans an open round of a performance.
+func (n *node) demoSale(ctx context.Context, show ticketing.Performance) (ticketing.RoundID, error) {
+	hall, err := n.store.Hall(ctx, show.HallID)
+	if err != nil {
+		return 0, err
+	}
+	plan, err := n.store.Plan(ctx, hall.PlanHash)
 	if err != nil {
 		return 0, err
 	}
 	now := ticketing.MillisOf(time.Now())
+	terms := ticketing.Terms{
+		OpensAt: now, ClosesAt: now.Add(demoOpenFor), StartsAt: now.Add(demoOpenFor + 24*time.Hour),
+		HoldMillis: ticketing.Millis(ticketing.DefaultHold.Milliseconds()), PayMillis: ticketing.Millis(ticketing.DefaultPay.Milliseconds()),
+		MaxPerUser: ticketing.DefaultMaxPerUser, CancelUntil: now.Add(demoOpenFor), CancelFee: 10,
+	}
+	for _, grade := range plan.Grades {
+		terms.Prices = append(terms.Prices, show.Prices[grade])
+	}
 	round, err := n.store.CreateRound(ctx, ticketing.RoundInfo{
-		PerformanceID: show.ID, PlanHash: arena.PlanHash, StartsAt: now.Add(demoSale + 24*time.Hour),
-		Terms: ticketing.Terms{
-			Prices: []ticketing.KRW{170_000, 140_000, 110_000, 80_000}, OpensAt: now, ClosesAt: now.Add(demoSale),
-			StartsAt: now.Add(demoSale + 24*time.Hour), MaxPerUser: ticketing.DefaultMaxPerUser,
-			HoldMillis: ticketing.Millis(ticketing.DefaultHold.Milliseconds()), PayMillis: ticketing.Millis(ticketing.DefaultPay.Milliseconds()),
-			CancelUntil: now.Add(demoSale), CancelFee: 10,
-		},
+		PerformanceID: show.ID, PlanHash: hall.PlanHash, StartsAt: terms.StartsAt, Terms: terms,
 	})
 	return round.ID, err
 }

@@ -17,8 +17,8 @@ import (
 
 type doctorCmd struct {
 	Store     storeFlags `embed:""`
-	Listen    string     `default:"127.0.0.1:8080" env:"TB_LISTEN" placeholder:"HOST:PORT" help:"Public address that serve would use."`
-	OpsListen string     `default:"127.0.0.1:8081" env:"TB_OPS_LISTEN" placeholder:"HOST:PORT" help:"Operations address that serve would use."`
+	Listen    string     `default:"127.0.0.1:8080" env:"TB_LISTEN" placeholder:"HOST:PORT" help:"Public address that serve would use (${default})."`
+	OpsListen string     `default:"127.0.0.1:8081" env:"TB_OPS_LISTEN" placeholder:"HOST:PORT" help:"Operations address that serve would use (${default})."`
 }
 
 // What doctor takes for healthy.

@@ -29,7 +29,9 @@ var errDiffers = errors.New("verify found differences")
 func main() {
 	var c cli
 	parsed := kong.Parse(&c, kong.Name("ticketblue"), kong.UsageOnError(),
-		kong.Description("Ticket Blue sells reserved seats and first-come coupons when a crowd arrives at the same second."))
+		kong.Description("Ticket Blue sells reserved seats when a crowd arrives at the same second. "+
+			"Beside the flags, TB_TOKEN_KEY (hexadecimal, at least 64 digits) gives the key of access tokens and "+
+			"TB_POSTGRES_BIN the directory of initdb and postgres."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	parsed.BindTo(ctx, (*context.Context)(nil))

@@ -62,6 +62,9 @@ func writeTokens(path string, tokens *auth.Tokens, ids []ticketing.UserID) (err 
 		return fmt.Errorf("writing tokens: %w", err)
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
+	if err := file.Chmod(secretMode); err != nil { // it may have been there before
+		return fmt.Errorf("writing tokens: %w", err)
+	}
 	out := bufio.NewWriter(file)
 	for _, id := range ids {
 		token, err := tokens.Mint(id, ticketing.Customer)

@@ -21,19 +21,25 @@ import (
 	"ticketblue/actors"
 	"ticketblue/api"
 	"ticketblue/api/auth"
+	"ticketblue/broadcast"
 	"ticketblue/persistence"
 )
 
 type serveCmd struct {
 	Store     storeFlags `embed:""`
-	Listen    string     `default:"127.0.0.1:8080" env:"TB_LISTEN" placeholder:"HOST:PORT" help:"Public address."`
-	OpsListen string     `default:"127.0.0.1:8081" env:"TB_OPS_LISTEN" placeholder:"HOST:PORT" help:"Operations address: probes, metrics, profiles, verify. Keep it private."`
+	Listen    string     `default:"127.0.0.1:8080" env:"TB_LISTEN" placeholder:"HOST:PORT" help:"Public address (${default})."`
+	OpsListen string     `default:"127.0.0.1:8081" env:"TB_OPS_LISTEN" placeholder:"HOST:PORT" help:"Operations address: probes, metrics, profiles, verify (${default}). Keep it private."`
+	NATSURL   string     `env:"TB_NATS_URL" placeholder:"URL" help:"NATS with JetStream to use instead of one inside the program."`
 	Demo      bool       `help:"Load two halls, a performance and an open round at the first start, and make an admin."`
 	Bench     bool       `help:"Add POST /bench/noop and lift the per-user rate limit, for load tests."`
 }
 
 // stopLimit is how long an ordered stop may take before the process leaves anyway; nothing acknowledged is lost.
-const stopLimit = 30 * time.Second
+const (
+	stopLimit    = 30 * time.Second
+	opsStopLimit = 500 * time.Millisecond // of that, for the operations port
+	standbyAfter = time.Second            // without ownership, then the terminal says what is waited for
+)
 
 // node is a running service: what serve has started, to be stopped in the opposite order.
 type node struct {
@@ -42,7 +48,11 @@ type node struct {
 	store     *store
 	journal   *persistence.Journal
 	ownership *persistence.Ownership
+	broadcast *broadcast.Broadcaster
+	relay     *broadcast.Relay
+	hub       *broadcast.Hub
 	actors    *actors.System
+	passwords *auth.Passwords
 	api       *api.Server
 	ops       *http.Server
 	registry  *prometheus.Registry
@@ -61,7 +71,11 @@ type stopStep struct {
 
 // Run serves until the context ends, by Ctrl-C or SIGTERM, and then stops in order.
 func (c serveCmd) Run(ctx context.Context) error {
-	n := &node{cmd: c, log: c.Store.logger(), failed: make(chan error, 2), owned: make(chan struct{}, 1)}
+	n := &node{
+		cmd: c, log: c.Store.logger(), registry: prometheus.NewRegistry(),
+		failed: make(chan error, 2), owned: make(chan struct{}, 1),
+	}
+	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	err := n.start(ctx)
 	if err == nil {
 		select {
@@ -80,10 +94,11 @@ func (c serveCmd) Run(ctx context.Context) error {
 // a later part fails.
 func (n *node) start(ctx context.Context) error {
 	steps := []func(context.Context) error{
-		n.listen,        // first: a port in use should say so at once
-		n.openStore,     // Postgres, tables
-		n.own,           // the right to answer for the streams
-		n.startMachines, // journal, actors
+		n.listen,         // first: a port in use should say so at once
+		n.openStore,      // Postgres, tables
+		n.own,            // the right to answer for the streams
+		n.startBroadcast, // what tells others of commits
+		n.startMachines,  // journal, actors
 		n.startHTTP,
 		n.wake, // rounds whose holds expire and sales open with nobody asking
 		n.announce,
@@ -175,9 +190,7 @@ type journalSide struct {
 }
 
 func (n *node) startMachines(context.Context) error {
-	n.registry = prometheus.NewRegistry()
-	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	n.journal = persistence.NewJournal(n.store.DB, persistence.JournalOptions{})
+	n.journal = persistence.NewJournal(n.store.DB, persistence.JournalOptions{OnCommit: n.committed})
 	n.journal.Start()
 	n.atStop("journal", n.journal.Close)
 	registerJournal(n.registry, n.journal)
@@ -196,19 +209,28 @@ func (n *node) startHTTP(context.Context) error {
 		return err
 	}
 	n.atStop("tokens", func(context.Context) error { tokens.Close(); return nil })
-	passwords, err := auth.NewPasswords()
-	if err != nil {
+	if n.passwords, err = auth.NewPasswords(); err != nil {
 		return err
 	}
 	n.api = api.New(api.Config{
-		Sales: n.actors, Accounts: n.store, Catalogue: n.store, Tokens: tokens, Passwords: passwords,
+		Sales: n.actors, Accounts: n.store, Catalogue: n.store, Live: n.hub, Tokens: tokens, Passwords: n.passwords,
 		Clock: time.Now, Log: n.log, Metrics: n.registry, Bench: n.cmd.Bench, Limits: n.limits(),
 	})
 	n.ops = api.NewOps(api.OpsConfig{Ready: n.ready, Verify: n.verify, Metrics: n.registry, Log: n.log})
 	go func() { n.failed <- n.api.Listen(n.public) }()
 	go func() { n.failed <- served(n.ops.Serve(n.private)) }()
-	n.atStop("operations port", n.ops.Shutdown)
+	n.atStop("operations port", n.stopOps)
 	n.atStop("public port", n.api.Shutdown)
+	return nil
+}
+
+// stopOps gives a probe a moment to finish; a profile or a verification must not hold up the customers' drain.
+func (n *node) stopOps(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, opsStopLimit)
+	defer cancel()
+	if err := n.ops.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {
+		return n.ops.Close()
+	}
 	return nil
 }
 
@@ -255,12 +277,13 @@ func (n *node) ready(ctx context.Context) error {
 
 // wake waits for ownership and then keeps waking what is due.
 func (n *node) wake(ctx context.Context) error {
-	for waiting := false; !n.ownership.Valid(); waiting = true {
-		if !waiting {
-			n.log.Info("waiting until this process owns the database")
-		}
+	patience := time.NewTimer(standbyAfter)
+	defer patience.Stop()
+	for !n.ownership.Valid() {
 		select {
 		case <-n.owned:
+		case <-patience.C:
+			fmt.Println("Standing by: another process serves this database, or did until a moment ago.")
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -273,7 +296,7 @@ func (n *node) wake(ctx context.Context) error {
 
 // announce says where everything is, and loads the demo.
 func (n *node) announce(ctx context.Context) error {
-	server := serverFile{PID: os.Getpid(), URL: "http://" + n.public.Addr().String(), OpsURL: "http://" + n.private.Addr().String()}
+	server := serverFile{PID: os.Getpid(), URL: "http://" + n.public.Addr().String(), OpsURL: "http://" + n.private.Addr().String(), Store: n.cmd.Store.storeName()}
 	if n.cmd.Demo {
 		if err := n.loadDemo(ctx, server); err != nil {
 			return fmt.Errorf("loading the demo: %w", err)

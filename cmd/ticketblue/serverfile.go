@@ -1,9 +1,12 @@
 package main
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"os"
 	"path/filepath"
+
+	"ticketblue/ticketing"
 )
 
 // serverFile tells the other commands where the server that holds a data directory can be asked.
@@ -11,6 +14,13 @@ type serverFile struct {
 	PID    int    `json:"pid"`
 	URL    string `json:"url"`
 	OpsURL string `json:"ops_url"`
+	Store  string `json:"store"` // tells databases apart without saying where they are
+}
+
+// storeName names the database these flags lead to. It is no secret: an address cannot be had from it.
+func (f storeFlags) storeName() string {
+	digest := ticketing.DigestOf("store", f.DatabaseURL)
+	return hex.EncodeToString(digest[:])
 }
 
 const serverFileName = "server.json"

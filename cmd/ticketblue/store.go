@@ -20,7 +20,7 @@ import (
 
 // storeFlags say where everything is kept; every command that touches data has them.
 type storeFlags struct {
-	Data        string `default:"./data" env:"TB_DATA" placeholder:"DIR" help:"Directory for everything that is kept."`
+	Data        string `default:"./data" env:"TB_DATA" placeholder:"DIR" help:"Directory for everything that is kept (${default})."`
 	DatabaseURL string `env:"TB_DATABASE_URL" placeholder:"URL" help:"Postgres to use instead of a private one in the data directory."`
 	LogLevel    string `default:"warn" enum:"debug,info,warn,error" env:"TB_LOG_LEVEL" help:"Least level that is logged (JSON, to stderr)."`
 }
@@ -139,16 +139,25 @@ func makeTokenKey(path string) ([]byte, error) {
 	return key, writeWhole(path, []byte(hex.EncodeToString(key)+"\n"))
 }
 
-// writeWhole writes a small private file so that a reader sees all of it or nothing.
-func writeWhole(path string, body []byte) error {
+// writeWhole writes a small private file so that a reader sees all of it or nothing, after a power cut too.
+func writeWhole(path string, body []byte) (err error) {
 	temp := path + ".new"
-	if err := os.WriteFile(temp, body, secretMode); err != nil {
+	file, err := os.OpenFile(temp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, secretMode)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	_, err = file.Write(body)
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	if err := os.Rename(temp, path); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	return nil
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // CreateRound plans a round: its catalogue row and the first event of its stream, in one transaction.

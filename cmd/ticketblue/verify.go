@@ -70,7 +70,7 @@ func (c verifyCmd) Run(ctx context.Context) error {
 }
 
 func (c verifyCmd) report(ctx context.Context) (*verifyReport, error) {
-	if server, ok := readServerFile(c.Store.Data); ok {
+	if server, ok := readServerFile(c.Store.Data); ok && server.Store == c.Store.storeName() {
 		if report, err := askServer(ctx, server.OpsURL); !errors.Is(err, errNoServer) {
 			return report, err
 		}
@@ -153,17 +153,36 @@ func (r *verifyReport) differs(s ticketing.Stream, format string, args ...any) {
 	r.Problems = append(r.Problems, string(s)+": "+fmt.Sprintf(format, args...))
 }
 
+// insist asks a live machine for its hash until it answers: busy or away says nothing about its state.
+func insist(ctx context.Context, live asker, stream ticketing.Stream) (ticketing.Result, error) {
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for {
+		answer := live.Do(ctx, stream, ticketing.ReadHash{})
+		if answer.Code == ticketing.OK {
+			return answer, nil
+		}
+		if answer.Code != ticketing.CodeBusy && answer.Code != ticketing.CodeUnavailable {
+			return answer, fmt.Errorf("the live machine answers %s", answer.Code)
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return answer, fmt.Errorf("the live machine still answers %s", answer.Code)
+		}
+	}
+}
+
 // stream verifies one stream. The live machine is asked first: what it knows is durable by then, so the journal
 // read afterwards holds at least that.
 func (r *verifyReport) stream(ctx context.Context, s *store, live asker, stream ticketing.Stream) error {
 	want := map[uint64][]claim{}
 	if live != nil {
-		answer := live.Do(ctx, stream, ticketing.ReadHash{})
-		if answer.Code != ticketing.OK {
-			r.differs(stream, "the live machine answers %s", answer.Code)
-		} else {
-			want[answer.Seq] = append(want[answer.Seq], claim{"live state", answer.Hash})
+		answer, err := insist(ctx, live, stream)
+		if err != nil {
+			return err
 		}
+		want[answer.Seq] = append(want[answer.Seq], claim{"live state", answer.Hash})
 	}
 	snapshots, err := s.Snapshots(ctx, stream)
 	if err != nil {

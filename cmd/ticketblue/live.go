@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+
+	"ticketblue/api"
+	"ticketblue/broadcast"
+	"ticketblue/ticketing"
+)
+
+// startBroadcast brings up what carries committed chunks to live maps: JetStream, the relay that feeds it, the hub
+// that viewers watch. Nothing else depends on it: without it seats are sold as before, and maps catch up later.
+func (n *node) startBroadcast(ctx context.Context) (err error) {
+	n.broadcast, err = broadcast.Start(ctx, broadcast.Options{
+		Dir: filepath.Join(n.cmd.Store.Data, "nats"), URL: n.cmd.NATSURL, Log: n.log, Registry: n.registry,
+	})
+	if err != nil {
+		return err
+	}
+	n.atStop("broadcast", n.broadcast.Close)
+	n.relay = broadcast.NewRelay(broadcast.RelayConfig{Broadcaster: n.broadcast, Journal: n.store})
+	n.inBackground("relay", n.relay.Run)
+	n.hub = broadcast.NewHub(broadcast.HubConfig{
+		Broadcaster: n.broadcast, Encode: api.EncodeDelta, EncodeSnapshot: api.EncodeSnapshot,
+		Ask: func(ctx context.Context, s ticketing.Stream, cmd ticketing.Command) ticketing.Result {
+			return n.actors.Do(ctx, s, cmd)
+		},
+	})
+	n.atStop("live maps", func(context.Context) error { n.hub.Close(); return nil })
+	return nil
+}
+
+// committed passes the journal writer's word on to whoever reads the journal. Each looks for itself as well, so a
+// word that is lost costs seconds, not facts.
+func (n *node) committed(s ticketing.Stream, _ ticketing.Head) {
+	n.relay.Hint(s)
+}
+
+// inBackground runs something that ends with its context, and waits for it when the node stops.
+func (n *node) inBackground(name string, run func(context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		run(ctx)
+	}()
+	n.atStop(name, func(stopping context.Context) error {
+		cancel()
+		select {
+		case <-done:
+			return nil
+		case <-stopping.Done():
+			return stopping.Err()
+		}
+	})
+}
