@@ -13,8 +13,8 @@ import (
 // maxChunksRead bounds what is read of one stream at once, besides bytes.
 const maxChunksRead = 1024
 
-// nextChunksSQL reads of each stream the chunks after a seq, until they have $3 bytes together. There is always one,
-// if it exists, however large it is.
+// nextChunksSQL reads of each stream the chunks that hold events after a seq, until they have $3 bytes together.
+// There is always one, if it exists, however large it is.
 const nextChunksSQL = `
 SELECT s.stream, c.from_seq, c.to_seq, c.writer, c.payload
   FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS s (stream, after, place)
@@ -22,7 +22,10 @@ SELECT s.stream, c.from_seq, c.to_seq, c.writer, c.payload
     SELECT from_seq, to_seq, writer, payload,
            sum(octet_length(payload)) OVER (ORDER BY from_seq) - octet_length(payload) AS bytes_before
       FROM (SELECT from_seq, to_seq, writer, payload FROM journal
-             WHERE stream = s.stream AND from_seq > s.after ORDER BY from_seq LIMIT $4) page
+             WHERE stream = s.stream AND to_seq > s.after
+               AND from_seq >= coalesce((SELECT p.from_seq FROM journal p WHERE p.stream = s.stream AND p.from_seq <= s.after
+                                          ORDER BY p.from_seq DESC LIMIT 1), 1)
+             ORDER BY from_seq LIMIT $4) page
     ) c
  WHERE c.bytes_before < $3
  ORDER BY s.place, c.from_seq`
@@ -55,7 +58,7 @@ func nextChunks(ctx context.Context, q querier, streams []ticketing.Stream, afte
 }
 
 // ChunksAfter reads on in a stream after a seq: some chunks in order, of about maxBytes together but always at
-// least one; none when the stream ends there.
+// least one; none when the stream ends there. When the seq lies inside a chunk, that chunk is the first.
 func (db *DB) ChunksAfter(ctx context.Context, s ticketing.Stream, after uint64, maxBytes int) ([]ticketing.Chunk, error) {
 	found, err := nextChunks(ctx, db.pool, []ticketing.Stream{s}, []uint64{after}, maxBytes)
 	if err != nil {

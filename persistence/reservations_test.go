@@ -122,6 +122,10 @@ func TestRelayMarks(t *testing.T) {
 	if none, err := db.ChunksAfter(t.Context(), b.stream, b.head.To, 1<<20); err != nil || len(none) != 0 {
 		t.Errorf("after the end: %+v, %v", none, err)
 	}
+	b.write(t.Context(), []ticketing.Event{{At: b.now, Fact: ticketing.SalePaused{}}, {At: b.now, Fact: ticketing.SaleOpened{}}})
+	if inside, err := db.ChunksAfter(t.Context(), b.stream, b.head.To-1, 1<<20); err != nil || len(inside) != 1 || inside[0].From != b.head.To-1 {
+		t.Errorf("inside a chunk: %+v, %v", inside, err)
+	}
 	for _, seq := range []uint64{3, b.head.To, 2} {
 		if err := db.SetRelayed(t.Context(), b.stream, seq); err != nil {
 			t.Fatal(err)

@@ -1,0 +1,290 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+	"github.com/riverqueue/river/rivertype"
+
+	"ticketblue/ticketing"
+)
+
+// Limits of the work.
+const (
+	JobLimit    = 30 * time.Second   // one attempt; after it the work's context has ended
+	RescueAfter = 2 * time.Minute    // a job whose node died is tried again
+	FirstRetry  = 1 * time.Second    // pause after the first failure; it doubles with each
+	LastRetry   = 15 * time.Minute   // up to this
+	MaxAttempts = 300                // some three days
+	Retention   = 7 * 24 * time.Hour // of jobs that are done, given up or canceled, and of their keys
+	MaxArgs     = 8 << 10            // bytes of one job's arguments
+	MaxJobs     = 10_000             // in one statement; more are cut into several
+
+	defaultWorkers = 20
+	poolConns      = 8
+	connectLimit   = 5 * time.Second
+	// Work should begin soon after its commit; River asks again at the latest after the poll.
+	fetchCooldown = 20 * time.Millisecond
+	fetchPoll     = 1 * time.Second
+
+	appRole = "ticketblue_app" // of persistence: River needs no more than the rest of the program
+)
+
+// Options of New.
+type Options struct {
+	DSN     string       // of the database that the transactions of Enqueue are in
+	Log     *slog.Logger // default: slog.Default()
+	Workers int          // jobs worked at once on this node; default 20
+
+	firstRetry time.Duration // tests are in a hurry
+}
+
+// Jobs works what is enqueued. Kinds are registered before Start; Enqueue works before it, too.
+type Jobs struct {
+	opts     Options
+	kinds    map[string]func(ctx context.Context, args []byte) error
+	enqueuer *river.Client[pgx.Tx]
+	pool     *pgxpool.Pool         // nil before Start
+	worker   *river.Client[pgx.Tx] // nil before Start
+}
+
+// New makes a Jobs that works nothing yet. It does not ask the database.
+func New(o Options) (*Jobs, error) {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Workers == 0 {
+		o.Workers = defaultWorkers
+	}
+	if o.firstRetry == 0 {
+		o.firstRetry = FirstRetry
+	}
+	j := &Jobs{opts: o, kinds: map[string]func(context.Context, []byte) error{}}
+	var err error
+	j.enqueuer, err = river.NewClient(riverpgxv5.New(nil), &river.Config{Logger: o.Log, MaxAttempts: MaxAttempts})
+	if err != nil {
+		return nil, fmt.Errorf("jobs: %w", err)
+	}
+	return j, nil
+}
+
+// Register says who works a kind of job: fn, with the job's arguments. It may be called for one job more than once,
+// after a failure or a crash. All kinds are registered before Start, each once; anything else is a bug and panics.
+func (j *Jobs) Register(kind string, fn func(ctx context.Context, args []byte) error) {
+	if j.worker != nil || kind == "" || j.kinds[kind] != nil {
+		panic(fmt.Sprintf("jobs: kind %q is registered twice or too late", kind))
+	}
+	j.kinds[kind] = fn
+}
+
+// envelope is a job as River keeps it.
+type envelope struct {
+	Key  string          `json:"key" river:"unique"`
+	Data json.RawMessage `json:"data"`
+	kind string
+}
+
+// Kind names the work, for River.
+func (e envelope) Kind() string { return e.kind }
+
+// Enqueue adds jobs in the caller's transaction; those whose key is known already are passed over. A kind that
+// nobody registered, or arguments that are no JSON or too long, are an error, and the transaction should not be
+// committed.
+func (j *Jobs) Enqueue(ctx context.Context, tx pgx.Tx, list []ticketing.Job) error {
+	seen := make(map[string]bool, len(list))
+	params := make([]river.InsertManyParams, 0, len(list))
+	for _, job := range list {
+		if err := j.check(job); err != nil {
+			return err
+		}
+		if seen[job.Key] { // one statement cannot meet the same key twice
+			continue
+		}
+		seen[job.Key] = true
+		params = append(params, river.InsertManyParams{
+			Args: envelope{Key: job.Key, Data: job.Args, kind: job.Kind},
+			InsertOpts: &river.InsertOpts{UniqueOpts: river.UniqueOpts{
+				ByArgs: true, ExcludeKind: true, ByState: rivertype.JobStates(), // a job that was given up keeps its key
+			}},
+		})
+	}
+	for part := range slices.Chunk(params, MaxJobs) {
+		// Not River's faster way by COPY: there a key that is known fails the whole transaction.
+		if _, err := j.enqueuer.InsertManyTx(ctx, tx, part); err != nil {
+			return fmt.Errorf("jobs: enqueueing %d: %w", len(part), err)
+		}
+	}
+	return nil
+}
+
+func (j *Jobs) check(job ticketing.Job) error {
+	switch {
+	case j.kinds[job.Kind] == nil:
+		return fmt.Errorf("jobs: nobody works jobs of kind %q (%s)", job.Kind, job.Key)
+	case job.Key == "":
+		return fmt.Errorf("jobs: a job of kind %q has no key", job.Kind)
+	case len(job.Args) > MaxArgs || !json.Valid(job.Args):
+		return fmt.Errorf("jobs: the arguments of %s, %d bytes, are no JSON of at most %d", job.Key, len(job.Args), MaxArgs)
+	}
+	return nil
+}
+
+// Start begins to work. It fails when the database does not answer.
+func (j *Jobs) Start(ctx context.Context) error {
+	pool, err := j.open(ctx)
+	if err != nil {
+		return fmt.Errorf("jobs: %w", err)
+	}
+	workers := river.NewWorkers()
+	for _, kind := range slices.Sorted(maps.Keys(j.kinds)) {
+		fn := j.kinds[kind]
+		river.AddWorkerArgs(workers, envelope{kind: kind}, river.WorkFunc(func(ctx context.Context, job *river.Job[envelope]) error {
+			return fn(ctx, job.Args.Data)
+		}))
+	}
+	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
+		Logger:                      j.opts.Log,
+		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: j.opts.Workers}},
+		Workers:                     workers,
+		FetchOnlyKnownKinds:         true, // a newer node's jobs are left to it
+		FetchCooldown:               fetchCooldown,
+		FetchPollInterval:           fetchPoll,
+		JobTimeout:                  JobLimit,
+		MaxAttempts:                 MaxAttempts,
+		RescueStuckJobsAfter:        RescueAfter,
+		RetryPolicy:                 backoff{j.opts.firstRetry},
+		ErrorHandler:                reporter{j.opts.Log},
+		CompletedJobRetentionPeriod: Retention,
+		CancelledJobRetentionPeriod: Retention,
+		DiscardedJobRetentionPeriod: Retention,
+		ReindexerSchedule:           river.NeverSchedule(), // the program's role owns no index
+	})
+	if err == nil && len(j.kinds) > 0 {
+		// Not the caller's context: its end would break jobs off, Stop does not.
+		err = client.Start(context.WithoutCancel(ctx))
+	}
+	if err != nil {
+		pool.Close()
+		return fmt.Errorf("jobs: %w", err)
+	}
+	j.pool, j.worker = pool, client
+	return nil
+}
+
+func (j *Jobs) open(ctx context.Context) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(j.opts.DSN)
+	if err != nil {
+		return nil, fmt.Errorf("reading the database address: %w", err)
+	}
+	cfg.MaxConns = poolConns
+	cfg.ConnConfig.ConnectTimeout = connectLimit
+	cfg.ConnConfig.RuntimeParams["application_name"] = "ticketblue-jobs"
+	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		// Where the user may not take the role, persistence has said so.
+		_, err := conn.Exec(ctx, `SELECT set_config('role', rolname, false) FROM pg_roles WHERE rolname = $1 AND pg_has_role(oid, 'MEMBER')`, appRole)
+		return err
+	}
+	pool, err := pgxpool.NewWithConfig(context.WithoutCancel(ctx), cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return pool, nil
+}
+
+// Stop takes up no more jobs and waits for those under way. When ctx ends first their contexts end; what was broken
+// off is tried again later.
+func (j *Jobs) Stop(ctx context.Context) error {
+	if j.worker == nil {
+		return nil
+	}
+	var err error
+	if len(j.kinds) > 0 {
+		err = j.worker.Stop(ctx)
+		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+			hard, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectLimit)
+			defer cancel()
+			err = errors.Join(err, j.worker.StopAndCancel(hard))
+		}
+	}
+	j.pool.Close()
+	j.pool, j.worker = nil, nil
+	if err != nil {
+		return fmt.Errorf("jobs: stopping: %w", err)
+	}
+	return nil
+}
+
+// Migrate makes or updates River's tables. It comes after persistence's own migrations, whose default rights make
+// these tables usable, too. Several processes may call it at the same time.
+func Migrate(ctx context.Context, dsn string) (err error) {
+	pool, err := pgxpool.New(ctx, dsn)
+	if err != nil {
+		return fmt.Errorf("migrating the jobs' tables: %w", err)
+	}
+	defer pool.Close()
+	migrator, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return fmt.Errorf("migrating the jobs' tables: %w", err)
+	}
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(migrateLock)); err != nil {
+			return err
+		}
+		_, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("migrating the jobs' tables: %w", err)
+	}
+	return nil
+}
+
+// migrateLock keeps two processes from migrating at the same time.
+const migrateLock = 0x7469636b65740003
+
+// backoff doubles the pause with each failure. Spread, so that what failed together does not come back together.
+type backoff struct{ first time.Duration }
+
+// NextRetry is when a job that failed is tried again.
+func (b backoff) NextRetry(job *rivertype.JobRow) time.Time {
+	wait := LastRetry
+	if failed := len(job.Errors) + 1; failed < 20 {
+		wait = min(b.first<<(failed-1), LastRetry)
+	}
+	spread := time.Duration(job.ID%16) * wait / 64 // up to a quarter more, by the job's number
+	return time.Now().Add(wait + spread)
+}
+
+// reporter tells the log of failures: loudly when it was the last attempt.
+type reporter struct{ log *slog.Logger }
+
+// HandleError is told of every attempt that failed.
+func (r reporter) HandleError(ctx context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {
+	level, message := slog.LevelWarn, "job failed, it is tried again"
+	if job.Attempt >= job.MaxAttempts {
+		level, message = slog.LevelError, "job given up: a person must look"
+	}
+	r.log.Log(ctx, level, message, "kind", job.Kind, "job", job.ID, "attempt", job.Attempt, "err", err)
+	return nil
+}
+
+// HandlePanic is told of every attempt that panicked; it counts as failed.
+func (r reporter) HandlePanic(ctx context.Context, job *rivertype.JobRow, panicked any, trace string) *river.ErrorHandlerResult {
+	r.log.ErrorContext(ctx, "job panicked", "kind", job.Kind, "job", job.ID, "attempt", job.Attempt, "panic", panicked, "trace", trace)
+	return nil
+}
