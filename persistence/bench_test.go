@@ -93,3 +93,84 @@ func BenchmarkValid(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkProjection is the cost of a reservation of one seat in the read tables: a rush of holds, and with it the
+// payment of each. Reservations are in the journal already; the projector works through them as fast as it can.
+func BenchmarkProjection(b *testing.B) {
+	const seats = 20_000
+	plan, err := ticketing.PlainPlan(seats)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		pay  bool
+	}{{"holds", false}, {"holds and payments", true}} {
+		b.Run(c.name, func(b *testing.B) {
+			db := openDB(b, freshDSN(b))
+			p := driveByHand(b.Context(), b, db, ProjectorOptions{})
+			defer p.disconnect(p.conn)
+			reservations, events := 0, uint64(0)
+			b.ResetTimer()
+			for range b.N {
+				b.StopTimer()
+				office := openBoxOffice(b.Context(), b, db, plan)
+				office.rush(b.Context(), seats, c.pay)
+				reservations += seats
+				events += office.head.To
+				b.StartTimer()
+				p.moveAll(b.Context(), office.stream)
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(reservations), "us/reservation")
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(events), "us/event")
+			b.ReportMetric(float64(p.stats.Events)/float64(max(1, p.stats.Passes)), "events/pass")
+		})
+	}
+}
+
+// rush sells seats one by one into the journal, in chunks of 50 events, without the machine, which is not measured.
+func (b *boxOffice) rush(ctx context.Context, seats int, pay bool) {
+	b.t.Helper()
+	b.commit(ctx, 0)
+	at := b.now
+	var events []ticketing.Event
+	add := func(f ticketing.Fact) {
+		events = append(events, ticketing.Event{At: at, Fact: f})
+	}
+	for n := uint32(1); n <= uint32(seats); n++ {
+		add(ticketing.SeatsHeld{Number: n, User: ticketing.UserID(n), Seats: []ticketing.SeatIndex{ticketing.SeatIndex(n - 1)}, ExpiresAt: at + 300_000})
+	}
+	for n := uint32(1); pay && n <= uint32(seats); n++ {
+		add(ticketing.PaymentStarted{Number: n, Attempt: 1, PayBy: at + 600_000})
+		add(ticketing.PaymentPriced{Number: n, Attempt: 1, Amount: 1000})
+		add(ticketing.PaymentConfirming{Number: n, Attempt: 1, PaymentKey: "a-key-of-the-provider"})
+		add(ticketing.ReservationConfirmed{Number: n, Attempt: 1})
+	}
+	for len(events) > 0 {
+		n := min(50, len(events))
+		b.write(ctx, events[:n])
+		events = events[n:]
+	}
+}
+
+// BenchmarkCanceledRound ends 20,000 confirmed reservations in one event, so in one transaction.
+func BenchmarkCanceledRound(b *testing.B) {
+	const seats = 20_000
+	plan, err := ticketing.PlainPlan(seats)
+	if err != nil {
+		b.Fatal(err)
+	}
+	db := openDB(b, freshDSN(b))
+	p := driveByHand(b.Context(), b, db, ProjectorOptions{})
+	defer p.disconnect(p.conn)
+	b.ResetTimer()
+	for range b.N {
+		b.StopTimer()
+		office := openBoxOffice(b.Context(), b, db, plan)
+		office.rush(b.Context(), seats, true)
+		p.moveAll(b.Context(), office.stream)
+		office.write(b.Context(), []ticketing.Event{{At: office.now, Fact: ticketing.RoundCanceled{}}})
+		b.StartTimer()
+		p.moveAll(b.Context(), office.stream)
+	}
+}

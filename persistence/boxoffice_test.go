@@ -289,14 +289,17 @@ func startProjector(t testing.TB, db *DB, o ProjectorOptions) *Projector {
 	t.Helper()
 	p := NewProjector(db, o)
 	p.Start()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := p.Close(ctx); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { closeProjector(t, p) })
 	return p
+}
+
+func closeProjector(t testing.TB, p *Projector) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := p.Close(ctx); err != nil {
+		t.Error(err)
+	}
 }
 
 // awaitHead waits until everything of the box office is projected.

@@ -43,22 +43,21 @@ func (p *Projector) project(ctx context.Context, conn *pgx.Conn, streams []ticke
 	return work, err
 }
 
-// lock takes the streams and reads their marks. Nobody moves them until the pass is over.
-func (p *Projector) lock(ctx context.Context, tx pgx.Tx, streams []ticketing.Stream) ([]*streamWork, error) {
-	names := make([]string, len(streams))
-	for i, s := range streams {
-		names[i] = string(s)
-	}
-	rows, err := tx.Query(ctx, lockSQL, names)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (*streamWork, error) {
-		w := &streamWork{}
-		err := row.Scan(&w.stream, &w.after, &w.effects)
-		w.until = w.after
-		return w, err
+// lock takes the streams from other projectors until the pass is over, and reads their marks.
+func (p *Projector) lock(ctx context.Context, tx pgx.Tx, streams []ticketing.Stream) (work []*streamWork, err error) {
+	var batch pgx.Batch
+	batch.Queue(lockSharedSQL, int64(projectorLock))
+	batch.Queue(lockEachSQL, lockKeys(streams))
+	batch.Queue(marksSQL, streams).Query(func(rows pgx.Rows) error { // sees what was committed before the locks came free
+		work, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (*streamWork, error) {
+			w := &streamWork{}
+			err := row.Scan(&w.stream, &w.after, &w.effects)
+			w.until = w.after
+			return w, err
+		})
+		return err
 	})
+	return work, tx.SendBatch(ctx, &batch).Close()
 }
 
 // readOn reads what comes next in each stream.
@@ -171,15 +170,12 @@ func (p *Projector) write(ctx context.Context, tx pgx.Tx, work []*streamWork) er
 		}
 		return nil
 	})
-	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
-		return err
-	}
 	if len(jobs) > 0 {
 		if err := p.opts.Enqueue(ctx, tx, jobs); err != nil {
 			return enqueueError{err}
 		}
 	}
-	return nil
+	return tx.SendBatch(ctx, &batch).Close() // the marks last: their rows are others', too
 }
 
 // effects are the jobs of a stream's events, once and for ever: those made before are not made again when the

@@ -3,6 +3,8 @@ package persistence
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,10 +13,30 @@ import (
 	"ticketblue/ticketing"
 )
 
-// lockSQL takes the streams of a pass, in the order in which every projector takes them.
-const lockSQL = `
-SELECT stream, projected_seq, effects_seq FROM streams
- WHERE stream = ANY ($1) AND frozen_at IS NULL ORDER BY stream FOR UPDATE`
+// The locks of projectors are advisory ones: the rows of streams must stay free for the waker's and the relay's own
+// marks while a pass is at work. All share one, which a rebuild takes alone; each stream has another.
+const (
+	lockAllSQL    = `SELECT pg_advisory_xact_lock($1)`
+	lockSharedSQL = `SELECT pg_advisory_xact_lock_shared($1)`
+	lockEachSQL   = `SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) k`
+	marksSQL      = `SELECT stream, projected_seq, effects_seq FROM streams WHERE stream = ANY ($1) AND frozen_at IS NULL ORDER BY stream`
+
+	projectorLock = 0x7469636b65740004
+)
+
+// lockKeys are the locks of streams, in the order in which every projector takes them. Two streams with the same
+// key only wait for each other.
+func lockKeys(streams []ticketing.Stream) []int64 {
+	keys := make([]int64, len(streams))
+	for i, s := range streams {
+		h := fnv.New64a()
+		h.Write([]byte("projector "))
+		h.Write([]byte(s))
+		keys[i] = int64(h.Sum64())
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
 
 const loadStatesSQL = `
 SELECT round, plan_hash, phase, canceled, prices, opens_at, closes_at, closed_at FROM round_states WHERE round = ANY ($1)`

@@ -173,7 +173,7 @@ func stamp(m ticketing.Millis) pgtype.Timestamptz {
 	return pgtype.Timestamptz{Time: m.Time(), Valid: m != 0}
 }
 
-// moveMarksSQL ends a pass. It is the fence: a stream that another projector has moved meanwhile is not returned.
+// moveMarksSQL ends a pass. It is the fence: a stream that another projector had moved meanwhile would not be met.
 // A stream wakes at the earliest of its reservations' deadlines and its phase's own.
 const moveMarksSQL = `
 UPDATE streams s

@@ -141,18 +141,16 @@ func (p *Projector) Rebuild(ctx context.Context) error {
 	}
 }
 
-// emptyTables takes the streams first, as every pass does, so that no pass is under way.
+// emptyTables waits until no pass is under way, and keeps new ones waiting.
 func emptyTables(ctx context.Context, tx pgx.Tx) error {
-	for _, sql := range []string{
-		`SELECT FROM streams ORDER BY stream FOR UPDATE`,
-		`TRUNCATE reservations, reservation_seats, orders, round_states`,
-		`UPDATE streams SET projected_seq = 0, frozen_at = NULL, frozen_reason = NULL`,
-	} {
-		if _, err := tx.Exec(ctx, sql); err != nil {
-			return err
-		}
+	if _, err := tx.Exec(ctx, lockAllSQL, int64(projectorLock)); err != nil {
+		return err
 	}
-	return nil
+	if _, err := tx.Exec(ctx, `TRUNCATE reservations, reservation_seats, orders, round_states`); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `UPDATE streams SET projected_seq = 0, frozen_at = NULL, frozen_reason = NULL`)
+	return err
 }
 
 // left tells whether streams are behind that have not failed.

@@ -294,3 +294,52 @@ func TestUnknownEvents(t *testing.T) {
 		t.Error("rebuilding did not name the stream that cannot be read")
 	}
 }
+
+// More hints than are remembered, and a journal that says it is busy all the time: the tables follow all the same.
+func TestManyHintsAndBusy(t *testing.T) {
+	db := openDB(t, freshDSN(t))
+	b := openBoxOffice(t.Context(), t, db, gradedPlan(t))
+	b.busy(20)
+	b.commit(t.Context(), 0)
+	p := NewProjector(db, ProjectorOptions{Busy: func() bool { return true }, SweepEvery: time.Hour})
+	for i := range MaxHints + 10 {
+		p.Hint(ticketing.RoundStream(ticketing.RoundID(1_000_000 + i)))
+	}
+	p.Hint(b.stream) // forgotten
+	if s := p.Stats(); s.Hinted != MaxHints || !p.sweep {
+		t.Fatalf("stats %+v, sweep %t", s, p.sweep)
+	}
+	p.opts.PassStreams = MaxHints + 100 // all in one pass, for a busy one rests long
+	p.Start()
+	awaitHead(t, p, b)
+	b.compare(t.Context())
+	closeProjector(t, p)
+	closeProjector(t, p) // again is no harm
+}
+
+// Marks of the relay and of the waker do not wait for a pass.
+func TestPassHoldsUpNoOtherMarks(t *testing.T) {
+	dsn := freshDSN(t)
+	exec(t, superuser(t, dsn), ledger)
+	db := openDB(t, dsn)
+	b := openBoxOffice(t.Context(), t, db, gradedPlan(t))
+	b.commit(t.Context(), 0)
+	o := withLedger(ProjectorOptions{})
+	inside, goOn := make(chan struct{}), make(chan struct{})
+	o.Enqueue = func(context.Context, pgx.Tx, []ticketing.Job) error {
+		close(inside)
+		<-goOn
+		return nil
+	}
+	p := startProjector(t, db, o)
+	<-inside
+	if err := db.SetRelayed(t.Context(), b.stream, 1); err != nil {
+		t.Error(err)
+	}
+	if err := db.Park(t.Context(), b.stream, saleDay); err != nil {
+		t.Error(err)
+	}
+	close(goOn)
+	awaitHead(t, p, b)
+	b.compare(t.Context())
+}
