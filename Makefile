@@ -35,7 +35,7 @@ server:
 	@go build -o bin/ticketblue ./cmd/ticketblue
 
 test: ## Check everything: vet, and every test with the race detector, on real Postgres
-	@tools/needs postgres compiler curl
+	@tools/needs postgres compiler curl browser
 	go vet ./...
 	go test -race -p $(PARALLEL) -timeout 20m ./...
 

@@ -53,6 +53,13 @@ export interface Reservation {
   seq: number;
 }
 
+/** Listed is a reservation as the list of mine shows it. */
+export interface Listed extends Reservation {
+  performance?: { id: number; title: string };
+  hall?: string;
+  starts_at?: string;
+}
+
 export interface Page<T> {
   items: T[];
   next?: string;
@@ -97,6 +104,8 @@ export interface Answer<T> {
   etag: string;
 }
 
+// How far the server had got when it last did something for us: lists wait until they have come as far.
+const keptPosition = "tb.position";
 const patience = 10_000; // ms until an answer counts as lost
 
 interface Extras {
@@ -110,6 +119,8 @@ export async function ask<T>(method: string, path: string, extras: Extras = {}):
   const headers: Record<string, string> = { Accept: "application/json", ...credentials() };
   if (extras.body !== undefined) headers["Content-Type"] = "application/json";
   if (extras.key) headers["Idempotency-Key"] = extras.key;
+  const position = method === "GET" && path.startsWith("/reservations?") ? sessionStorage.getItem(keptPosition) : null;
+  if (position) headers["TB-Position"] = position;
   if (extras.etag) headers["If-None-Match"] = extras.etag;
   const body = extras.body === undefined ? undefined : JSON.stringify(extras.body);
   let response: Response, text: string;
@@ -121,7 +132,8 @@ export async function ask<T>(method: string, path: string, extras: Extras = {}):
   }
   const etag = response.headers.get("ETag") ?? "";
   if (response.status === 304) return { status: 304, body: undefined as T, etag };
-  const parsed = parse(text);
+  const parsed = parse(text), reached = response.headers.get("TB-Position");
+  if (reached && method !== "GET") sessionStorage.setItem(keptPosition, reached);
   if (response.ok) return { status: response.status, body: parsed as T, etag };
   if (response.status === 401 && session.value) leave();
   const problem = (parsed ?? { code: "http_" + response.status, title: response.statusText, retryable: false }) as ProblemBody;

@@ -71,7 +71,7 @@ export function clock(ms: number): string {
 
 /** countdown writes what is left: 2d 03:04:05, 3:04:05 or 4:05. */
 export function countdown(ms: number): string {
-  const s = Math.max(0, Math.ceil(ms / 1000));
+  const s = Math.max(0, Math.round(ms / 1000));
   const two = (n: number) => String(n).padStart(2, "0");
   const days = Math.floor(s / 86400), hours = Math.floor(s / 3600) % 24, minutes = Math.floor(s / 60) % 60;
   if (days > 0) return `${days}${lang.value === "ko" ? "일" : "d"} ${two(hours)}:${two(minutes)}:${two(s % 60)}`;

@@ -35,7 +35,7 @@ export function SeatMap({ model, onPress }: { model: RoundModel; onPress: (seat:
         <button type="button" class="tool" aria-label={t("map.out")} title={t("map.out")} onClick={() => atlas.current?.zoomBy(1 / 1.6)}>−</button>
         <button type="button" class="tool tool-wide" disabled={!zoomed.value} onClick={() => atlas.current?.showAll()}>{t("map.fit")}</button>
       </div>
-      <p class="map-hint" aria-hidden="true">{zoomed.value ? t("map.hint2") : model.plan.count > 1000 ? t("map.hint") : t("map.hint2")}</p>
+      {!zoomed.value && <p class="map-hint" aria-hidden="true">{model.plan.count > 1000 ? t("map.hint") : t("map.hint2")}</p>}
       <Legend model={model} />
     </section>
   );

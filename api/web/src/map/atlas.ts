@@ -9,7 +9,8 @@ import { colours, paintSeat } from "./paint";
 import { View } from "./view";
 
 const biggestSeat = 48; // px
-const pressable = 9; // px of a seat's side from which one can be pressed; below, a press zooms in
+const pressable = 9; // px of a seat's side from which a mouse can press it; below, a press zooms in
+const touchable = 18; // and a finger
 const singleSeats = 5_000; // as many are drawn one by one, sharply; more come from the bitmap
 const glide = 220; // ms
 const miniWidth = 132; // px
@@ -29,6 +30,7 @@ export class Atlas {
   private mini: HTMLCanvasElement | null = null;
   private frame = 0;
   private hovered = -1;
+  private miniTop = -1; // where the small hall is; -1 when it is not drawn
   private pixels = 1; // device pixels per CSS pixel
   private readonly stops: (() => void)[] = [];
 
@@ -45,7 +47,7 @@ export class Atlas {
     this.stops.push(() => sizes.disconnect(), model.onPaint((seats) => this.changed(seats)), listen(canvas, {
       move: (dx, dy) => this.act(() => this.view.move(dx, dy)),
       zoom: (factor, x, y) => this.act(() => this.view.zoom(factor, x, y)),
-      tap: (x, y) => this.tap(x, y),
+      tap: (x, y, touch) => this.tap(x, y, touch ? touchable : pressable),
       hover: (x, y) => this.hover(x, y),
       leave: () => this.setHover(-1, 0, 0),
     }));
@@ -109,15 +111,16 @@ export class Atlas {
     this.draw(); // at once: a resized canvas is blank
   }
 
-  private tap(x: number, y: number): void {
+  private tap(x: number, y: number, least: number): void {
+    if (this.tapMini(x, y)) return;
     const at = this.view.toHall(x, y);
     const seat = this.grid.at(at.x, at.y, this.model.plan.half * 1.4);
-    if (seat >= 0 && this.seatSide >= pressable) return this.watcher.press(seat);
+    if (seat >= 0 && this.seatSide >= least) return this.watcher.press(seat);
     const section = this.model.plan.sections.find((s) => at.x >= s.box.x0 && at.x <= s.box.x1 && at.y >= s.box.y0 && at.y <= s.box.y1);
-    if (this.seatSide >= pressable || (!section && seat < 0)) return;
-    const sharp = (pressable * 2) / (this.model.plan.half * 2); // a wide section does not fill the view: go near enough to press
+    if (this.seatSide >= least || (!section && seat < 0)) return;
+    const sharp = (least * 1.6) / (this.model.plan.half * 2); // a wide section does not fill the view: go near enough to press
     const place = section ? this.view.on(section.box) : { scale: 0, x: 0, y: 0 };
-    if (section && place.scale * this.model.plan.half * 2 >= pressable) this.showSection(section);
+    if (section && place.scale * this.model.plan.half * 2 >= least) this.showSection(section);
     else this.glideTo({ scale: sharp, x: this.view.width / 2 - at.x * sharp, y: this.view.height / 2 - at.y * sharp });
   }
 
@@ -161,7 +164,9 @@ export class Atlas {
     if (few && (this.seatSide * this.pixels > this.bitmapSide() || this.model.plan.count <= singleSeats)) this.drawSingle(seen);
     else this.drawBitmap();
     if (this.seatSide < pressable) this.drawNames();
+    else this.drawRowNames(seen);
     if (this.hovered >= 0) this.drawHover();
+    this.miniTop = -1;
     if (view.zoomed > 1.3 && view.width > 480) this.drawMini(seen);
     this.report();
   }
@@ -219,6 +224,28 @@ export class Atlas {
     }
   }
 
+  // Beside each row that is seen its name, at the row's start or, when that is outside, at the edge of the view.
+  private drawRowNames(seen: Box): void {
+    const { plan } = this.model, { view, pen } = this, size = Math.min(14, Math.max(9, this.seatSide * 0.6));
+    for (const section of plan.sections) {
+      const { box } = section;
+      if (box.x1 < seen.x0 || box.x0 > seen.x1 || box.y1 < seen.y0 || box.y0 > seen.y1 + plan.half * 6) continue;
+      this.text(t("list.section", { name: section.name }), ((box.x0 + box.x1) / 2) * view.scale + view.x, (box.y0 - plan.half * 3) * view.scale + view.y, size + 4, colours.ink);
+      for (const row of section.rows) {
+        const first = row.seats[0]!, y = plan.y[first]! * view.scale + view.y;
+        if (y < 0 || y > view.height) continue;
+        const x = Math.max(14, (plan.x[first]! - plan.half * 2.4) * view.scale + view.x);
+        if (x === 14) {
+          pen.fillStyle = "rgb(255 255 255 / 0.9)";
+          pen.beginPath();
+          pen.roundRect(2, y - size * 0.8, 24, size * 1.6, 4);
+          pen.fill();
+        }
+        this.text(row.name, x, y, size, "#526079");
+      }
+    }
+  }
+
   private text(text: string, x: number, y: number, size: number, colour: string): void {
     this.pen.font = `700 ${size}px system-ui, sans-serif`;
     this.pen.textAlign = "center";
@@ -240,6 +267,7 @@ export class Atlas {
     const left = view.width - miniWidth - 12, top = view.height - height - 12;
     if (!this.bitmap && this.model.plan.count > singleSeats) return;
     this.mini ??= this.makeMini(height);
+    this.miniTop = top;
     pen.fillStyle = "rgb(255 255 255 / 0.94)";
     pen.fillRect(left - 4, top - 4, miniWidth + 8, height + 8);
     pen.drawImage(this.mini, left, top, miniWidth, height);
@@ -247,6 +275,16 @@ export class Atlas {
     pen.lineWidth = 2;
     const x0 = Math.max(world.x0, seen.x0), y0 = Math.max(world.y0, seen.y0), x1 = Math.min(world.x1, seen.x1), y1 = Math.min(world.y1, seen.y1);
     pen.strokeRect(left + (x0 - world.x0) * scale, top + (y0 - world.y0) * scale, (x1 - x0) * scale, (y1 - y0) * scale);
+  }
+
+  // A press on the small hall goes there.
+  private tapMini(x: number, y: number): boolean {
+    const { world, view } = this, left = view.width - miniWidth - 12;
+    if (this.miniTop < 0 || x < left || y < this.miniTop || y > view.height - 12 || x > left + miniWidth) return false;
+    const scale = miniWidth / (world.x1 - world.x0);
+    const hallX = world.x0 + (x - left) / scale, hallY = world.y0 + (y - this.miniTop) / scale;
+    this.glideTo({ scale: view.scale, x: view.width / 2 - hallX * view.scale, y: view.height / 2 - hallY * view.scale });
+    return true;
   }
 
   private makeMini(height: number): HTMLCanvasElement {

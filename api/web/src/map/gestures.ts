@@ -3,7 +3,7 @@
 export interface Hands {
   move(dx: number, dy: number): void;
   zoom(factor: number, x: number, y: number): void;
-  tap(x: number, y: number): void;
+  tap(x: number, y: number, touch: boolean): void;
   hover(x: number, y: number): void;
   leave(): void;
 }
@@ -48,7 +48,7 @@ export function listen(element: HTMLElement, hands: Hands): () => void {
 
   const up = (e: PointerEvent) => {
     if (!fingers.delete(e.pointerId)) return;
-    if (start && e.type === "pointerup") hands.tap(start.x, start.y);
+    if (start && e.type === "pointerup") hands.tap(start.x, start.y, e.pointerType === "touch");
     start = null;
   };
 

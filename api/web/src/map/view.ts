@@ -83,7 +83,9 @@ export class View {
   }
 }
 
+const slack = 150; // px beyond the edge, so that every seat can be moved out from under the buttons
+
 function inside(at: number, size: number, from: number, to: number): number {
-  if (to - from <= size) return (size - from - to) / 2;
-  return Math.max(size - to, Math.min(-from, at));
+  if (to - from <= size + 1) return (size - from - to) / 2;
+  return Math.max(size - to - slack, Math.min(slack - from, at));
 }

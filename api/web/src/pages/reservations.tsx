@@ -1,30 +1,30 @@
 // My reservations, newest first, ended ones too.
 import { useEffect } from "preact/hooks";
-import { get, Refusal, type Page, type Reservation } from "../api";
+import { get, Refusal, type Listed, type Page, type Reservation } from "../api";
 import { mineHere } from "../round/buying";
 import { session } from "../session";
 import { now } from "../time";
 import { countdown, dateTime, t, won, type Word } from "../words";
 import { Failed, Loading, useLoaded } from "./parts";
 
-interface Listed extends Page<Reservation> {
+interface Found extends Page<Listed> {
   partial?: boolean; // only what was made in this tab
 }
 
-async function list(after: string): Promise<Listed> {
+async function list(after: string): Promise<Found> {
   try {
-    return await get<Page<Reservation>>("/reservations?limit=20" + (after && "&after=" + encodeURIComponent(after)));
+    return await get<Page<Listed>>("/reservations?limit=20" + (after && "&after=" + encodeURIComponent(after)));
   } catch (err) {
-    if (!(err instanceof Refusal) || (err.status !== 404 && err.status !== 405)) throw err;
+    if (after || !(err instanceof Refusal) || err.status === 401) throw err;
   }
-  // A server without the list still knows each one.
+  // Where the list cannot be had just now, each one still can.
   const found = await Promise.all(mineHere().map((id) => get<Reservation>("/reservations/" + id).catch(() => null)));
   return { items: found.filter((r) => r !== null), partial: true };
 }
 
 export function ReservationsPage() {
   useEffect(() => void (document.title = t("mine.title") + " · Ticket Blue"), []);
-  const { value, failed, retry } = useLoaded("reservations" + (session.value?.email ?? ""), () => (session.value ? list("") : Promise.resolve<Listed>({ items: [] })));
+  const { value, failed, retry } = useLoaded("reservations" + (session.value?.email ?? ""), () => (session.value ? list("") : Promise.resolve<Found>({ items: [] })));
   const more = async () => {
     const page = value.value!, next = await list(page.next!);
     value.value = { ...next, items: [...page.items, ...next.items] };
@@ -45,7 +45,7 @@ export function ReservationsPage() {
   );
 }
 
-function Item({ r }: { r: Reservation }) {
+function Item({ r }: { r: Listed }) {
   const left = r.status === "held" && r.expires_at ? Date.parse(r.expires_at) - now.value : 0;
   return (
     <li class={"card reservation " + r.status}>
@@ -53,10 +53,12 @@ function Item({ r }: { r: Reservation }) {
         <strong>{t("hold.number", { id: r.id })}</strong>
         <span class={"pill " + r.status}>{t(("reservation." + r.status) as Word)}</span>
       </div>
+      {r.performance && <h2>{r.performance.title}</h2>}
+      {r.starts_at && <p>{dateTime(r.starts_at)} · {r.hall}</p>}
       <p class="held-seats">{r.seats.join(" · ")}</p>
-      <div class="total"><span>{dateTime(r.held_at)}</span><strong>{won(r.amount)}</strong></div>
+      <div class="total"><small>{dateTime(r.held_at)}</small><strong>{won(r.amount)}</strong></div>
       {left > 0 && <p class="hint">{t("hold.left")} {countdown(left)}</p>}
-      <a class="quiet" href={"/rounds/" + r.round}>{t("mine.round", { id: String(r.round) })}</a>
+      <a class="quiet" href={`/rounds/${r.round}${r.performance ? "?performance=" + r.performance.id : ""}`}>{t("mine.round", { id: String(r.round) })}</a>
     </li>
   );
 }

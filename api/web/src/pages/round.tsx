@@ -96,7 +96,7 @@ function Head({ model, show }: { model: RoundModel; show: Signal<Performance | n
   return (
     <header class="round-head">
       <div>
-        {show.value && <p class="crumb"><a href={"/performances/" + show.value.id}>‹ {t("round.back")}</a></p>}
+        <p class="crumb">{show.value ? <a href={"/performances/" + show.value.id}>‹ {t("round.back")}</a> : "\u00a0"}</p>
         <h1>{show.value?.title ?? t("round.number", { id: String(model.id) })}</h1>
         <p class="when">{dateTime(info.starts_at)}{show.value && <span> · {show.value.hall.name}</span>}</p>
       </div>

@@ -40,7 +40,7 @@ export function Counts({ model }: { model: RoundModel }) {
 export function Selection({ model, buying }: Props) {
   const picked = model.selection.value, isOpen = model.info.value!.status === "open" && !model.info.value!.canceled;
   return (
-    <section class="card selection" aria-labelledby="selection">
+    <section class={picked.length > 0 ? "card selection some" : "card selection"} aria-labelledby="selection">
       <div class="card-head">
         <h2 id="selection">{t("pick.title")}</h2>
         {picked.length > 0 && <button type="button" class="quiet" onClick={() => model.clear()}>{t("pick.clear")}</button>}
@@ -135,9 +135,16 @@ function Bar({ part }: { part: number }) {
   return <span class="bar" aria-hidden="true"><span ref={bar} /></span>;
 }
 
+const goodNewsFor = 8_000; // ms
+
 /** Message is the one place where answers are told: on the page, and to screen readers. */
 export function Message({ model, buying }: Props) {
   const notice = buying.notice.value;
+  useEffect(() => {
+    if (notice?.kind !== "good") return; // bad news stays until it has been read
+    const timer = setTimeout(() => (buying.notice.value = null), goodNewsFor);
+    return () => clearTimeout(timer);
+  }, [notice]);
   return (
     <div class="messages" role={notice?.kind === "bad" ? "alert" : "status"} aria-live={notice?.kind === "bad" ? "assertive" : "polite"}>
       {notice && (

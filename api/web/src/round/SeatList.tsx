@@ -1,7 +1,7 @@
 // The hall in words: sections, their rows, their seats. Arrow keys move, Enter selects; one seat at a time can be
 // reached by Tab, so nobody tabs through twenty thousand.
 import { useComputed, useSignal, type Signal } from "@preact/signals";
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { t, type Word } from "../words";
 import { Look, lookWord, type RoundModel } from "./model";
 import type { Row, Section } from "./plan";
@@ -73,7 +73,7 @@ function SectionGrid({ model, section, onPress }: Omit<SectionProps, "s" | "open
     moved.current = true;
     cursor.value = { row: r, seat: Math.max(0, Math.min(section.rows[r]!.seats.length - 1, next.seat)) };
   };
-  useEffect(() => {
+  useLayoutEffect(() => { // before the next key arrives
     if (moved.current) grid.current?.querySelector<HTMLElement>('[tabindex="0"]')?.focus();
     moved.current = false;
   }, [cursor.value]);

@@ -66,7 +66,8 @@ export class Live {
   }
 
   private connect(): void {
-    const events = (this.events = new EventSource(`/v1/rounds/${this.round}/events`));
+    const seen = this.sink.seq(); // the browser remembers this by itself only while it reconnects
+    const events = (this.events = new EventSource(`/v1/rounds/${this.round}/events${seen < 0 ? "" : "?last_event_id=" + seen}`));
     events.addEventListener("snapshot", (e) => {
       const s = JSON.parse((e as MessageEvent<string>).data) as SnapshotWire;
       this.connected();

@@ -165,6 +165,7 @@ export class RoundModel {
 
   private selected(changed: number[]): void {
     this.selection.value = [...this.chosen].sort((a, b) => a - b);
+    if (this.seq < 0) return; // what was selected before a reload has not been read yet
     sessionStorage.setItem(keptSelection(this.id), JSON.stringify(this.selection.value.map((i) => this.plan.seat(i).label)));
     this.paint(changed);
   }

@@ -1,0 +1,246 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// A real browser in front of the whole program: Debian's chromium, which `tools/needs browser` installs.
+
+const (
+	pageLimit    = 20 * time.Second // for anything a page is waited for
+	browserLimit = 3 * time.Minute
+)
+
+// browser is one chromium with a profile of its own.
+type browser struct {
+	t   *testing.T
+	ctx context.Context // of its first, empty tab
+}
+
+// startBrowser starts a browser whose user prefers the language. A missing browser fails the test.
+func startBrowser(t *testing.T, language string) *browser {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatalf("no browser: tools/needs browser installs one (%v)", err)
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("accept-lang", language), chromedp.Flag("lang", language),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+	)
+	limited, cancel := context.WithTimeout(t.Context(), browserLimit)
+	t.Cleanup(cancel)
+	allocated, cancel := chromedp.NewExecAllocator(limited, options...)
+	t.Cleanup(cancel)
+	ctx, cancel := chromedp.NewContext(allocated)
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("starting %s: %v", path, err)
+	}
+	return &browser{t: t, ctx: ctx}
+}
+
+// window is one page of a browser. What goes wrong in its scripts, and what its policy forbids, fails the test.
+type window struct {
+	t    *testing.T
+	ctx  context.Context
+	base string
+}
+
+func (b *browser) open(t *testing.T, base string, width, height int64, device ...chromedp.EmulateViewportOption) *window {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(b.ctx)
+	w := &window{t: t, ctx: ctx, base: base}
+	var mu sync.Mutex
+	var wrong []string
+	note := func(what string) {
+		mu.Lock()
+		defer mu.Unlock()
+		wrong = append(wrong, what)
+	}
+	t.Cleanup(func() {
+		cancel()
+		mu.Lock()
+		defer mu.Unlock()
+		for _, what := range wrong {
+			t.Errorf("in the browser: %s", what)
+		}
+	})
+	if err := chromedp.Do(ctx); err != nil { // the tab lives as long as the context it was made with
+		t.Fatal(err)
+	}
+	w.do(chromedp.EmulateViewport(width, height, device...))
+	err := chromedp.Listen(ctx, func(event any) {
+		switch e := event.(type) {
+		case *runtime.EventExceptionThrown:
+			note(fmt.Sprintf("%s %+v", e.ExceptionDetails.Text, e.ExceptionDetails.Exception))
+		case *log.EventEntryAdded:
+			if e.Entry.Source != "network" { // refusals are noted there too
+				note(fmt.Sprintf("%s: %s", e.Entry.Source, e.Entry.Text))
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *window) do(steps ...chromedp.Action[chromedp.Void]) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.ctx, pageLimit)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		w.t.Fatalf("%v\nthe page says:\n%s", err, w.says())
+	}
+}
+
+// says is the text of the page, for who has to find out why a test failed.
+func (w *window) says() string {
+	ctx, cancel := context.WithTimeout(w.ctx, pageLimit)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`))
+	if err != nil {
+		return err.Error()
+	}
+	return text
+}
+
+func (w *window) visit(path string) {
+	w.t.Helper()
+	w.do(chromedp.Navigate(w.base + path))
+}
+
+// reload returns when the page has been loaded anew. (chromedp.Reload may return before.)
+func (w *window) reload() {
+	w.t.Helper()
+	w.do(chromedp.Navigate(eval[string](w, `location.href`)))
+}
+
+// eval returns what the expression, or its promise, gives.
+func eval[T any](w *window, expression string) T {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.ctx, pageLimit)
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	if err != nil {
+		w.t.Fatalf("%s: %v", expression, err)
+	}
+	return value
+}
+
+// until waits for the expression to be true, also over a change of page.
+func (w *window) until(expression string) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.ctx, pageLimit)
+	defer cancel()
+	for {
+		_, err := chromedp.Run(ctx, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(pageLimit)))
+		if err == nil {
+			return
+		}
+		if text := err.Error(); ctx.Err() != nil || !strings.Contains(text, "context with specified id") && !strings.Contains(text, "context was destroyed") {
+			w.t.Fatalf("waiting for %s: %v\nthe page says:\n%s", expression, err, w.says())
+		}
+	}
+}
+
+// untilText waits for an element that says it.
+func (w *window) untilText(selector, text string) {
+	w.t.Helper()
+	w.until(fmt.Sprintf(`[...document.querySelectorAll(%s)].some(e => e.innerText.includes(%s))`, quoted(selector), quoted(text)))
+}
+
+func (w *window) untilGone(selector string) {
+	w.t.Helper()
+	w.until(fmt.Sprintf(`document.querySelector(%s) === null`, quoted(selector)))
+}
+
+func (w *window) click(selector string) {
+	w.t.Helper()
+	w.do(chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible, chromedp.NodeEnabled))
+}
+
+func (w *window) enter(selector, text string) {
+	w.t.Helper()
+	w.do(chromedp.SendKeys(chromedp.CSS(selector), text))
+}
+
+// press sends keys to whatever has the focus.
+func (w *window) press(keys ...string) {
+	w.t.Helper()
+	for _, key := range keys {
+		w.do(chromedp.KeyEvent(key))
+	}
+}
+
+const maxTabs = 80
+
+// tabTo presses Tab, or Shift and Tab, until the focus is on such an element.
+func (w *window) tabTo(selector string, back bool) {
+	w.t.Helper()
+	var with []chromedp.KeyOption
+	if back {
+		with = append(with, chromedp.KeyModifiers(chromedp.ModifierShift))
+	}
+	for range maxTabs {
+		w.do(chromedp.KeyEvent(kb.Tab, with...))
+		if eval[bool](w, fmt.Sprintf(`document.activeElement.matches(%s)`, quoted(selector))) {
+			return
+		}
+	}
+	w.t.Fatalf("%d times Tab did not come to %s\n%s", maxTabs, selector, w.says())
+}
+
+// seat is where the map shows a seat, in pixels of the window.
+func (w *window) seat(label string) (x, y float64) {
+	w.t.Helper()
+	w.until(`performance.getEntriesByName("tb:map").length > 0`)
+	place := eval[[]float64](w, fmt.Sprintf(`(() => {
+		const map = document.querySelector(".map > canvas");
+		map.scrollIntoView({block: "center"});
+		const box = map.getBoundingClientRect(), at = map.placeOf(%s);
+		return [box.left + at.x, box.top + at.y];
+	})()`, quoted(label)))
+	return place[0], place[1]
+}
+
+// clickSeat clicks on the map.
+func (w *window) clickSeat(label string) {
+	w.t.Helper()
+	x, y := w.seat(label)
+	w.do(chromedp.MouseClickXY(x, y))
+}
+
+// logIn makes the window that of a customer, and loads the page again.
+func (w *window) logIn(email, token string) {
+	w.t.Helper()
+	session, err := json.Marshal(map[string]any{"email": email, "token": token, "until": time.Now().Add(10 * time.Minute).UnixMilli()})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	eval[chromedp.Void](w, fmt.Sprintf(`sessionStorage.setItem("tb.session", %s)`, quoted(string(session))))
+	w.reload()
+}
+
+// quoted is a JavaScript string.
+func quoted(s string) string {
+	body, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // strings can be encoded
+	}
+	return strings.ReplaceAll(string(body), "\u2028", `\u2028`)
+}

@@ -1,0 +1,359 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"ticketblue/api/auth"
+	"ticketblue/ticketing"
+)
+
+// theatre is a running server with a small hall on sale: sections A and B of five rows with ten seats, VIP and R.
+type theatre struct {
+	*server
+	round  ticketing.RoundID
+	show   int64
+	tokens []string
+}
+
+func (th *theatre) path() string { return fmt.Sprintf("/rounds/%d?performance=%d", th.round, th.show) }
+
+func openTheatre(t *testing.T) *theatre {
+	t.Helper()
+	flags := storeFlags{Data: t.TempDir(), LogLevel: "error"}
+	s, err := flags.openOwn(t.Context(), flags.logger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	th := &theatre{}
+	th.plan(t, s)
+	tokens, err := auth.NewTokens(s.tokens, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tokens.Close()
+	for i := range 8 {
+		token, err := tokens.Mint(ticketing.UserID(1000+i), ticketing.Customer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		th.tokens = append(th.tokens, token)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	th.server = startServer(t, flags.Data)
+	return th
+}
+
+func (th *theatre) plan(t *testing.T, s *store) {
+	t.Helper()
+	ctx := t.Context()
+	var seats []ticketing.Seat
+	for section, name := range []string{"A", "B"} {
+		for row := range 5 {
+			for number := range 10 {
+				seats = append(seats, ticketing.Seat{
+					Section: name, Row: strconv.Itoa(row + 1), Number: number + 1, Grade: section,
+					X: (section*12 + number) * 55, Y: 300 + row*90,
+				})
+			}
+		}
+	}
+	plan, err := ticketing.NewPlan([]string{"VIP", "R"}, seats)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hall, err := s.CreateHall(ctx, "작은 극장", plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	show, err := s.CreatePerformance(ctx, ticketing.Performance{
+		Title: "밤의 노래", Category: "musical", HallID: hall.ID, DurationMinutes: 90,
+		Prices: map[string]ticketing.KRW{"VIP": 132_000, "R": 99_000},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, day := ticketing.MillisOf(time.Now()), 24*time.Hour
+	round, err := s.CreateRound(ctx, ticketing.RoundInfo{
+		PerformanceID: show.ID, PlanHash: plan.Hash(), StartsAt: now.Add(3 * day),
+		Terms: ticketing.Terms{
+			Prices: []ticketing.KRW{132_000, 99_000}, OpensAt: now, ClosesAt: now.Add(2 * day), StartsAt: now.Add(3 * day),
+			HoldMillis: 300_000, PayMillis: 600_000, MaxPerUser: 4,
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	th.round, th.show = round.ID, show.ID
+}
+
+// TestPages uses the pages as customers do, in a real browser.
+func TestPages(t *testing.T) {
+	th := openTheatre(t)
+	korean := startBrowser(t, "ko-KR")
+	t.Run("from the list to a release", func(t *testing.T) { th.wholeWay(t, korean) })
+	t.Run("keyboard only", func(t *testing.T) { th.keyboard(t, korean) })
+	t.Run("two windows, one seat", func(t *testing.T) { th.twoWindows(t, korean) })
+	t.Run("refusal in words", func(t *testing.T) { th.refusal(t, korean) })
+	t.Run("lost answer", func(t *testing.T) { th.lostAnswer(t, korean) })
+	t.Run("phone", func(t *testing.T) { th.phone(t, korean) })
+	t.Run("English", func(t *testing.T) { th.english(t, startBrowser(t, "en-US")) })
+}
+
+func (th *theatre) wholeWay(t *testing.T, b *browser) {
+	w := b.open(t, th.url, 1280, 900)
+	w.visit("/")
+	w.untilText("h1", "지금 예매할 수 있는 공연")
+	w.click(".show")
+	w.untilText("h1", "밤의 노래")
+	w.click(".round-link")
+	w.clickSeat("A-1-3")
+	w.clickSeat("A-1-4")
+	w.untilText(".picked", "A구역 1열 3번")
+	w.untilText(".selection .total", "264,000원")
+	w.click("#reserve")
+	w.untilText("h1", "로그인")
+	w.click("#other")
+	w.enter(`[name="email"]`, "kim@example.com")
+	w.enter(`[name="name"]`, "김하늘")
+	w.enter(`[name="password"]`, "blue-ticket-7!")
+	w.click(`button[type="submit"]`)
+
+	// What was asked before the log-in is asked now, without another press.
+	w.untilText(".notice.good", "2석을 선점했습니다")
+	w.untilText(".hold", "A구역 1열 3번 · A구역 1열 4번")
+	shown := eval[string](w, `document.querySelector(".timer").innerText`)
+	if left, err := time.ParseDuration(strings.Replace(shown, ":", "m", 1) + "s"); err != nil || left < 4*time.Minute || left > 5*time.Minute {
+		t.Errorf("the timer shows %q for a hold of five minutes", shown)
+	}
+	w.until(fmt.Sprintf(`document.querySelector(".timer").innerText !== %s`, quoted(shown)))
+
+	w.reload()
+	w.untilText(".hold", "A구역 1열 3번 · A구역 1열 4번")
+	w.clickSeat("A-1-3") // mine already: nothing to select
+	if n := eval[int](w, `document.querySelectorAll(".picked li").length`); n != 0 {
+		t.Errorf("a seat of mine was selected once more")
+	}
+	w.visit("/reservations")
+	w.untilText(".reservation.held", "A-1-3")
+	w.visit(th.path())
+
+	w.click(".release")
+	w.untilText(".notice.good", "선점을 해제했습니다")
+	w.untilGone(".hold")
+	th.wantSeat(t, "A-1-3", ".")
+	w.until(`[...document.querySelectorAll(".counts .free")].map(e => e.innerText).join() === "50,50"`)
+}
+
+// wantSeat asks the server itself.
+func (th *theatre) wantSeat(t *testing.T, label, want string) {
+	t.Helper()
+	plan := mustAsk(t, http.StatusOK, "GET", th.url+"/v1/rounds/"+strconv.FormatInt(int64(th.round), 10)+"/seats", "", nil)
+	var section, row, number int
+	if _, err := fmt.Sscanf(label, "%c-%d-%d", &section, &row, &number); err != nil {
+		t.Fatal(err)
+	}
+	states, _ := plan.body["seats"].(string)
+	i := (section-'A')*50 + (row-1)*10 + number - 1
+	if i >= len(states) || string(states[i]) != want {
+		t.Errorf("seat %s is not %q in %s", label, want, states)
+	}
+}
+
+func (th *theatre) keyboard(t *testing.T, b *browser) {
+	w := b.open(t, th.url, 1280, 900)
+	w.visit(th.path())
+	w.logIn("keys@example.com", th.tokens[0])
+	w.until(`document.querySelector(".section-head") !== null`)
+	w.tabTo(".section-head", false)
+	w.press(kb.ArrowDown, kb.Enter) // section B
+	w.until(`document.querySelectorAll(".grid .seat").length === 50`)
+	w.press(kb.ArrowDown) // into the first row
+	w.press(kb.ArrowDown, kb.ArrowRight, kb.ArrowRight, kb.Enter)
+	w.until(`document.activeElement.ariaLabel === "B구역 2열 3번, R, 99,000원, 선택함"`)
+	w.press(kb.ArrowLeft)
+	w.until(`document.activeElement.ariaLabel === "B구역 2열 2번, R, 99,000원, 선택 가능"`)
+	if n := eval[int](w, `document.querySelectorAll('.grid [tabindex="0"]').length`); n != 1 {
+		t.Errorf("%d seats can be reached by Tab, want one", n)
+	}
+	w.press(kb.Escape)
+	w.until(`document.activeElement.matches(".section-head")`)
+	w.tabTo("#reserve", true)
+	w.press(kb.Enter)
+	w.untilText(".hold", "B구역 2열 3번")
+	th.wantSeat(t, "B-2-3", "h")
+	w.tabTo(".release", true)
+	w.press(kb.Enter)
+	w.untilGone(".hold")
+	th.wantSeat(t, "B-2-3", ".")
+}
+
+// seen is how long after the winner's answer the loser may see the seat taken: by events, and by asking.
+const (
+	seenByEvents = 250 * time.Millisecond
+	seenByAsking = 3 * time.Second
+)
+
+func (th *theatre) twoWindows(t *testing.T, b *browser) {
+	winner, loser := b.open(t, th.url, 1280, 900), b.open(t, th.url, 1280, 900)
+	for i, w := range []*window{winner, loser} {
+		w.visit(th.path())
+		w.logIn(fmt.Sprintf("window%d@example.com", i), th.tokens[1+i])
+		w.clickSeat("A-3-5")
+		w.untilText(".picked", "A구역 3열 5번")
+	}
+	eval[chromedp.Void](winner, `{
+		const ask = window.fetch;
+		window.fetch = async (...call) => {
+			const answer = await ask(...call);
+			if (call[1]?.method === "POST") window.answered = Date.now();
+			return answer;
+		};
+	}`)
+	eval[chromedp.Void](loser, `new MutationObserver(() => {
+		if (!window.taken && document.querySelector(".picked") === null) window.taken = Date.now();
+	}).observe(document.body, {subtree: true, childList: true})`)
+	limit := seenByAsking
+	if eval[bool](loser, `document.querySelector(".live.live") !== null`) {
+		limit = seenByEvents
+	}
+	winner.click("#reserve")
+	winner.untilText(".hold", "A구역 3열 5번")
+	loser.untilText(".notice", "방금 다른 분이 가져간 좌석을 선택에서 뺐습니다: A구역 3열 5번")
+	late := time.Duration(eval[int64](loser, `window.taken`)-eval[int64](winner, `window.answered`)) * time.Millisecond
+	t.Logf("the loser saw it %s after the winner's answer (at most %s)", late, limit)
+	if late > limit {
+		t.Errorf("the loser saw the seat taken %s after the winner's answer, at most %s", late, limit)
+	}
+	loser.clickSeat("A-3-5") // taken: cannot be selected
+	if eval[bool](loser, `document.querySelector(".picked") !== null`) {
+		t.Error("a taken seat could be selected")
+	}
+}
+
+const (
+	eventsAddress = "*://*:*/v1/rounds/*/events"
+	seatsAddress  = "*://*:*/v1/rounds/*/seats"
+)
+
+// refusal: a map that has stopped, so that the press comes too late.
+func (th *theatre) refusal(t *testing.T, b *browser) {
+	w := b.open(t, th.url, 1280, 900)
+	w.do(blocked(eventsAddress))
+	w.visit(th.path())
+	w.logIn("late@example.com", th.tokens[3])
+	w.untilText(".live.polling", "갱신")
+	w.clickSeat("B-4-1")
+	w.clickSeat("B-4-2")
+	w.untilText(".selection .total", "198,000원")
+	w.do(blocked(eventsAddress, seatsAddress))
+	w.until(`document.querySelector(".live.away") !== null`) // it says so
+	th.reserve(t, th.tokens[4], "elsewhere", "B-4-1")
+	w.click("#reserve")
+	w.untilText(".notice.bad", "방금 다른 분이 선점했습니다")
+	w.untilText(".failed-seats", "B구역 4열 1번")
+	w.untilText(".picked", "B구역 4열 2번") // what was not taken stays selected
+	if eval[bool](w, `document.querySelector(".picked").innerText.includes("4열 1번")`) {
+		t.Error("the taken seat is still selected")
+	}
+	if role := eval[string](w, `document.querySelector(".notice.bad").parentElement.getAttribute("aria-live")`); role != "assertive" {
+		t.Errorf("the refusal is read out as %q", role)
+	}
+	w.do(blocked())
+	w.click("#reserve")
+	w.untilText(".hold", "B구역 4열 2번")
+}
+
+// blocked cuts the window off from addresses; without any, from none.
+func blocked(patterns ...string) chromedp.Action[chromedp.Void] {
+	rules := []*network.BlockPattern{}
+	for _, p := range patterns {
+		rules = append(rules, &network.BlockPattern{URLPattern: p, Block: true})
+	}
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, network.SetBlockedURLs, network.SetBlockedURLsParams{URLPatterns: rules})
+		return err
+	})
+}
+
+func (th *theatre) reserve(t *testing.T, token, key, label string) string {
+	t.Helper()
+	a := mustAsk(t, http.StatusCreated, "POST", fmt.Sprintf("%s/v1/rounds/%d/reservations", th.url, th.round), token,
+		map[string]any{"seats": []string{label}}, "Idempotency-Key", key)
+	id, _ := a.body["id"].(string)
+	return id
+}
+
+// lostAnswer: the server has done it, but the page was reloaded before the answer came.
+func (th *theatre) lostAnswer(t *testing.T, b *browser) {
+	w := b.open(t, th.url, 1280, 900)
+	id := th.reserve(t, th.tokens[5], "the key of the click", "A-5-1")
+	w.visit("/")
+	eval[chromedp.Void](w, fmt.Sprintf(`sessionStorage.setItem("tb.pending.%d", %s)`, th.round,
+		quoted(`{"key":"the key of the click","body":{"seats":["A-5-1"]},"email":"lost@example.com"}`)))
+	w.logIn("lost@example.com", th.tokens[5])
+	w.visit(th.path())
+	w.untilText(".hold", "예매 번호 "+id)
+	w.until(fmt.Sprintf(`sessionStorage.getItem("tb.pending.%d") === null`, th.round))
+	if n := eval[int](w, `document.querySelectorAll(".hold").length`); n != 1 {
+		t.Errorf("%d holds, want the one that was made", n)
+	}
+}
+
+func (th *theatre) phone(t *testing.T, b *browser) {
+	const width, height = 375, 812
+	w := b.open(t, th.url, width, height, chromedp.EmulateMobile, chromedp.EmulateTouch)
+	for _, lang := range []string{"ko", "en"} {
+		for _, path := range []string{"/", fmt.Sprintf("/performances/%d", th.show), th.path(), "/login", "/reservations"} {
+			w.visit(path)
+			eval[chromedp.Void](w, `localStorage.setItem("tb.lang", "`+lang+`")`)
+			w.reload()
+			w.until(`document.querySelector("h1") !== null`)
+			widest := eval[float64](w, `Math.max(document.documentElement.scrollWidth,
+				...[...document.querySelectorAll("header *, main *")].filter(e => !e.closest(".spoken, canvas, .poster")).map(e => e.getBoundingClientRect().right))`)
+			if widest > width+0.5 {
+				t.Errorf("%s in %s is %.1f pixels wide", path, lang, widest)
+			}
+		}
+	}
+	w.visit(th.path())
+	w.logIn("phone@example.com", th.tokens[6])
+	x, y := w.seat("B-1-5")
+	w.do(chromedp.TapXY(x, y)) // comes nearer first: seats are small for a finger
+	w.until(`!document.querySelector(".tool-wide").disabled`)
+	w.until(`(window.steady = window.last === (window.last = JSON.stringify(document.querySelector(".map > canvas").placeOf("B-1-5")))) && steady`)
+	x, y = w.seat("B-1-5")
+	w.do(chromedp.TapXY(x, y))
+	w.untilText(".picked", "seat 5")
+	if !eval[bool](w, `(() => { const b = document.querySelector("#reserve").getBoundingClientRect(); return b.top >= 0 && b.bottom <= innerHeight; })()`) {
+		t.Error("with a seat selected the button to reserve is not in sight")
+	}
+	eval[chromedp.Void](w, `localStorage.removeItem("tb.lang")`)
+}
+
+func (th *theatre) english(t *testing.T, b *browser) {
+	w := b.open(t, th.url, 1280, 900)
+	w.visit(th.path())
+	w.untilText("h2", "Your selection")
+	w.until(`document.documentElement.lang === "en"`)
+	w.clickSeat("A-2-2")
+	w.untilText(".picked", "Section A, row 2, seat 2")
+	w.untilText(".selection .total", "₩132,000")
+	w.click("#language")
+	w.untilText(".picked", "A구역 2열 2번")
+	w.reload() // the choice and the selection stay
+	w.untilText(".picked", "A구역 2열 2번")
+	w.until(`document.documentElement.lang === "ko"`)
+}
