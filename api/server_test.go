@@ -202,6 +202,12 @@ func (h *house) do(c call) answer {
 		req.Header.Set(name, value)
 	}
 	resp, err := h.client.Do(req)
+	for tries := 0; err != nil && len(c.body) > MaxBodyBytes && tries < 20; tries++ {
+		// The server answers and hangs up while we are still writing: whether we get to see it is a matter of luck.
+		if req.Body, err = req.GetBody(); err == nil {
+			resp, err = h.client.Do(req)
+		}
+	}
 	if err != nil {
 		h.t.Fatalf("%s %s: %v", c.method, c.path, err)
 	}

@@ -22,6 +22,10 @@ const (
 	heartbeat     = 15 * time.Second // keeps proxies from thinking that nobody is there
 	minRetry      = time.Second      // before a browser comes back, at random up to maxRetry: they must not
 	maxRetry      = 3 * time.Second  // all come back at once
+
+	// In the kernel, for what a viewer has not taken yet: the largest map there is. Left to itself Linux gives each up
+	// to 4 MiB: ten thousand who do not read could have 40 GiB, and would be cut much later.
+	streamBuffer = 128 << 10
 )
 
 var comment = []byte(":\n\n")
@@ -111,9 +115,20 @@ func (s *viewers) run(v *viewer, conn net.Conn, head []byte) {
 	if closing {
 		return
 	}
+	limitBuffer(conn)
 	go v.listen()
 	if err := s.write(v, head); errors.Is(err, os.ErrDeadlineExceeded) {
 		s.cut.Inc()
+	}
+}
+
+// limitBuffer bounds what the kernel keeps; without it the stream works all the same.
+func limitBuffer(c net.Conn) {
+	if ours, ok := c.(*conn); ok {
+		c = ours.Conn
+	}
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(streamBuffer)
 	}
 }
 

@@ -82,7 +82,8 @@ type audience struct {
 	Watched   int64          `json:"server_rss_watched_bytes"`
 	Afterward int64          `json:"server_rss_after_bytes"`
 	OwnCPU    float64        `json:"viewers_cpu_seconds"`
-	ServerCPU float64        `json:"server_cpu_seconds"` // both while seats changed
+	ServerCPU float64        `json:"server_cpu_seconds"`   // both while seats changed
+	Busy      float64        `json:"machine_busy_seconds"` // of CPU, whoever it was, in the same time
 	Kept      string         `json:"kept,omitempty"`
 
 	bound time.Duration
@@ -144,11 +145,12 @@ func (v *Viewers) show(ctx context.Context, target string, b binary, a *audience
 	a.Opened, a.Watched = time.Since(g.began).Seconds(), rss(server.PID)
 
 	fmt.Fprintln(progress, "change")
-	ours, theirs := cpuSeconds(), cpuOf(server.PID)
+	ours, theirs, everybody := cpuSeconds(), cpuOf(server.PID), cpuOfAll()
 	changing, enough := context.WithTimeout(ctx, time.Duration(v.Seconds)*time.Second)
 	defer enough()
 	g.toggle(changing, v.Changes)
-	a.OwnCPU, a.ServerCPU, a.Afterward = cpuSeconds()-ours, cpuOf(server.PID)-theirs, rss(server.PID)
+	a.OwnCPU, a.ServerCPU, a.Busy = cpuSeconds()-ours, cpuOf(server.PID)-theirs, cpuOfAll()-everybody
+	a.Afterward = rss(server.PID)
 
 	fmt.Fprintln(progress, "compare")
 	if a.Wrong, err = v.settle(ctx, g, watchers); err != nil {
@@ -329,7 +331,8 @@ func (a *audience) write(w io.Writer) {
 	fmt.Fprintf(w, "%-26s %v\n", "refused", a.Refused)
 	fmt.Fprintf(w, "%-26s %.1f KiB a viewer (server %.0f MiB before, %.0f watched, %.0f after)\n", "server's memory",
 		float64(a.Watched-a.Idle)/1024/float64(a.Viewers), float64(a.Idle)/mib, float64(a.Watched)/mib, float64(a.Afterward)/mib)
-	fmt.Fprintf(w, "%-26s %.1f s the server, %.1f s the viewers\n", "CPU while seats changed", a.ServerCPU, a.OwnCPU)
+	fmt.Fprintf(w, "%-26s %.1f s the server, %.1f s the viewers, %.1f s the whole machine\n", "CPU while seats changed",
+		a.ServerCPU, a.OwnCPU, a.Busy)
 	fmt.Fprintf(w, "%-26s %d cores, %s, %s\n", "machine", a.Machine.Cores, a.Machine.Go, a.Machine.System)
 	if a.Kept != "" {
 		fmt.Fprintf(w, "%-26s %s\n", "the server's data and log", a.Kept)
@@ -361,9 +364,26 @@ func rss(pid int) int64 {
 	return resident * int64(os.Getpagesize())
 }
 
+const ticksPerSecond = 100 // of the kernel's reports, on every Linux
+
+// cpuOfAll is the CPU time the machine has used, in seconds; 0 when it cannot be told. Others who are busy make
+// deliveries late.
+func cpuOfAll() float64 {
+	body, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	// "cpu", then user, nice, system, idle, waiting, interrupts, soft interrupts.
+	var name string
+	var user, nice, system, idle, waiting, irq, soft float64
+	if _, err := fmt.Sscan(string(body), &name, &user, &nice, &system, &idle, &waiting, &irq, &soft); err != nil {
+		return 0
+	}
+	return (user + nice + system + irq + soft) / ticksPerSecond
+}
+
 // cpuOf is the CPU time a process has used, in seconds; 0 when it cannot be told.
 func cpuOf(pid int) float64 {
-	const ticksPerSecond = 100 // of the kernel's reports, on every Linux
 	body, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0
