@@ -51,6 +51,7 @@ type Ownership struct {
 	held      bool          // conn has the lock, for all we know
 	serveFrom time.Duration // not valid before; survives the loss of the lock; 0: never had it
 	wasValid  bool
+	untold    bool // has been valid since the last report, perhaps too shortly to be seen by it
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -172,6 +173,7 @@ func (o *Ownership) advance(ctx context.Context) error {
 		return err
 	}
 	if sent >= o.serveFrom {
+		o.untold = true
 		o.validUntil.Store(int64(sent + OwnershipValid))
 	}
 	return nil
@@ -213,7 +215,7 @@ func (o *Ownership) try(ctx context.Context) error {
 // lose gives up the connection, and the lock with it.
 func (o *Ownership) lose(err error) {
 	o.opts.Log.Error("ownership: the lock's connection failed", "node", o.opts.Node, "err", err)
-	o.wasValid = o.wasValid || o.held // a validity that came and went between two looks is told as lost, too
+	o.wasValid = o.wasValid || o.untold
 	o.held = false
 	o.silence() // before anything that takes time
 	if o.conn == nil {
@@ -233,6 +235,7 @@ func (o *Ownership) silence() {
 }
 
 func (o *Ownership) report() {
+	o.untold = false
 	if valid := o.Valid(); valid != o.wasValid {
 		o.wasValid = valid
 		o.opts.OnChange(valid)
