@@ -76,11 +76,11 @@ func TestTablesFollowTheRound(t *testing.T) {
 func TestProjectionOfRandomConversations(t *testing.T) {
 	db := openDB(t, sharedDSN(t))
 	plan := gradedPlan(t)
+	p := newHandDriven(t, db, ProjectorOptions{})
 	rapid.Check(t, func(rt *rapid.T) {
 		ctx := context.Background()
 		b := openBoxOffice(ctx, rt, db, plan)
-		p := driveByHand(ctx, rt, db, ProjectorOptions{PassBytes: rapid.IntRange(1, 3000).Draw(rt, "bytes of a pass")})
-		defer p.disconnect(p.conn)
+		p.opts.PassBytes = rapid.IntRange(1, 3000).Draw(rt, "bytes of a pass")
 		for range rapid.IntRange(1, 60).Draw(rt, "commands") {
 			b.random(rt)
 			if len(b.pending) > 0 && rapid.IntRange(0, 2).Draw(rt, "commit") == 0 {
