@@ -43,6 +43,27 @@
 // A history is gapless and every chunk names its predecessor, or loading fails. A snapshot is used only if its
 // version, its hash and the chunk it ends with all fit; else the stream is replayed from its birth.
 //
+// # The read tables
+//
+// The [Projector] folds the journal into reservations, reservation_seats, orders and round_states. Promises, each
+// with a test:
+//
+//   - Each row says what the machine says of it at the stream's mark (streams.projected_seq): amounts by the prices
+//     at the hold, seats that moved, times, orders, and when the stream must wake.
+//   - Rows, mark, wake time and the jobs that the events demand are committed together or not at all. A second mark
+//     (effects_seq), which a rebuild leaves alone, keeps a job from being enqueued twice.
+//   - Order exists within a stream only. Each stream is moved by one projector at a time, under an advisory lock;
+//     what another has done is not done again.
+//   - The tables do not believe the machine: a live seat is there once, or the round is frozen, remembered as such,
+//     and told again at every start. Other streams go on.
+//   - A hint makes it quick; the sweep makes it sure.
+//   - It can be thrown away and made again.
+//
+// It holds no state between passes but the tables', so a crash costs a pass. Its commits do not wait for the disk:
+// they lie in the log behind the journal's, and a lost one is done again whole. A batch is folded in memory to the
+// last state per row, from rows that are looked up by key: that is what makes it cheap, and why a contradiction
+// within a batch is the fold's to find, not the index's.
+//
 // # Rights
 //
 // Every connection takes the role ticketblue_app, which may add to the journal and neither change, delete nor

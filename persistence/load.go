@@ -16,13 +16,28 @@ import (
 const loadPage = 4096
 
 // Load is all that is needed to bring a stream's machine back: the snapshot if it is sound, else nothing, and the
-// chunks after it. It returns ticketing.ErrNotFound for an unknown stream and an error when chunks are missing.
+// chunks after it. It returns ticketing.ErrNotFound for an unknown stream, ticketing.ErrFrozen for one that an
+// auditor has stopped, and an error when chunks are missing.
 func (db *DB) Load(ctx context.Context, s ticketing.Stream) (ticketing.History, error) {
+	if err := db.notFrozen(ctx, s); err != nil {
+		return ticketing.History{}, fmt.Errorf("loading %s: %w", s, err)
+	}
 	snapshot, err := db.soundSnapshot(ctx, s)
 	if err != nil {
 		return ticketing.History{}, err
 	}
 	return db.loadFrom(ctx, s, snapshot)
+}
+
+func (db *DB) notFrozen(ctx context.Context, s ticketing.Stream) error {
+	reason, err := one(ctx, db, pgx.RowTo[string], `SELECT coalesce(frozen_reason, '') FROM streams WHERE stream = $1 AND frozen_at IS NOT NULL`, string(s))
+	switch {
+	case errors.Is(err, ticketing.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	}
+	return fmt.Errorf("%w: %s", ticketing.ErrFrozen, reason)
 }
 
 // LoadAll is Load that believes no snapshot: the tail starts at seq 1.

@@ -55,6 +55,7 @@ type ProjectorStats struct {
 	Failed   uint64        // transactions rolled back, and streams that could not be read
 	Frozen   uint64        // streams frozen
 	LastPass time.Duration // of the last transaction
+	Lag      time.Duration // from the newest event of the last pass to its commit, by this machine's clock
 	Hinted   int           // streams that wait for the next pass
 	Waiting  int           // callers of AwaitProjected
 }
@@ -122,7 +123,7 @@ func (p *Projector) Start() {
 // Close stops after the pass that is under way, or in the middle of it when ctx ends: what is left is projected
 // after the next start.
 func (p *Projector) Close(ctx context.Context) error {
-	p.Start() // so that done is closed by its goroutine
+	p.started.Do(func() { close(p.done) }) // never started: there is nobody to stop
 	p.stop()
 	select {
 	case <-p.done:

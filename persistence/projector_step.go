@@ -108,22 +108,25 @@ func (p *Projector) pass(ctx context.Context, conn *pgx.Conn, streams []ticketin
 // settle tells whoever waits how far the streams are, and sorts out those that failed.
 func (p *Projector) settle(ctx context.Context, conn *pgx.Conn, work []*streamWork) error {
 	p.mu.Lock()
-	moved := false
+	newest := ticketing.Millis(0)
 	for _, w := range work {
 		if w.failed != nil {
 			p.stats.Failed++
 			continue
 		}
 		delete(p.failing, w.stream)
-		moved = moved || w.until > w.after
 		p.stats.Events += w.until - w.after
+		if w.until > w.after {
+			newest = max(newest, w.events[len(w.events)-1].At)
+		}
 		p.mark(w.stream, w.until)
 		if w.more {
 			p.hinted[w.stream] = struct{}{}
 		}
 	}
-	if moved {
+	if newest != 0 {
 		p.stats.Passes++
+		p.stats.Lag = time.Since(newest.Time())
 	}
 	p.mu.Unlock()
 	for _, w := range work {

@@ -212,8 +212,8 @@ func TestPostgresDiesUnderTheProjector(t *testing.T) {
 // year would take minutes.
 func TestNoTableIsReadWhole(t *testing.T) {
 	db := openDB(t, freshDSN(t))
-	b := openBoxOffice(t.Context(), t, db, gradedPlan(t))
-	p := newHandDriven(t, db, ProjectorOptions{})
+	b := openBoxOffice(t.Context(), t, db, plainPlan(t, 1000))
+	p := newHandDriven(t, db, ProjectorOptions{PassBytes: 20_000})
 	scans := func() string {
 		t.Helper()
 		exec(t, p.conn, `SELECT pg_stat_force_next_flush()`)
@@ -226,13 +226,9 @@ func TestNoTableIsReadWhole(t *testing.T) {
 		return fmt.Sprint(counts)
 	}
 	before := scans()
-	for range 20 { // more than it takes until plans are kept
-		b.busy(10)
-		b.commit(t.Context(), 0)
-		p.moveAll(t.Context(), b.stream)
-	}
-	b.must(ticketing.CancelRound{})
-	b.commit(t.Context(), 0)
+	b.rush(t.Context(), 1000, true)
+	p.moveAll(t.Context(), b.stream) // more passes than it takes until plans are kept
+	b.write(t.Context(), []ticketing.Event{{At: b.now, Fact: ticketing.RoundCanceled{}}})
 	if _, err := p.behind(t.Context(), p.conn); err != nil {
 		t.Fatal(err)
 	}
@@ -398,4 +394,17 @@ func TestPassHoldsUpNoOtherMarks(t *testing.T) {
 	close(goOn)
 	awaitHead(t, p, b)
 	b.compare(t.Context())
+}
+
+// A projector that was never started does nothing when it is closed, and nothing after.
+func TestCloseBeforeStart(t *testing.T) {
+	db := openDB(t, freshDSN(t))
+	openBoxOffice(t.Context(), t, db, gradedPlan(t))
+	p := NewProjector(db, ProjectorOptions{})
+	closeProjector(t, p)
+	p.Start()
+	closeProjector(t, p)
+	if s := p.Stats(); s.Passes != 0 {
+		t.Errorf("stats %+v", s)
+	}
 }
