@@ -48,9 +48,7 @@ type Journal interface {
 	SaveSnapshot(ctx context.Context, s ticketing.Snapshot) error
 	// Park keeps when the stream must be activated again; 0 for never.
 	Park(ctx context.Context, s ticketing.Stream, wakeAt ticketing.Millis) error
-	// Streams lists every stream that may still have something to do.
-	Streams(ctx context.Context) ([]ticketing.Stream, error)
-	// Due lists parked streams to be activated before a moment, earliest first.
+	// Due lists streams that have something to do before a moment, whether they are active or not, earliest first.
 	Due(ctx context.Context, before ticketing.Millis, limit int) ([]ticketing.Stream, error)
 }
 
@@ -110,7 +108,6 @@ type System struct {
 	spawning sync.Mutex // held while a cell is added, and to stop that
 	draining atomic.Bool
 	epoch    atomic.Uint64 // counts losses of ownership
-	relist   atomic.Bool   // the waker must look at all streams, not only at those that are due
 
 	inFlight atomic.Int64
 	quiet    chan struct{}  // a command in flight was the last
@@ -139,7 +136,6 @@ func New(c Config) *System {
 		r.Token = r
 		return r
 	}
-	s.relist.Store(true)
 	return s
 }
 
@@ -258,13 +254,11 @@ func (s *System) OwnershipLost() {
 	s.spawning.Lock() // a cell is made before this, and hears the word, or after it, and knows
 	s.epoch.Add(1)
 	s.spawning.Unlock()
-	s.relist.Store(true)
 	now := s.millis()
 	s.each(func(c *cell) { c.send(OwnershipLost{Now: now}) })
 }
 
-// Wake activates streams that have something to do with nobody asking: all of them at first and whenever
-// ownership has come back, then those that are due soon. It returns when ctx ends.
+// Wake activates streams that have something to do soon with nobody asking. It returns when ctx ends.
 func (s *System) Wake(ctx context.Context) {
 	tick := time.NewTicker(s.WakeEvery)
 	defer tick.Stop()
@@ -282,26 +276,15 @@ func (s *System) Wake(ctx context.Context) {
 
 func (s *System) wakeDue(ctx context.Context) error {
 	if !s.Ownership.Valid() {
-		s.relist.Store(true)
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.IOTimeout)
 	defer cancel()
-	var streams []ticketing.Stream
-	var err error
-	all := s.relist.Swap(false)
-	if all {
-		streams, err = s.Journal.Streams(ctx)
-	} else {
-		streams, err = s.Journal.Due(ctx, s.millis().Add(s.WakeAhead), wakeBatch)
-	}
+	due, err := s.Journal.Due(ctx, s.millis().Add(s.WakeAhead), wakeBatch)
 	if err != nil {
-		if all {
-			s.relist.Store(true)
-		}
 		return err
 	}
-	for _, stream := range streams {
+	for _, stream := range due {
 		s.wake(stream)
 	}
 	return nil

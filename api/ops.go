@@ -22,6 +22,7 @@ const (
 type OpsConfig struct {
 	Ready   func(context.Context) error                    // nil error: send me traffic
 	Verify  func(context.Context) (json.RawMessage, error) // compares everything with the journal
+	Rebuild func(context.Context) error                    // sends everything to JetStream again; nil: not offered
 	Metrics prometheus.Gatherer
 	Log     *slog.Logger
 }
@@ -36,6 +37,9 @@ func NewOps(config OpsConfig) *http.Server {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { config.say(w, http.StatusOK, "alive") })
 	mux.HandleFunc("GET /readyz", config.readyz)
 	mux.HandleFunc("POST /verify", config.verify)
+	if config.Rebuild != nil {
+		mux.HandleFunc("POST /broadcast/rebuild", config.rebuild)
+	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(config.Metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
@@ -88,4 +92,12 @@ func (o OpsConfig) write(w http.ResponseWriter, status int, body any) {
 	if err := json.NewEncoder(w).Encode(body); err != nil {
 		o.Log.Warn("operations port: writing an answer", slog.Any("error", err))
 	}
+}
+
+func (o OpsConfig) rebuild(w http.ResponseWriter, r *http.Request) {
+	if err := o.Rebuild(r.Context()); err != nil {
+		o.write(w, http.StatusInternalServerError, opsAnswer{"failed", err.Error()})
+		return
+	}
+	o.say(w, http.StatusOK, "rebuilt")
 }

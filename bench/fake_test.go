@@ -252,7 +252,7 @@ func (h *fakeHall) verify(w http.ResponseWriter, _ *http.Request) {
 	if h.fault == "audit" {
 		problems = append(problems, "round 42: the snapshot's hash differs")
 	}
-	writeJSON(w, 200, map[string]any{"ok": len(problems) == 0, "problems": problems, "rounds": []any{round}})
+	writeJSON(w, 200, map[string]any{"ok": len(problems) == 0, "problems": problems, "live": h.fault != "asleep", "rounds": []any{round}})
 }
 
 func caller(r *http.Request) int64 {

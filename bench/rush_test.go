@@ -133,6 +133,7 @@ func TestTheJudgeBites(t *testing.T) {
 		"no limit":              judge.OverLimit,
 		"miscount":              judge.Miscounted,
 		"audit":                 judge.Audited,
+		"asleep":                judge.Audited, // verify without the live state
 	} {
 		t.Run(fault, func(t *testing.T) {
 			pass, out, rep := runFake(t, fault, "--noop", "0", "--customers", "60")

@@ -101,6 +101,8 @@ func (b binary) verify(ctx context.Context, round int64) (judge.Audit, error) {
 	var found struct {
 		OK       bool
 		Problems []string
+		Live     bool
+		Behind   int
 		Rounds   []struct {
 			Round int64
 			judge.Counts
@@ -114,6 +116,14 @@ func (b binary) verify(ctx context.Context, round int64) (judge.Audit, error) {
 		return judge.Audit{}, runErr
 	}
 	audit := judge.Audit{OK: found.OK, Problems: found.Problems}
+	if !found.Live {
+		audit.OK = false
+		audit.Problems = append(audit.Problems, "the live state was not compared")
+	}
+	if found.Behind > 0 {
+		audit.OK = false
+		audit.Problems = append(audit.Problems, fmt.Sprintf("the read tables of %d rounds have not caught up", found.Behind))
+	}
 	for _, r := range found.Rounds {
 		if r.Round == round {
 			audit.Counts, audit.Reservations = r.Counts, r.Reservations

@@ -43,6 +43,11 @@ func (e *OwnerError) Error() string {
 	return fmt.Sprintf("broadcast: the owner of round %d answers %s", e.Round, e.Code)
 }
 
+// Is tells ticketing.ErrNotFound apart: there is no such round.
+func (e *OwnerError) Is(target error) bool {
+	return target == ticketing.ErrNotFound && e.Code == ticketing.CodeNotFound
+}
+
 // HubConfig is what a hub needs; zero durations and caps mean the constants above.
 type HubConfig struct {
 	Broadcaster *Broadcaster

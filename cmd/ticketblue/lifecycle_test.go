@@ -62,7 +62,17 @@ func TestDemoSurvivesRestarts(t *testing.T) {
 
 	s = startServer(t, data, "--demo")
 	token = logIn(t, s)
-	mustAsk(t, 200, "DELETE", s.url+"/v1/reservations/"+id, token, nil)
+	released := mustAsk(t, 200, "DELETE", s.url+"/v1/reservations/"+id, token, nil)
+	mine := mustAsk(t, 200, "GET", s.url+"/v1/reservations", token, nil, "TB-Position", released.header.Get("TB-Position"))
+	if items := mine.body["items"].([]any); len(items) != 1 || items[0].(map[string]any)["status"] != "released" {
+		t.Fatalf("my reservations, right after the release: %v", mine.body)
+	}
+	if out, code := runProgram(t, "rebuild", "--data", data); code != 0 {
+		t.Fatalf("rebuild exits with %d:\n%s", code, out)
+	}
+	if out, code := runProgram(t, "rebuild", "--broadcast", "--data", data); code != 0 {
+		t.Fatalf("rebuild --broadcast exits with %d:\n%s", code, out)
+	}
 	out, code := runProgram(t, "verify", "--data", data)
 	if code != 0 || !strings.HasPrefix(out, "PASS") || !strings.Contains(out, "live state") {
 		t.Fatalf("verify beside the server exits with %d:\n%s", code, out)

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"path/filepath"
+	"time"
 
 	"ticketblue/api"
 	"ticketblue/broadcast"
+	"ticketblue/persistence"
 	"ticketblue/ticketing"
 )
 
@@ -31,9 +33,25 @@ func (n *node) startBroadcast(ctx context.Context) (err error) {
 	return nil
 }
 
-// committed passes the journal writer's word on to whoever reads the journal. Each looks for itself as well, so a
+// slowCommit makes the projector rest: the buyers' commits come first.
+const slowCommit = 20 * time.Millisecond
+
+// startProjector brings up what keeps the read tables. It is also an auditor: a round whose facts do not fit its
+// tables is frozen.
+func (n *node) startProjector(context.Context) error {
+	n.projector = persistence.NewProjector(n.store.DB, persistence.ProjectorOptions{
+		Log:    n.log,
+		Freeze: func(s ticketing.Stream, reason error) { n.actors.Freeze(s, reason) },
+		Busy:   func() bool { return n.journal.Stats().LastFlush > slowCommit },
+	})
+	n.atStop("projector", n.projector.Close)
+	return nil
+}
+
+// committed passes the journal writer's word on to those who read the journal. Each looks for itself as well, so a
 // word that is lost costs seconds, not facts.
 func (n *node) committed(s ticketing.Stream, _ ticketing.Head) {
+	n.projector.Hint(s)
 	n.relay.Hint(s)
 }
 

@@ -16,6 +16,7 @@ type claim struct {
 
 type refolded struct {
 	round    roundReport
+	live     []ticketing.LiveReservation
 	problems []string
 }
 
@@ -85,7 +86,8 @@ func (x *refolded) describe(id ticketing.RoundID, round *ticketing.Round, audito
 			x.differs("seat %s is %q by the machine, %q by the auditor", plan.Label(ticketing.SeatIndex(i)), answer.SeatStates[i], seen)
 		}
 	}
-	for _, v := range auditor.Live() {
+	x.live = auditor.Live()
+	for _, v := range x.live {
 		labels := make([]string, len(v.Seats))
 		for i, s := range v.Seats {
 			labels[i] = plan.Label(s)

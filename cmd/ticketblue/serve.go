@@ -31,7 +31,7 @@ type serveCmd struct {
 	OpsListen string     `default:"127.0.0.1:8081" env:"TB_OPS_LISTEN" placeholder:"HOST:PORT" help:"Operations address: probes, metrics, profiles, verify (${default}). Keep it private."`
 	NATSURL   string     `env:"TB_NATS_URL" placeholder:"URL" help:"NATS with JetStream to use instead of one inside the program."`
 	Demo      bool       `help:"Load two halls, a performance and an open round at the first start, and make an admin."`
-	Bench     bool       `help:"Add POST /bench/noop and lift the per-user rate limit, for load tests."`
+	Bench     bool       `help:"Add POST /bench/noop and lift the limits per user and address, for load tests."`
 }
 
 // stopLimit is how long an ordered stop may take before the process leaves anyway; nothing acknowledged is lost.
@@ -51,6 +51,7 @@ type node struct {
 	broadcast *broadcast.Broadcaster
 	relay     *broadcast.Relay
 	hub       *broadcast.Hub
+	projector *persistence.Projector
 	actors    *actors.System
 	passwords *auth.Passwords
 	api       *api.Server
@@ -98,6 +99,7 @@ func (n *node) start(ctx context.Context) error {
 		n.openStore,      // Postgres, tables
 		n.own,            // the right to answer for the streams
 		n.startBroadcast, // what tells others of commits
+		n.startProjector, // what keeps the read tables
 		n.startMachines,  // journal, actors
 		n.startHTTP,
 		n.wake, // rounds whose holds expire and sales open with nobody asking
@@ -199,6 +201,7 @@ func (n *node) startMachines(context.Context) error {
 		Clock: time.Now, Random: rand.Reader, Metrics: n.registry,
 	})
 	n.silenced.Store(n.actors)
+	n.projector.Start() // not before there is somebody to freeze
 	n.atStop("actors", n.actors.Shutdown)
 	return nil
 }
@@ -213,10 +216,11 @@ func (n *node) startHTTP(context.Context) error {
 		return err
 	}
 	n.api = api.New(api.Config{
-		Sales: n.actors, Accounts: n.store, Catalogue: n.store, Live: n.hub, Tokens: tokens, Passwords: n.passwords,
+		Sales: n.actors, Accounts: n.store, Catalogue: n.store, Reservations: n.store, Projections: n.projector, Live: n.hub,
+		Tokens: tokens, Passwords: n.passwords,
 		Clock: time.Now, Log: n.log, Metrics: n.registry, Bench: n.cmd.Bench, Limits: n.limits(),
 	})
-	n.ops = api.NewOps(api.OpsConfig{Ready: n.ready, Verify: n.verify, Metrics: n.registry, Log: n.log})
+	n.ops = api.NewOps(api.OpsConfig{Ready: n.ready, Verify: n.verify, Rebuild: n.relay.Rebuild, Metrics: n.registry, Log: n.log})
 	go func() { n.failed <- n.api.Listen(n.public) }()
 	go func() { n.failed <- served(n.ops.Serve(n.private)) }()
 	n.atStop("operations port", n.stopOps)
@@ -255,6 +259,7 @@ func (n *node) limits() api.Limits {
 	limits := api.DefaultLimits
 	if n.cmd.Bench {
 		limits.ReservePerUser = api.Rate{PerSecond: 1e6, Burst: 1e6}
+		limits.Streams, limits.StreamsPerAddress = 1e6, 1e6
 	}
 	return limits
 }
@@ -296,7 +301,10 @@ func (n *node) wake(ctx context.Context) error {
 
 // announce says where everything is, and loads the demo.
 func (n *node) announce(ctx context.Context) error {
-	server := serverFile{PID: os.Getpid(), URL: "http://" + n.public.Addr().String(), OpsURL: "http://" + n.private.Addr().String(), Store: n.cmd.Store.storeName()}
+	server := serverFile{
+		PID: os.Getpid(), Store: n.cmd.Store.storeName(),
+		URL: "http://" + n.public.Addr().String(), OpsURL: "http://" + n.private.Addr().String(),
+	}
 	if n.cmd.Demo {
 		if err := n.loadDemo(ctx, server); err != nil {
 			return fmt.Errorf("loading the demo: %w", err)

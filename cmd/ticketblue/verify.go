@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"ticketblue/ticketing"
@@ -20,7 +21,10 @@ type verifyCmd struct {
 	JSON  bool       `name:"json" help:"Print the whole report as JSON, with every live reservation."`
 }
 
-const verifyLimit = 5 * time.Minute
+const (
+	verifyLimit  = 5 * time.Minute
+	catchUpLimit = 10 * time.Second // for the read tables of a running server
+)
 
 // verifyReport is what verify found. OK means that nothing differs anywhere.
 type verifyReport struct {
@@ -28,6 +32,7 @@ type verifyReport struct {
 	Problems []string      `json:"problems"`
 	Live     bool          `json:"live"` // a running server's machines were compared too
 	Events   uint64        `json:"events"`
+	Behind   int           `json:"behind"` // rounds whose read tables had not caught up, and were not compared
 	Rounds   []roundReport `json:"rounds"`
 }
 
@@ -111,11 +116,14 @@ func (r *verifyReport) print(w io.Writer) error {
 	if !r.OK {
 		verdict = "FAIL"
 	}
-	compared := "snapshots"
+	compared := "snapshots and read tables"
 	if r.Live {
-		compared = "snapshots and live state"
+		compared = "snapshots, read tables and live state"
 	}
 	fmt.Fprintf(&out, "%s  %d rounds, %d events replayed and compared with %s\n", verdict, len(r.Rounds), r.Events, compared)
+	if r.Behind > 0 {
+		fmt.Fprintf(&out, "  the read tables of %d rounds had not caught up and were not compared\n", r.Behind)
+	}
 	for _, p := range r.Problems {
 		fmt.Fprintln(&out, "  differs:", p)
 	}
@@ -203,11 +211,44 @@ func (r *verifyReport) stream(ctx context.Context, s *store, live asker, stream 
 		return ctx.Err()
 	}
 	x := refold(stream, history, want)
+	if err := r.readTables(ctx, s, stream, x); err != nil {
+		return err
+	}
 	for _, p := range x.problems {
 		r.differs(stream, "%s", p)
 	}
 	r.Events += x.round.Seq
 	x.round.Snapshots = len(snapshots)
 	r.Rounds = append(r.Rounds, x.round)
+	return nil
+}
+
+// readTables compares the tables that customers' lists come from with the journal. They follow it by a moment: when
+// they have not come as far as the journal, or have gone further since, only what they are for is not compared.
+func (r *verifyReport) readTables(ctx context.Context, s *store, stream ticketing.Stream, x refolded) error {
+	again, patience := time.NewTicker(100*time.Millisecond), time.Now().Add(catchUpLimit)
+	defer again.Stop()
+	live, projected, err := s.ReadTables(ctx, stream)
+	for err == nil && r.Live && projected < x.round.Seq && time.Now().Before(patience) {
+		<-again.C
+		live, projected, err = s.ReadTables(ctx, stream)
+	}
+	if err != nil {
+		return err
+	}
+	if projected != x.round.Seq {
+		r.Behind++
+		return nil
+	}
+	if len(live) != len(x.live) {
+		r.differs(stream, "the read tables have %d live reservations, the journal %d", len(live), len(x.live))
+		return nil
+	}
+	for i, v := range x.live {
+		if w := live[i]; w.Number != v.Number || w.User != v.User || w.Status != v.Status || !slices.Equal(w.Seats, v.Seats) {
+			r.differs(stream, "the read tables have reservation %d as %s of user %d with seats %v, the journal %d as %s of user %d with %v",
+				w.Number, w.Status, w.User, w.Seats, v.Number, v.Status, v.User, v.Seats)
+		}
+	}
 	return nil
 }
