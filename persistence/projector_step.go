@@ -163,19 +163,12 @@ func (p *Projector) fail(ctx context.Context, conn *pgx.Conn, s ticketing.Stream
 // connectAndTell opens the projector's connection. Whoever can freeze streams forgets them when the program ends
 // and the table does not, so each is told again.
 func (p *Projector) connectAndTell(ctx context.Context) (*pgx.Conn, error) {
-	conn, err := p.connect(ctx)
+	frozen, err := p.db.Frozen(ctx)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := conn.Query(ctx, `SELECT stream, frozen_reason FROM streams WHERE frozen_at IS NOT NULL ORDER BY stream`)
-	if err == nil {
-		var s ticketing.Stream
-		var reason string
-		_, err = pgx.ForEachRow(rows, []any{&s, &reason}, func() error { p.opts.Freeze(s, errors.New(reason)); return nil })
+	for _, f := range frozen {
+		p.opts.Freeze(f.Stream, errors.New(f.Reason))
 	}
-	if err != nil {
-		p.disconnect(conn)
-		return nil, fmt.Errorf("looking for frozen streams: %w", err)
-	}
-	return conn, nil
+	return p.connect(ctx)
 }

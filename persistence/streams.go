@@ -51,6 +51,29 @@ func (db *DB) streams(ctx context.Context, sql string, args ...any) ([]ticketing
 	return pgx.CollectRows(rows, pgx.RowTo[ticketing.Stream])
 }
 
+// FrozenStream is a stream that contradicts itself and waits for a person.
+type FrozenStream struct {
+	Stream ticketing.Stream
+	At     ticketing.Millis
+	Reason string
+}
+
+// Frozen are the streams that the projector has frozen, in order of their names. Projector.Rebuild gives them
+// another chance.
+func (db *DB) Frozen(ctx context.Context) ([]FrozenStream, error) {
+	found, err := many(ctx, db, func(row pgx.CollectableRow) (FrozenStream, error) {
+		var f FrozenStream
+		var at time.Time
+		err := row.Scan(&f.Stream, &at, &f.Reason)
+		f.At = ticketing.MillisOf(at)
+		return f, err
+	}, `SELECT stream, frozen_at, frozen_reason FROM streams WHERE frozen_at IS NOT NULL ORDER BY stream`)
+	if err != nil {
+		return nil, fmt.Errorf("listing frozen streams: %w", err)
+	}
+	return found, nil
+}
+
 // moment is a timestamptz; NULL for 0, which means "none".
 func moment(m ticketing.Millis) *time.Time {
 	if m == 0 {
