@@ -14,6 +14,7 @@ const touchable = 18; // and a finger
 const singleSeats = 5_000; // as many are drawn one by one, sharply; more come from the bitmap
 const glide = 220; // ms
 const miniWidth = 132; // px
+const miniEvery = 1_000; // ms
 
 export interface Watcher {
   press(seat: number): void;
@@ -30,6 +31,7 @@ export class Atlas {
   private mini: HTMLCanvasElement | null = null;
   private frame = 0;
   private hovered = -1;
+  private miniTimer = 0;
   private miniTop = -1; // where the small hall is; -1 when it is not drawn
   private pixels = 1; // device pixels per CSS pixel
   private readonly stops: (() => void)[] = [];
@@ -57,6 +59,7 @@ export class Atlas {
   close(): void {
     for (const stop of this.stops) stop();
     cancelAnimationFrame(this.frame);
+    clearTimeout(this.miniTimer);
   }
 
   zoomBy(factor: number): void {
@@ -97,8 +100,19 @@ export class Atlas {
   private changed(seats: Iterable<number> | null): void {
     if (seats) this.bitmap?.redraw(seats);
     else this.bitmap = null;
-    this.mini = null;
+    this.forgetMini();
     this.ask();
+  }
+
+  // The small hall is made anew at most once a second: making it takes longer than everything else in a frame.
+  private forgetMini(): void {
+    if (this.mini && !this.miniTimer) {
+      this.miniTimer = window.setTimeout(() => {
+        this.miniTimer = 0;
+        this.mini = null;
+        this.ask();
+      }, miniEvery);
+    }
   }
 
   private resize(): void {

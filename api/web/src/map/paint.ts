@@ -46,9 +46,9 @@ export function paintSeat(pen: Pen, x: number, y: number, side: number, look: Lo
       body(pen, x, y, side, colours.mine);
       return stroke(pen, side, "#fff", [[x + side * 0.24, y + side * 0.52], [x + side * 0.43, y + side * 0.72], [x + side * 0.78, y + side * 0.3]]);
     case Look.Held: // a half
-      body(pen, x, y, side, colours.heldPale);
-      pen.fillStyle = colours.held;
-      return pen.fillRect(x, y + side / 2, side, side / 2);
+      body(pen, x, y, side, colours.held);
+      pen.fillStyle = colours.heldPale;
+      return pen.fillRect(x + side * 0.12, y + side * 0.12, side * 0.76, side * 0.38);
     case Look.Sold: // a cross
       body(pen, x, y, side, colours.soldPale);
       stroke(pen, side, colours.sold, [[x + side * 0.25, y + side * 0.25], [x + side * 0.75, y + side * 0.75]]);

@@ -45,6 +45,7 @@ export class Plan {
     this.sectionOf = new Uint16Array(n);
     this.arrange();
     this.half = pitch(this) * 0.43;
+    if (this.sections.length > foldFrom) fold(this);
     this.box = around(this.sections.map((s) => s.box));
   }
 
@@ -104,6 +105,28 @@ function around(boxes: Box[]): Box {
     grow(all, b.x1, b.y1);
   }
   return all;
+}
+
+const foldFrom = 3; // sections
+const tooLong = 3; // height by width
+const looksGood = 1; // height by width of what is folded
+
+// A hall that was described without places comes with its sections one behind the other, as a line nobody can read.
+// It is drawn in as many columns as make it about square, still from the front to the back.
+function fold(plan: Plan): void {
+  const { sections, half } = plan, all = around(sections.map((s) => s.box)), gap = half * 8;
+  if ((all.y1 - all.y0) / Math.max(1, all.x1 - all.x0) < tooLong) return;
+  const wide = Math.max(...sections.map((s) => s.box.x1 - s.box.x0)) + gap, tall = Math.max(...sections.map((s) => s.box.y1 - s.box.y0)) + gap;
+  const columns = Math.max(1, Math.round(Math.sqrt((sections.length * tall) / (looksGood * wide))));
+  sections.forEach(({ box, rows }, s) => {
+    const row = Math.floor(s / columns), inRow = Math.min(columns, sections.length - row * columns);
+    const dx = ((s % columns) - (inRow - 1) / 2) * wide - (box.x0 + box.x1) / 2, dy = all.y0 + row * tall - box.y0;
+    for (const i of rows.flatMap((r) => r.seats)) {
+      plan.x[i]! += dx;
+      plan.y[i]! += dy;
+    }
+    Object.assign(box, { x0: box.x0 + dx, x1: box.x1 + dx, y0: box.y0 + dy, y1: box.y1 + dy });
+  });
 }
 
 // pitch is the usual distance of neighbours in a row, in centimetres: half of them are nearer, half farther.
