@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -102,6 +104,7 @@ func (th *theatre) plan(t *testing.T, s *store) {
 // TestPages uses the pages as customers do, in a real browser.
 func TestPages(t *testing.T) {
 	th := openTheatre(t)
+	t.Run("as files", func(t *testing.T) { th.files(t) })
 	korean := startBrowser(t, "ko-KR")
 	t.Run("from the list to a release", func(t *testing.T) { th.wholeWay(t, korean) })
 	t.Run("keyboard only", func(t *testing.T) { th.keyboard(t, korean) })
@@ -110,6 +113,48 @@ func TestPages(t *testing.T) {
 	t.Run("lost answer", func(t *testing.T) { th.lostAnswer(t, korean) })
 	t.Run("phone", func(t *testing.T) { th.phone(t, korean) })
 	t.Run("English", func(t *testing.T) { th.english(t, startBrowser(t, "en-US")) })
+}
+
+// files: the page is asked about each time and allows nothing inline; what it names is kept for ever.
+func (th *theatre) files(t *testing.T) {
+	get := func(path string, headers ...string) *http.Response {
+		req, err := http.NewRequest(http.MethodGet, th.url+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i+1 < len(headers); i += 2 {
+			req.Header.Set(headers[i], headers[i+1])
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = resp.Body.Close() })
+		return resp
+	}
+	page := get("/rounds/1")
+	body, err := io.ReadAll(page.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if policy := page.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "script-src 'self'") || strings.Contains(policy, "unsafe") {
+		t.Errorf("the page's policy is %q", policy)
+	}
+	if again := get("/", "If-None-Match", page.Header.Get("ETag")); again.StatusCode != http.StatusNotModified {
+		t.Errorf("the same page again: %d, want 304", again.StatusCode)
+	}
+	for _, asset := range regexp.MustCompile(`/assets/[^"]+`).FindAllString(string(body), -1) {
+		plain, packed := get(asset, "Accept-Encoding", "identity"), get(asset, "Accept-Encoding", "gzip")
+		if plain.StatusCode != http.StatusOK || !strings.Contains(plain.Header.Get("Cache-Control"), "immutable") || plain.Header.Get("Content-Encoding") != "" {
+			t.Errorf("%s: %d %v", asset, plain.StatusCode, plain.Header)
+		}
+		if packed.Header.Get("Content-Encoding") != "gzip" || packed.ContentLength >= plain.ContentLength {
+			t.Errorf("%s packed: %d bytes, plain %d", asset, packed.ContentLength, plain.ContentLength)
+		}
+	}
+	if gone := get("/assets/main-OLD.js"); gone.StatusCode != http.StatusNotFound {
+		t.Errorf("an asset of another version: %d, want 404", gone.StatusCode)
+	}
 }
 
 func (th *theatre) wholeWay(t *testing.T, b *browser) {

@@ -24,7 +24,6 @@ export type RoundStatus = "scheduled" | "open" | "paused" | "closed";
 
 export interface Round {
   id: number;
-  performance_id?: number;
   status: RoundStatus;
   canceled: boolean;
   sold_out: boolean;

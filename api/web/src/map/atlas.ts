@@ -226,9 +226,9 @@ export class Atlas {
       const x = ((box.x0 + box.x1) / 2) * view.scale + view.x, y = ((box.y0 + box.y1) / 2) * view.scale + view.y;
       const room = (box.x1 - box.x0) * view.scale;
       if (room < 16 || x < -room || x > view.width + room) continue;
-      const text = room > 64 ? `${name} · ${number(sectionFree[s]!)}` : name;
       const size = Math.max(10, Math.min(15, room / 5));
       this.pen.font = `700 ${size}px system-ui, sans-serif`;
+      const full = `${name} · ${number(sectionFree[s]!)}`, text = this.pen.measureText(full).width + size * 1.4 < room ? full : name;
       const w = this.pen.measureText(text).width + size * 1.2, h = size * 1.8;
       this.pen.fillStyle = "rgb(255 255 255 / 0.93)";
       this.pen.beginPath();

@@ -13,15 +13,18 @@ import { now, serverNow } from "../time";
 import { clock, countdown, dateTime, t, type Word } from "../words";
 import { Failed, Loading } from "./parts";
 
+type Show = Performance | null | undefined; // undefined: not known yet; null: it is not said
+
 const renewEvery = 10_000; // ms between looks at prices, status and the next expiry
 
 export function RoundPage({ id }: { id: number }) {
   const { model, buying, show } = useMemo(() => {
     const model = new RoundModel(id);
-    return { model, buying: new Buying(model), show: signal<Performance | null>(null) };
+    return { model, buying: new Buying(model), show: signal<Show>(undefined) };
   }, [id]);
   useEffect(() => start(model, buying, show), [model]);
-  const ready = useComputed(() => (model.version.value, model.seq >= 0));
+  // The map comes last: what stands above it must not push it away under a finger.
+  const ready = useComputed(() => (model.version.value, model.seq >= 0 && show.value !== undefined));
   useEffect(() => watchLost(model, buying), [model.lost.value]);
   if (model.failed.value) return <Failed err={model.failed.value} retry={() => location.reload()} />;
   if (!model.info.value) return <Loading />;
@@ -46,11 +49,11 @@ export function RoundPage({ id }: { id: number }) {
   );
 }
 
-function start(model: RoundModel, buying: Buying, show: Signal<Performance | null>): () => void {
+function start(model: RoundModel, buying: Buying, show: Signal<Show>): () => void {
   let timer = 0;
+  void identify(model, show);
   void model.open().then(async () => {
     if (model.failed.value) return;
-    void identify(model, show);
     await buying.reload().catch(() => undefined);
     await buying.resume();
   });
@@ -70,20 +73,23 @@ function start(model: RoundModel, buying: Buying, show: Signal<Performance | nul
 const keptShow = (round: number) => "tb.performance." + round;
 
 // A round's address may say of which performance it is; the round itself is the same without.
-async function identify(model: RoundModel, show: Signal<Performance | null>): Promise<void> {
-  const id = model.info.value?.performance_id ?? address.value.searchParams.get("performance") ?? sessionStorage.getItem(keptShow(model.id));
-  if (!id || !/^\d+$/.test(String(id))) return;
+async function identify(model: RoundModel, show: Signal<Show>): Promise<void> {
+  const id = address.value.searchParams.get("performance") ?? sessionStorage.getItem(keptShow(model.id));
   try {
-    const rounds = await get<Page<RoundTerms>>(`/performances/${id}/rounds`);
-    const terms = rounds.items.find((r) => r.id === model.id);
-    if (!terms) return;
-    model.max.value = terms.max_per_user;
-    show.value = await get<Performance>("/performances/" + id);
-    sessionStorage.setItem(keptShow(model.id), String(id));
-    document.title = show.value.title + " · Ticket Blue";
+    show.value = id && /^\d+$/.test(id) ? await performanceOf(model, id) : null;
   } catch {
-    // The page does without a title.
+    show.value = null; // the page does without a title
   }
+  if (show.value) document.title = show.value.title + " · Ticket Blue";
+}
+
+async function performanceOf(model: RoundModel, id: string): Promise<Performance | null> {
+  const [rounds, performance] = await Promise.all([get<Page<RoundTerms>>(`/performances/${id}/rounds`), get<Performance>("/performances/" + id)]);
+  const terms = rounds.items.find((r) => r.id === model.id);
+  if (!terms) return null;
+  model.max.value = terms.max_per_user;
+  sessionStorage.setItem(keptShow(model.id), id);
+  return performance;
 }
 
 function watchLost(model: RoundModel, buying: Buying): void {
@@ -91,7 +97,7 @@ function watchLost(model: RoundModel, buying: Buying): void {
   buying.notice.value = { kind: "info", text: t("notice.taken", { seats: model.shortOf(model.lost.value) }) };
 }
 
-function Head({ model, show }: { model: RoundModel; show: Signal<Performance | null> }) {
+function Head({ model, show }: { model: RoundModel; show: Signal<Show> }) {
   const info = model.info.value!, status = model.status.value;
   return (
     <header class="round-head">
