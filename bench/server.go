@@ -102,7 +102,6 @@ func (b binary) verify(ctx context.Context, round int64) (judge.Audit, error) {
 		OK       bool
 		Problems []string
 		Live     bool
-		Behind   int
 		Rounds   []struct {
 			Round int64
 			judge.Counts
@@ -119,10 +118,6 @@ func (b binary) verify(ctx context.Context, round int64) (judge.Audit, error) {
 	if !found.Live {
 		audit.OK = false
 		audit.Problems = append(audit.Problems, "the live state was not compared")
-	}
-	if found.Behind > 0 {
-		audit.OK = false
-		audit.Problems = append(audit.Problems, fmt.Sprintf("the read tables of %d rounds have not caught up", found.Behind))
 	}
 	for _, r := range found.Rounds {
 		if r.Round == round {

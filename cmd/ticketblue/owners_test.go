@@ -153,7 +153,7 @@ func violations(t *testing.T, s *store, round ticketing.RoundID, promises []prom
 		t.Logf("the journal does not load: %v", err)
 		return found + 1
 	}
-	x := refold(ticketing.RoundStream(round), history, nil)
+	x := refold(ticketing.RoundStream(round), history, nil, readTables{})
 	found += len(x.problems)
 	live := map[string]reservationReport{}
 	for _, v := range x.round.Reservations {

@@ -16,13 +16,18 @@ type claim struct {
 
 type refolded struct {
 	round    roundReport
-	live     []ticketing.LiveReservation
 	problems []string
 }
 
-// refold replays a round from its first event, by the machine and by the auditor, and holds each claim against the
-// state at its seq.
-func refold(stream ticketing.Stream, history ticketing.History, want map[uint64][]claim) (out refolded) {
+// readTables is what the tables that customers' lists come from say, as far as they have followed the journal.
+type readTables struct {
+	live      []ticketing.LiveReservation
+	projected uint64
+}
+
+// refold replays a round from its first event, by the machine and by the auditor, and holds each claim and the read
+// tables against the state at their seq.
+func refold(stream ticketing.Stream, history ticketing.History, want map[uint64][]claim, tables readTables) (out refolded) {
 	id, _ := stream.Round()
 	out.round = roundReport{Round: int64(id), Reservations: []reservationReport{}}
 	defer func() {
@@ -44,6 +49,9 @@ func refold(stream ticketing.Stream, history ticketing.History, want map[uint64]
 			round.Apply(e)
 			out.round.Seq = round.Seq()
 			out.compare(want, round)
+			if round.Seq() == tables.projected {
+				out.compareTables(tables.live, auditor.Live(), history.Plan)
+			}
 		}
 	}
 	for _, seq := range slices.Sorted(maps.Keys(want)) {
@@ -51,8 +59,30 @@ func refold(stream ticketing.Stream, history ticketing.History, want map[uint64]
 			out.differs("the %s is at event %d, the journal ends at %d", c.who, seq, round.Seq())
 		}
 	}
+	if tables.projected > round.Seq() || tables.projected == 0 && len(tables.live) > 0 {
+		out.differs("the read tables are at event %d, the journal ends at %d", tables.projected, round.Seq())
+	}
 	out.describe(id, round, auditor, history.Plan)
 	return out
+}
+
+// compareTables holds the tables against the auditor's list; both are in order of numbers and seats.
+func (x *refolded) compareTables(tables, live []ticketing.LiveReservation, plan *ticketing.Plan) {
+	same := slices.EqualFunc(tables, live, func(a, b ticketing.LiveReservation) bool {
+		return a.Number == b.Number && a.User == b.User && a.Status == b.Status && slices.Equal(a.Seats, b.Seats)
+	})
+	if same {
+		return
+	}
+	x.differs("at event %d the read tables have %d live reservations, the journal %d, and they are not the same",
+		x.round.Seq, len(tables), len(live))
+	for _, v := range live {
+		i := slices.IndexFunc(tables, func(w ticketing.LiveReservation) bool { return w.Number == v.Number })
+		if i < 0 || tables[i].User != v.User || tables[i].Status != v.Status || !slices.Equal(tables[i].Seats, v.Seats) {
+			x.differs("the first: reservation %d, %s, with %d seats from %s", v.Number, v.Status, len(v.Seats), plan.Label(v.Seats[0]))
+			return
+		}
+	}
 }
 
 func (x *refolded) differs(format string, args ...any) {
@@ -86,8 +116,7 @@ func (x *refolded) describe(id ticketing.RoundID, round *ticketing.Round, audito
 			x.differs("seat %s is %q by the machine, %q by the auditor", plan.Label(ticketing.SeatIndex(i)), answer.SeatStates[i], seen)
 		}
 	}
-	x.live = auditor.Live()
-	for _, v := range x.live {
+	for _, v := range auditor.Live() {
 		labels := make([]string, len(v.Seats))
 		for i, s := range v.Seats {
 			labels[i] = plan.Label(s)
