@@ -125,7 +125,7 @@ func (n *node) demoSale(ctx context.Context, show ticketing.Performance) (ticket
 	}
 	now := ticketing.MillisOf(time.Now())
 	terms := ticketing.Terms{
-		OpensAt: now, ClosesAt: now.Add(demoOpenFor), StartsAt: now.Add(demoOpenFor + 24*time.Hour),
+		OpensAt: now, ClosesAt: now.Add(demoOpenFor), StartsAt: evening(time.Now().Add(demoOpenFor + 24*time.Hour)),
 		HoldMillis: ticketing.Millis(ticketing.DefaultHold.Milliseconds()), PayMillis: ticketing.Millis(ticketing.DefaultPay.Milliseconds()),
 		MaxPerUser: ticketing.DefaultMaxPerUser, CancelUntil: now.Add(demoOpenFor), CancelFee: 10,
 	}
@@ -136,6 +136,13 @@ func (n *node) demoSale(ctx context.Context, show ticketing.Performance) (ticket
 		PerformanceID: show.ID, PlanHash: hall.PlanHash, StartsAt: terms.StartsAt, Terms: terms,
 	})
 	return round.ID, err
+}
+
+// evening is half past seven in Seoul on that day.
+func evening(day time.Time) ticketing.Millis {
+	seoul := time.FixedZone("KST", 9*60*60)
+	y, m, d := day.In(seoul).Date()
+	return ticketing.MillisOf(time.Date(y, m, d, 19, 30, 0, 0, seoul))
 }
 
 // demoHall has sections of 20 rows with 50 seats, the best ones in front; the last section takes what is left.
