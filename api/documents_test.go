@@ -2,7 +2,9 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,8 +18,10 @@ import (
 // document is as much of OpenAPI as the tests look at.
 type document struct {
 	OpenAPI string
+	Info    struct{ Description string }
 	Paths   map[string]map[string]struct {
 		OperationID string `json:"operationId"`
+		Description string
 		Responses   map[string]json.RawMessage
 		Parameters  []struct {
 			Name   string
@@ -32,14 +36,16 @@ type document struct {
 }
 
 type schema struct {
-	Ref        string `json:"$ref"`
-	Properties map[string]schema
-	MaxItems   int
-	MinItems   int
-	MaxLength  int
-	MinLength  int
-	Maximum    int
-	Unique     bool `json:"uniqueItems"`
+	Ref         string `json:"$ref"`
+	Description string
+	Enum        []string
+	Properties  map[string]schema
+	MaxItems    int
+	MinItems    int
+	MaxLength   int
+	MinLength   int
+	Maximum     int
+	Unique      bool `json:"uniqueItems"`
 }
 
 var readDocument = sync.OnceValue(func() document {
@@ -182,6 +188,48 @@ func TestDocumentAndItsPageComeFromHereOnly(t *testing.T) {
 	for _, asset := range []string{"swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js"} {
 		if len(h.do(call{method: "GET", path: "/docs/" + asset}).wantStatus(http.StatusOK).body) < 1000 {
 			t.Errorf("%s is empty", asset)
+		}
+	}
+}
+
+func TestDocumentNamesEveryCode(t *testing.T) {
+	d := readDocument()
+	code := d.Components.Schemas["Problem"].Properties["code"]
+	if len(code.Enum) != len(rules) {
+		t.Errorf("%d codes are documented, there are %d", len(code.Enum), len(rules))
+	}
+	for c, r := range rules {
+		if !slices.Contains(code.Enum, string(c)) || !strings.Contains(code.Description, fmt.Sprintf("`%s` (%d): %s", c, r.status, r.title)) {
+			t.Errorf("%s is no documented code", c)
+		}
+		if !strings.Contains(d.Info.Description, "| `"+string(c)+"` |") {
+			t.Errorf("%s is not in the introduction", c)
+		}
+	}
+	for _, status := range []int{405, 408, 413, 415, 431} {
+		if c := problemOfStatus(status).Code; !strings.Contains(d.Info.Description, fmt.Sprintf("%d `%s`", status, c)) {
+			t.Errorf("%d is not in the introduction", status)
+		}
+	}
+}
+
+// TestOperationsNameTheirCodes: those that the round has for them, and those of the shell around it.
+func TestOperationsNameTheirCodes(t *testing.T) {
+	d := readDocument()
+	const shell = " rate_limited busy unavailable stream_frozen"
+	for path, want := range map[string]string{
+		"post /v1/rounds/{id}/reservations": "sale_not_open sale_paused sale_closed idempotency_mismatch seat_unknown seats_invalid " +
+			"limit_exceeded too_many_keys seat_blocked seat_taken payment_in_progress grade_unknown section_unknown no_block " +
+			"all_held sold_out malformed_json idempotency_key_required invalid_input" + shell,
+		"delete /v1/reservations/{id}":     "not_found already_confirmed payment_in_progress hold_expired reservation_ended" + shell,
+		"post /v1/admin/rounds/{id}/open":  "sale_closed",
+		"post /v1/admin/rounds/{id}/pause": "sale_not_open sale_closed",
+	} {
+		method, path, _ := strings.Cut(path, " ")
+		for code := range strings.FieldsSeq(want) {
+			if text := d.Paths[path][method].Description; !strings.Contains(text, "`"+code+"`") {
+				t.Errorf("%s %s does not name %s: %s", method, path, code, text)
+			}
 		}
 	}
 }

@@ -45,7 +45,7 @@ type operation struct {
 func (s *Server) newHuma() huma.API {
 	config := huma.DefaultConfig("Ticket Blue", "1.0.0")
 	config.Info.Description = "Sells the seats of performances, round by round. Errors are problem documents " +
-		"(RFC 9457) whose `code` is stable. A repeat with the same Idempotency-Key is answered like the first."
+		"(RFC 9457) whose `code` is stable. A repeat with the same Idempotency-Key is answered like the first." + aboutProblems()
 	config.CreateHooks = nil // it would put a $schema link into every body
 	config.DocsPath = ""     // it would load its page from the net; ours is in documents.go
 	config.SchemasPath = ""

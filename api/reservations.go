@@ -93,10 +93,13 @@ func (s *Server) reservationRoutes() {
 		errors:  []int{http.StatusConflict, http.StatusUnprocessableEntity},
 		summary: "Hold seats",
 		about: "All of the `seats` or none; or the `best_available` ones. 409 with the first that applies of " +
-			"`sale_not_open`, `sale_paused`, `sale_closed`, `idempotency_mismatch`, `seat_unknown`, `limit_exceeded`, " +
-			"`seat_blocked`, `seat_taken`, `payment_in_progress`; `seats` names those that failed. For the best ones, " +
-			"instead of those about seats: `grade_unknown`, `section_unknown`, `limit_exceeded`, `all_held` (`retry_at`: " +
-			"when a hold runs out), `sold_out`, `no_block`. On 503 repeat with the same key.",
+			"`sale_not_open` (`retry_at`: when it opens), `sale_paused`, `sale_closed`, `idempotency_mismatch`, " +
+			"`seat_unknown`, `seats_invalid`, `limit_exceeded`, `seat_blocked`, `seat_taken`, `payment_in_progress`; `seats` " +
+			"names those that failed. For the best ones, instead of those about seats: `grade_unknown`, `section_unknown`, " +
+			"`limit_exceeded`, `no_block`, `all_held` (`retry_at`: when a hold runs out), `sold_out`. 400 is " +
+			"`malformed_json` or `idempotency_key_required`, 422 `invalid_input`. 429 is `rate_limited`, or `too_many_keys` " +
+			"until one of your reservations has ended. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, " +
+			"and whenever no answer comes, repeat with the same key.",
 	}, s.reserve)
 	hot[reservationInput, reservationOutput](s, operation{
 		id: "get-reservation", method: http.MethodGet, path: "/v1/reservations/{id}", tag: "reservations",
@@ -108,7 +111,10 @@ func (s *Server) reservationRoutes() {
 		id: "release-reservation", method: http.MethodDelete, path: "/v1/reservations/{id}", tag: "reservations",
 		access: Customer, limit: s.reserveShare, status: http.StatusOK, errors: []int{http.StatusConflict},
 		summary: "Give held seats back",
-		about:   "Only what is not paid yet: else `payment_in_progress`, `already_confirmed`, `reservation_ended`.",
+		about: "Only what is not paid yet, else 409: `already_confirmed`, `payment_in_progress` (the provider has been " +
+			"asked for the money), `hold_expired`, `reservation_ended` (canceled). To give back twice is answered like the first " +
+			"time. 404 `not_found` is also for a reservation of somebody else's; 429 is `rate_limited`; 503 is `busy`, " +
+			"`unavailable` or `stream_frozen`.",
 	}, s.reservation(func(user ticketing.UserID, number uint32) ticketing.Command {
 		return ticketing.ReleaseReservation{User: user, Number: number}
 	}))

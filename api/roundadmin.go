@@ -64,6 +64,11 @@ func (s *Server) roundAdminRoutes() {
 			summary: map[string]string{
 				"open": "Open a sale now, or resume it", "pause": "Pause a sale", "close": "Close a sale for good",
 			}[verb],
+			about: map[string]string{
+				"open":  "409 is `sale_closed`: what is closed stays closed. Open already is fine.",
+				"pause": "409 is `sale_not_open` (`retry_at`: when it opens by itself) or `sale_closed`. Paused already is fine.",
+				"close": "Closed already is fine.",
+			}[verb],
 		}, s.changeSale(command))
 	}
 }
