@@ -38,7 +38,7 @@ func aboutProblems() string {
 		}
 		fmt.Fprintf(&b, "%d `%s`", rules[code].status, code)
 	}
-	b.WriteString(". What can be retried later says so by `retryable`; with 429 and 503 it says when by `Retry-After`.\n\n" +
+	b.WriteString(". What may succeed later says so by `retryable`; where that is a 429 or a 503, `Retry-After` says when.\n\n" +
 		"| Status | Code | Retryable | Meaning |\n|---|---|---|---|\n")
 	for _, code := range documentedCodes() {
 		r := rules[code]

@@ -26,6 +26,7 @@ const (
 	hotDeadline      = 3 * time.Second
 	positionWait     = 500 * time.Millisecond // for the read tables to get as far as the caller has seen
 	unavailableDelay = time.Second            // what Retry-After says when nobody knows better
+	retrySpread      = 3                      // seconds over which those come back that were refused together
 )
 
 // Sales asks the owner of a stream. The answer is durable when it arrives.
@@ -80,6 +81,7 @@ type Config struct {
 	Tokens       *auth.Tokens
 	Passwords    *auth.Passwords
 	Clock        func() time.Time      // for what the api itself says; decisions use the owner's clock
+	Random       func(n int) int       // one of the n numbers from 0; nil: math/rand/v2.IntN
 	Log          *slog.Logger          // nil: slog.Default()
 	Metrics      prometheus.Registerer // nil: measured, but shown nowhere
 	Limits       Limits                // zero fields: DefaultLimits

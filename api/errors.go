@@ -123,7 +123,7 @@ func (p *Problem) ContentType(string) string { return mimeProblem }
 // GetHeaders tells huma the headers that go with it.
 func (p *Problem) GetHeaders() http.Header {
 	h := http.Header{}
-	if p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests {
+	if p.Retryable && (p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests) {
 		seconds := int64((max(p.retryAfter, unavailableDelay) + time.Second - 1) / time.Second)
 		h.Set(fiber.HeaderRetryAfter, strconv.FormatInt(seconds, 10))
 	}
@@ -201,6 +201,18 @@ func problemOf(err error) *Problem {
 	}
 	p.cause = err
 	return p
+}
+
+// problemOf is the problem that err is. Where a crowd may have been refused at once it is asked to come back at
+// different seconds.
+func (s *Server) problemOf(err error) *Problem {
+	p := problemOf(err)
+	if p.Code != string(ticketing.CodeBusy) && p.Code != string(ticketing.CodeUnavailable) {
+		return p
+	}
+	spread := *p
+	spread.retryAfter = max(p.retryAfter, unavailableDelay) + time.Duration(s.Random(retrySpread))*time.Second
+	return &spread
 }
 
 // problemOfStatus names what Fiber or huma found wrong before any handler of ours ran.

@@ -52,8 +52,8 @@ func TestRefusalsOfTheOwner(t *testing.T) {
 	}{
 		{ticketing.Result{Code: ticketing.CodeBusy}, 503, true, "1"},
 		{ticketing.Result{Code: ticketing.CodeUnavailable}, 503, true, "1"},
-		{ticketing.Result{Code: ticketing.CodeFrozen}, 503, false, "1"},
-		{ticketing.Result{Code: ticketing.CodeTooManyKeys}, 429, false, "1"},
+		{ticketing.Result{Code: ticketing.CodeFrozen}, 503, false, ""},
+		{ticketing.Result{Code: ticketing.CodeTooManyKeys}, 429, false, ""},
 		{ticketing.Result{Code: ticketing.CodeInternal}, 500, false, ""},
 		{ticketing.Result{Code: "brand_new"}, 500, false, ""},
 		{ticketing.Result{Code: ticketing.CodeSaleNotOpen, RetryAt: ticketing.MillisOf(opens)}, 409, false, ""},
@@ -68,6 +68,19 @@ func TestRefusalsOfTheOwner(t *testing.T) {
 		}
 		if row.result.RetryAt != 0 && (p.RetryAt == nil || !p.RetryAt.Equal(opens)) {
 			t.Errorf("%s: retry at %v", row.result.Code, p.RetryAt)
+		}
+	}
+}
+
+func TestThoseRefusedTogetherComeBackApart(t *testing.T) {
+	for drawn, want := range []string{"1", "2", "3"} {
+		h := withRound(t, func(c *Config) { c.Random = func(int) int { return drawn } })
+		refused := ticketing.Result{Code: ticketing.CodeBusy}
+		h.sales.before = func(context.Context, ticketing.Stream, ticketing.Command) *ticketing.Result { return &refused }
+		hot := h.reserve(customer, "k", "A-1-1").wantStatus(http.StatusServiceUnavailable)
+		slow := h.do(call{method: "POST", path: "/v1/admin/rounds/1/open", token: h.token(admin, ticketing.Admin)}).wantStatus(http.StatusServiceUnavailable)
+		if got := []string{hot.header.Get("Retry-After"), slow.header.Get("Retry-After")}; got[0] != want || got[1] != want {
+			t.Errorf("drawn %d: Retry-After %v, want %s", drawn, got, want)
 		}
 	}
 }

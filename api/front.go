@@ -60,7 +60,7 @@ func requestID(c *fiber.Ctx) string { return string(c.Response().Header.Peek(hea
 
 // fail answers with the problem that err is.
 func (s *Server) fail(c *fiber.Ctx, err error) {
-	p := s.reported(c, problemOf(err))
+	p := s.reported(c, s.problemOf(err))
 	c.Response().ResetBody()
 	for name, values := range p.GetHeaders() {
 		c.Set(name, values[0])

@@ -68,7 +68,7 @@ func register[I, O any](s *Server, op operation, handle func(context.Context, *I
 	huma.Register(s.huma, op.document(), func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
 		if err != nil {
-			return nil, problemOf(err)
+			return nil, s.problemOf(err)
 		}
 		return out, nil
 	})

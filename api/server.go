@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync/atomic"
@@ -33,6 +34,9 @@ type Server struct {
 func New(config Config) *Server {
 	if config.Log == nil {
 		config.Log = slog.Default()
+	}
+	if config.Random == nil {
+		config.Random = rand.IntN
 	}
 	if config.Metrics == nil {
 		config.Metrics = prometheus.NewRegistry()

@@ -131,7 +131,7 @@ func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 	config := Config{
 		Sales: h.sales, Accounts: h.accounts, Catalogue: h.catalogue, Live: h.live, Reservations: h.lists, Projections: h.lists,
 		Tokens: h.tokens, Passwords: hashing,
-		Clock: h.clock.Now, Metrics: h.metrics, Limits: generous, Bench: true,
+		Clock: h.clock.Now, Random: func(int) int { return 0 }, Metrics: h.metrics, Limits: generous, Bench: true,
 		Log: slog.New(slog.NewTextHandler(h.log, nil)),
 	}
 	if change != nil {
