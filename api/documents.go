@@ -36,8 +36,14 @@ func (s *Server) documentRoutes() {
 	for _, path := range []string{docsPath, docsPath + "/*"} {
 		s.router.declare(http.MethodGet, path, route{id: "docs", access: Public, deadline: requestDeadline})
 		s.router.Add(http.MethodGet, path, func(c *fiber.Ctx) error {
+			if err := serve(c); err != nil {
+				return err
+			}
+			if status := c.Response().StatusCode(); status >= http.StatusBadRequest {
+				return fiber.NewError(status)
+			}
 			c.Set(fiber.HeaderContentSecurityPolicy, policy)
-			return serve(c)
+			return nil
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
 
 	"ticketblue/ticketing"
 )
@@ -45,6 +46,22 @@ func (s *Server) front(c *fiber.Ctx) (err error) {
 		}
 	}
 	return nil
+}
+
+// knownMethods stands before Fiber, which answers methods it has never heard of by itself and not with a problem.
+func (s *Server) knownMethods(handle fasthttp.RequestHandler) fasthttp.RequestHandler {
+	return func(ctx *fasthttp.RequestCtx) {
+		for _, known := range fiber.DefaultMethods {
+			if string(ctx.Method()) == known {
+				handle(ctx)
+				return
+			}
+		}
+		c := s.app.AcquireCtx(ctx)
+		defer s.app.ReleaseCtx(c)
+		s.setHeaders(c)
+		s.fail(c, fiber.ErrMethodNotAllowed)
+	}
 }
 
 func (s *Server) setHeaders(c *fiber.Ctx) {

@@ -46,6 +46,7 @@ func New(config Config) *Server {
 	s.limits, s.viewers = newLimiters(limits, config.Clock), newViewers(limits, config.Metrics)
 	s.app = fiber.New(s.fiberConfig())
 	s.app.Server().KeepHijackedConns = true // streams close their own
+	s.app.Server().Handler = s.knownMethods(s.app.Server().Handler)
 	s.app.Use(s.front)
 	s.router = newRouter(s, newRequestMetrics(config.Metrics))
 	s.huma = s.newHuma()

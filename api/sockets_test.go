@@ -125,7 +125,8 @@ func TestHeaderLimitAndBrokenHTTP(t *testing.T) {
 	for request, status := range map[string]int{
 		"GET / HTTP/1.1\r\nHost: h\r\nX: " + strings.Repeat("a", MaxHeaderBytes) + "\r\n\r\n": 431,
 		"GET /\x00 HTTP/1.1\r\nbroken\r\n\r\n":                                                400,
-		"BREW / HTTP/1.1\r\nHost: h\r\n\r\n":                                                  400,
+		"BREW / HTTP/1.1\r\nHost: h\r\n\r\n":                                                  405,
+		"get / HTTP/1.1\r\nHost: h\r\n\r\n":                                                   405,
 	} {
 		conn, r := h.dial()
 		if _, err := io.WriteString(conn, request); err != nil {
