@@ -53,6 +53,7 @@ type Catalogue interface {
 	Performances(ctx context.Context, after int64, limit int) ([]ticketing.Performance, error)
 	// CreateRound stores the row and the first event of its stream together.
 	CreateRound(ctx context.Context, r ticketing.RoundInfo) (ticketing.RoundInfo, error)
+	Round(ctx context.Context, id ticketing.RoundID) (ticketing.RoundInfo, error)
 	RoundsOf(ctx context.Context, performanceID int64) ([]ticketing.RoundInfo, error)
 	Plan(ctx context.Context, hash ticketing.Hash) (*ticketing.Plan, error)
 }

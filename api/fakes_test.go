@@ -84,7 +84,8 @@ type fakeCatalogue struct {
 	performances []ticketing.Performance
 	rounds       []ticketing.RoundInfo
 	plans        map[ticketing.Hash]*ticketing.Plan
-	broken       error // what Performances answers, if set
+	broken       error // what Performances and Round answer, if set
+	roundsRead   int
 }
 
 func newFakeCatalogue(s *fakeSales) *fakeCatalogue {
@@ -160,6 +161,16 @@ func plannedRound(plan *ticketing.Plan, r ticketing.RoundInfo, now ticketing.Mil
 	return ticketing.Restore(ticketing.RoundStream(r.ID), ticketing.History{
 		Plan: plan, Tail: []ticketing.Chunk{{From: 1, To: 1, Payload: payload}}, Head: ticketing.Head{From: 1, To: 1},
 	})
+}
+
+func (f *fakeCatalogue) Round(_ context.Context, id ticketing.RoundID) (ticketing.RoundInfo, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.roundsRead++
+	if f.broken != nil {
+		return ticketing.RoundInfo{}, f.broken
+	}
+	return at(f.rounds, int64(id))
 }
 
 func (f *fakeCatalogue) RoundsOf(_ context.Context, performance int64) ([]ticketing.RoundInfo, error) {

@@ -3,7 +3,9 @@ package api
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -115,6 +117,9 @@ func TestRoundAndSeats(t *testing.T) {
 	if status.Status != "open" || status.Totals != want || len(status.Grades) != 1 ||
 		status.Grades[0] != (gradeBody{Grade: "standard", Price: 132000, Free: 9, Held: 1}) || !status.ServerTime.Equal(h.clock.Now()) {
 		t.Errorf("status %s", a.body)
+	}
+	if status.RoundFacts != (RoundFacts{Performance: 1, Title: "TWENTY", MaxPerUser: ticketing.DefaultMaxPerUser}) {
+		t.Errorf("facts %+v in %s", status.RoundFacts, a.body)
 	}
 
 	var seats seatsBody
@@ -233,4 +238,27 @@ func TestBenchNoopAnswersLikeReserve(t *testing.T) {
 	}
 	without := open(t, func(c *Config) { c.Bench = false })
 	without.do(call{method: "POST", path: "/bench/noop"}).wantStatus(http.StatusNotFound)
+}
+
+func TestTheCatalogueIsAskedOnceForARound(t *testing.T) {
+	h := withRound(t, nil)
+	h.catalogue.roundsRead, h.catalogue.broken = 0, errors.New("the database is away")
+	for range 3 {
+		h.do(call{method: "GET", path: "/v1/rounds/1"}).wantStatus(http.StatusOK) // opening it has asked already
+	}
+	h.do(call{method: "GET", path: "/v1/rounds/2"}).wantStatus(http.StatusNotFound) // says its owner
+	if h.catalogue.roundsRead != 0 {
+		t.Errorf("asked %d times", h.catalogue.roundsRead)
+	}
+}
+
+func TestARoundWithoutFactsAndOneWhoseFactsCannotBeRead(t *testing.T) {
+	h := withRound(t, nil)
+	h.sales.rounds[ticketing.RoundStream(2)] = h.sales.rounds[ticketing.RoundStream(1)]
+	a := h.do(call{method: "GET", path: "/v1/rounds/2"}).wantStatus(http.StatusOK)
+	if strings.Contains(string(a.body), "title") || strings.Contains(string(a.body), "max_per_user") {
+		t.Errorf("answer %s", a.body)
+	}
+	h.catalogue.broken = context.DeadlineExceeded
+	h.do(call{method: "GET", path: "/v1/rounds/2"}).wantStatus(http.StatusServiceUnavailable)
 }

@@ -149,6 +149,10 @@ func (s *Server) changeSale(command ticketing.Command) func(context.Context, *ro
 		if err != nil {
 			return nil, err
 		}
-		return &statusOutput{positionOf(id, result.Seq), s.statusBody(id, result)}, nil
+		body, err := s.statusBody(ctx, id, result)
+		if err != nil {
+			return nil, err
+		}
+		return &statusOutput{positionOf(id, result.Seq), body}, nil
 	}
 }

@@ -40,7 +40,8 @@ type gradeBody struct {
 }
 
 type statusBody struct {
-	ID         int64       `json:"id" example:"42"`
+	ID int64 `json:"id" example:"42"`
+	RoundFacts
 	Status     string      `json:"status" enum:"scheduled,open,paused,closed"`
 	SoldOut    bool        `json:"sold_out" doc:"No seat is free and none is held"`
 	AllHeld    bool        `json:"all_held" doc:"No seat is free, but some are held and may come back"`
@@ -97,14 +98,22 @@ func (s *Server) round(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	body, err := s.statusBody(c.UserContext(), id, result)
+	if err != nil {
+		return err
+	}
 	setPosition(c, id, result.Seq)
-	return c.JSON(s.statusBody(id, result))
+	return c.JSON(body)
 }
 
-func (s *Server) statusBody(id ticketing.RoundID, r ticketing.Result) statusBody {
+func (s *Server) statusBody(ctx context.Context, id ticketing.RoundID, r ticketing.Result) (statusBody, error) {
+	facts, err := s.factsOf(ctx, id)
+	if err != nil {
+		return statusBody{}, err
+	}
 	st := r.Status
 	body := statusBody{
-		ID: int64(id), Status: st.Phase.String(), SoldOut: st.SoldOut, AllHeld: st.AllHeld,
+		ID: int64(id), RoundFacts: facts, Status: st.Phase.String(), SoldOut: st.SoldOut, AllHeld: st.AllHeld,
 		NextExpiry: moment(st.NextExpiry), Canceled: st.Canceled, Plan: st.PlanHash.String(),
 		OpensAt: st.OpensAt.Time(), ClosesAt: st.ClosesAt.Time(), StartsAt: st.StartsAt.Time(),
 		ServerTime: ticketing.MillisOf(s.Clock()).Time(), Seq: r.Seq,
@@ -114,7 +123,7 @@ func (s *Server) statusBody(id ticketing.RoundID, r ticketing.Result) statusBody
 		n := st.Counts[i]
 		body.Grades[i] = gradeBody{grade, int64(st.Prices[i]), n.Free, n.Held, n.Sold, n.Blocked}
 	}
-	return body
+	return body, nil
 }
 
 func (s *Server) seats(c *fiber.Ctx) error {

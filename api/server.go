@@ -23,6 +23,7 @@ type Server struct {
 	huma   huma.API
 	limits limiters
 	plans  *planCache
+	facts  *factsCache
 	drain  drain
 
 	viewers *viewers
@@ -41,7 +42,7 @@ func New(config Config) *Server {
 	if config.Metrics == nil {
 		config.Metrics = prometheus.NewRegistry()
 	}
-	s := &Server{Config: config, plans: newPlanCache(), drain: newDrain()}
+	s := &Server{Config: config, plans: newPlanCache(), facts: newFactsCache(), drain: newDrain()}
 	limits := config.Limits.withDefaults()
 	s.limits, s.viewers = newLimiters(limits, config.Clock), newViewers(limits, config.Metrics)
 	s.app = fiber.New(s.fiberConfig())

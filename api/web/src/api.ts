@@ -24,6 +24,9 @@ export type RoundStatus = "scheduled" | "open" | "paused" | "closed";
 
 export interface Round {
   id: number;
+  performance_id?: number;
+  title?: string;
+  max_per_user?: number;
   status: RoundStatus;
   canceled: boolean;
   sold_out: boolean;

@@ -87,7 +87,7 @@ function RoundItem({ terms }: { terms: RoundTerms }) {
   const status = !r ? null : r.canceled ? "canceled" : r.sold_out ? "sold_out" : r.all_held ? "all_held" : r.status;
   return (
     <li>
-      <a class="round-link" href={`/rounds/${terms.id}?performance=${terms.performance_id}`}>
+      <a class="round-link" href={"/rounds/" + terms.id}>
         <span class="round-when">{dateTime(terms.starts_at)}</span>
         {status && <span class={"pill " + status}>{t(("status." + status) as Word)}</span>}
         <span class="round-left">

@@ -58,7 +58,7 @@ function Item({ r }: { r: Listed }) {
       <p class="held-seats">{r.seats.join(" · ")}</p>
       <div class="total"><small>{dateTime(r.held_at)}</small><strong>{won(r.amount)}</strong></div>
       {left > 0 && <p class="hint">{t("hold.left")} {countdown(left)}</p>}
-      <a class="quiet" href={`/rounds/${r.round}${r.performance ? "?performance=" + r.performance.id : ""}`}>{t("mine.round", { id: String(r.round) })}</a>
+      <a class="quiet" href={"/rounds/" + r.round}>{t("mine.round", { id: String(r.round) })}</a>
     </li>
   );
 }

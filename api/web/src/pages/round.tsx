@@ -1,9 +1,8 @@
 // One round: its seats, live, and what one may do with them.
 import { useComputed } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
-import { get, type Page, type Performance, type RoundTerms } from "../api";
+import { get, type Performance } from "../api";
 import { SeatMap } from "../map/SeatMap";
-import { address } from "../router";
 import { Buying } from "../round/buying";
 import { RoundModel } from "../round/model";
 import { BestAvailable, Counts, Holds, Message, Selection } from "../round/Panel";
@@ -13,7 +12,7 @@ import { now, serverNow } from "../time";
 import { clock, countdown, dateTime, t, type Word } from "../words";
 import { Failed, Loading } from "./parts";
 
-type Show = Performance | null | undefined; // undefined: not known yet; null: it is not said
+type Show = Performance | null | undefined; // undefined: not known yet; null: cannot be known
 
 const renewEvery = 10_000; // ms between looks at prices, status and the next expiry
 
@@ -22,7 +21,8 @@ export function RoundPage({ id }: { id: number }) {
     const model = new RoundModel(id);
     return { model, buying: new Buying(model), show: signal<Show>(undefined) };
   }, [id]);
-  useEffect(() => start(model, buying, show), [model]);
+  useEffect(() => start(model, buying), [model]);
+  useEffect(() => void identify(model, show), [model, !model.info.value]);
   // The map comes last: what stands above it must not push it away under a finger.
   const ready = useComputed(() => (model.version.value, model.seq >= 0 && show.value !== undefined));
   useEffect(() => watchLost(model, buying), [model.lost.value]);
@@ -49,9 +49,8 @@ export function RoundPage({ id }: { id: number }) {
   );
 }
 
-function start(model: RoundModel, buying: Buying, show: Signal<Show>): () => void {
+function start(model: RoundModel, buying: Buying): () => void {
   let timer = 0;
-  void identify(model, show);
   void model.open().then(async () => {
     if (model.failed.value) return;
     await buying.reload().catch(() => undefined);
@@ -70,26 +69,12 @@ function start(model: RoundModel, buying: Buying, show: Signal<Show>): () => voi
   };
 }
 
-const keptShow = (round: number) => "tb.performance." + round;
-
-// A round's address may say of which performance it is; the round itself is the same without.
+// The round says of which performance it is; the performance says where.
 async function identify(model: RoundModel, show: Signal<Show>): Promise<void> {
-  const id = address.value.searchParams.get("performance") ?? sessionStorage.getItem(keptShow(model.id));
-  try {
-    show.value = id && /^\d+$/.test(id) ? await performanceOf(model, id) : null;
-  } catch {
-    show.value = null; // the page does without a title
-  }
-  if (show.value) document.title = show.value.title + " · Ticket Blue";
-}
-
-async function performanceOf(model: RoundModel, id: string): Promise<Performance | null> {
-  const [rounds, performance] = await Promise.all([get<Page<RoundTerms>>(`/performances/${id}/rounds`), get<Performance>("/performances/" + id)]);
-  const terms = rounds.items.find((r) => r.id === model.id);
-  if (!terms) return null;
-  model.max.value = terms.max_per_user;
-  sessionStorage.setItem(keptShow(model.id), id);
-  return performance;
+  const info = model.info.value;
+  if (!info) return;
+  if (info.title) document.title = info.title + " · Ticket Blue";
+  show.value = info.performance_id ? await get<Performance>("/performances/" + info.performance_id).catch(() => null) : null;
 }
 
 function watchLost(model: RoundModel, buying: Buying): void {
@@ -102,8 +87,8 @@ function Head({ model, show }: { model: RoundModel; show: Signal<Show> }) {
   return (
     <header class="round-head">
       <div>
-        <p class="crumb">{show.value ? <a href={"/performances/" + show.value.id}>‹ {t("round.back")}</a> : "\u00a0"}</p>
-        <h1>{show.value?.title ?? t("round.number", { id: String(model.id) })}</h1>
+        <p class="crumb">{info.performance_id ? <a href={"/performances/" + info.performance_id}>‹ {t("round.back")}</a> : "\u00a0"}</p>
+        <h1>{info.title ?? t("round.number", { id: String(model.id) })}</h1>
         <p class="when">{dateTime(info.starts_at)}{show.value && <span> · {show.value.hall.name}</span>}</p>
       </div>
       <div class="round-state">

@@ -94,6 +94,7 @@ export class RoundModel {
     const { body } = await ask<Round>("GET", "/rounds/" + this.id);
     learn(body.server_time, asked);
     this.info.value = body;
+    this.max.value = body.max_per_user ?? this.max.value;
   }
 
   /** refresh asks for all seats now; nothing is lost when that fails, for the live map goes on. */
