@@ -1,6 +1,7 @@
 package ticketing
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -226,7 +227,8 @@ func TestCoordinatesAreBounded(t *testing.T) {
 	}
 	for field, s := range map[string]Seat{"seats[0].x": far(1, MaxCoordinate+1, 0), "seats[0].y": far(1, 0, -MaxCoordinate-1)} {
 		_, err := NewPlan([]string{"R"}, []Seat{s})
-		if bad, ok := err.(*Invalid); !ok || bad.Field != field {
+		var bad *Invalid
+		if !errors.As(err, &bad) || bad.Field != field {
 			t.Errorf("%s: %v", field, err)
 		}
 	}

@@ -94,7 +94,7 @@ func (c doctorCmd) directory() symptom {
 		f.said, f.advice, f.fatal = err.Error(), "Choose another --data.", true
 		return f
 	}
-	free := stat.Bavail * uint64(stat.Bsize) //nolint:unconvert // its type differs between systems
+	free := stat.Bavail * uint64(stat.Bsize)
 	f.said = fmt.Sprintf("%s, %.1f GB free", c.Store.Data, float64(free)/1e9)
 	if free < roomWanted {
 		f.advice = "Make room: when the disk is full, nothing is sold (and nothing is lost)."
