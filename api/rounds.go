@@ -40,14 +40,14 @@ type gradeBody struct {
 }
 
 type statusBody struct {
-	ID int64 `json:"id" example:"42"`
+	ID         int64      `json:"id" example:"42"`
+	Status     string     `json:"status" enum:"scheduled,open,paused,closed"`
+	SoldOut    bool       `json:"sold_out" doc:"No seat is free and none is held"`
+	AllHeld    bool       `json:"all_held" doc:"No seat is free, but some are held and may come back"`
+	NextExpiry *time.Time `json:"next_expiry,omitempty" doc:"When the next hold runs out"`
+	Canceled   bool       `json:"canceled"`
+	Plan       string     `json:"plan" doc:"Hash of the seat plan"`
 	RoundFacts
-	Status     string      `json:"status" enum:"scheduled,open,paused,closed"`
-	SoldOut    bool        `json:"sold_out" doc:"No seat is free and none is held"`
-	AllHeld    bool        `json:"all_held" doc:"No seat is free, but some are held and may come back"`
-	NextExpiry *time.Time  `json:"next_expiry,omitempty" doc:"When the next hold runs out"`
-	Canceled   bool        `json:"canceled"`
-	Plan       string      `json:"plan" doc:"Hash of the seat plan"`
 	OpensAt    time.Time   `json:"opens_at"`
 	ClosesAt   time.Time   `json:"closes_at"`
 	StartsAt   time.Time   `json:"starts_at"`
