@@ -3,18 +3,9 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"slices"
 
 	"ticketblue/ticketing"
-)
-
-// How far apart seats are drawn, in centimetres.
-const (
-	seatWidth  = 60
-	rowDepth   = 100
-	sectionGap = 200
 )
 
 type rowInput struct {
@@ -50,7 +41,11 @@ func (s *Server) hallRoutes() {
 	register(s, operation{
 		id: "create-hall", method: http.MethodPost, path: "/v1/admin/halls", tag: "admin", access: Admin,
 		status: http.StatusCreated, errors: []int{http.StatusUnprocessableEntity}, summary: "Add a hall",
-		about: "Either `seats` for a plain hall, or `grades` and `sections`.",
+		about: "Either `seats` for a plain hall, or `grades` and `sections`. Sections are drawn as in a theatre: the first " +
+			"is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times " +
+			"as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the " +
+			"middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best " +
+			"seats are those nearest the middle of the stage; neighbours are never across an aisle.",
 	}, s.createHall)
 }
 
@@ -81,32 +76,6 @@ func planOf(in *createHallInput) (*ticketing.Plan, error) {
 		return drawnPlan(in.Body.Grades, in.Body.Sections)
 	}
 	return nil, invalid("body", "a name with either seats, or grades and sections")
-}
-
-// drawnPlan puts the sections one behind the other, each row behind the one before.
-func drawnPlan(grades []string, sections []sectionInput) (*ticketing.Plan, error) {
-	var seats []ticketing.Seat
-	y := 0
-	for i, section := range sections {
-		for j, row := range section.Rows {
-			field := fmt.Sprintf("sections[%d].rows[%d]", i, j)
-			grade := slices.Index(grades, row.Grade)
-			if grade < 0 {
-				return nil, invalid(field+".grade", "one of the grades")
-			}
-			if len(seats)+row.Seats > ticketing.MaxPlanSeats {
-				return nil, invalid("sections", fmt.Sprintf("of at most %d seats together", ticketing.MaxPlanSeats))
-			}
-			for n := range row.Seats {
-				seats = append(seats, ticketing.Seat{
-					Section: section.Name, Row: row.Name, Number: n + 1, Grade: grade, X: n * seatWidth, Y: y,
-				})
-			}
-			y += rowDepth
-		}
-		y += sectionGap
-	}
-	return ticketing.NewPlan(grades, seats)
 }
 
 // fieldMissing turns "not found" of something a body names into what is wrong with that field.

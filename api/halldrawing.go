@@ -1,0 +1,95 @@
+package api
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"ticketblue/ticketing"
+)
+
+// A hall described without places is drawn as a theatre. All in centimetres, between the middles of seats.
+const (
+	seatWidth    = 55
+	rowDepth     = 90
+	sectionAisle = 150 // more than 100: a block of neighbours never reaches over it
+	stageGap     = 300 // from the stage to the first row
+	hallShape    = 1.5 // about so many times as wide as deep
+)
+
+func (s sectionInput) width() int { return (s.longest() - 1) * seatWidth }
+func (s sectionInput) depth() int { return (len(s.Rows) - 1) * rowDepth }
+
+func (s sectionInput) longest() int {
+	seats := 0
+	for _, row := range s.Rows {
+		seats = max(seats, row.Seats)
+	}
+	return seats
+}
+
+// drawnPlan puts the sections abreast, in as many banks one behind the other as make the hall about hallShape. Banks
+// stand in the middle of the hall, rows in the middle of their section.
+func drawnPlan(grades []string, sections []sectionInput) (*ticketing.Plan, error) {
+	total := 0
+	for i, section := range sections {
+		for j, row := range section.Rows {
+			if !slices.Contains(grades, row.Grade) {
+				return nil, invalid(fmt.Sprintf("sections[%d].rows[%d].grade", i, j), "one of the grades")
+			}
+			if total += row.Seats; total > ticketing.MaxPlanSeats {
+				return nil, invalid("sections", fmt.Sprintf("of at most %d seats together", ticketing.MaxPlanSeats))
+			}
+		}
+	}
+	banks := slices.Collect(slices.Chunk(sections, abreast(sections)))
+	widest := 0
+	for _, bank := range banks {
+		widest = max(widest, bankWidth(bank))
+	}
+	seats := make([]ticketing.Seat, 0, total)
+	y := stageGap
+	for _, bank := range banks {
+		x, deepest := (widest-bankWidth(bank))/2, 0
+		for _, section := range bank {
+			seats = appendSection(seats, section, grades, x, y)
+			x += section.width() + sectionAisle
+			deepest = max(deepest, section.depth())
+		}
+		y += deepest + sectionAisle
+	}
+	return ticketing.NewPlan(grades, seats)
+}
+
+// abreast is how many sections stand side by side.
+func abreast(sections []sectionInput) int {
+	wide, deep := 0, 0
+	for _, s := range sections {
+		wide, deep = max(wide, s.width()+sectionAisle), max(deep, s.depth()+sectionAisle)
+	}
+	n := math.Ceil(math.Sqrt(hallShape * float64(len(sections)*deep) / float64(wide)))
+	return min(max(int(n), 1), len(sections))
+}
+
+func bankWidth(bank []sectionInput) int {
+	width := (len(bank) - 1) * sectionAisle
+	for _, section := range bank {
+		width += section.width()
+	}
+	return width
+}
+
+// appendSection adds the section whose first row begins, if it is the longest, at x and y.
+func appendSection(seats []ticketing.Seat, s sectionInput, grades []string, x, y int) []ticketing.Seat {
+	longest := s.longest()
+	for i, row := range s.Rows {
+		left := x + (longest-row.Seats)*seatWidth/2
+		grade := slices.Index(grades, row.Grade)
+		for n := range row.Seats {
+			seats = append(seats, ticketing.Seat{
+				Section: s.Name, Row: row.Name, Number: n + 1, Grade: grade, X: left + n*seatWidth, Y: y + i*rowDepth,
+			})
+		}
+	}
+	return seats
+}
