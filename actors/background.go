@@ -81,7 +81,7 @@ func (s *System) save(stream ticketing.Stream, snapshot ticketing.Snapshot) {
 }
 
 // park keeps a passivated stream's wake time. A stream whose wake time could not be kept stays awake instead,
-// unless the process ends: the next start looks at all streams.
+// unless the process ends: the read tables know the time as well.
 func (s *System) park(stream ticketing.Stream, p Passivate) {
 	if !p.Park {
 		s.live.Done()

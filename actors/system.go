@@ -46,7 +46,8 @@ type Journal interface {
 	End(w ticketing.WriterID)
 	// SaveSnapshot keeps the newest snapshot of a stream.
 	SaveSnapshot(ctx context.Context, s ticketing.Snapshot) error
-	// Park keeps when the stream must be activated again; 0 for never.
+	// Park keeps that the stream must be activated at a moment, or asks for nothing by 0; it may come late, and must
+	// not put off what is due earlier.
 	Park(ctx context.Context, s ticketing.Stream, wakeAt ticketing.Millis) error
 	// Due lists streams that have something to do before a moment, whether they are active or not, earliest first.
 	Due(ctx context.Context, before ticketing.Millis, limit int) ([]ticketing.Stream, error)

@@ -62,6 +62,8 @@ type Catalogue interface {
 type Reservations interface {
 	// ReservationsOf lists at most limit of a user's reservations, newest first, those after the given place.
 	ReservationsOf(ctx context.Context, user ticketing.UserID, after ticketing.ReservationCursor, limit int) ([]ticketing.ReservationSummary, error)
+	// Reservation is one of a user's; ticketing.ErrNotFound when there is none, or it is somebody else's.
+	Reservation(ctx context.Context, user ticketing.UserID, id ticketing.ReservationID) (ticketing.ReservationSummary, error)
 }
 
 // Projections tells how far the read tables are.

@@ -34,6 +34,17 @@ func (f *fakeLists) ReservationsOf(_ context.Context, user ticketing.UserID, aft
 	return list[:min(limit, len(list))], nil
 }
 
+func (f *fakeLists) Reservation(_ context.Context, user ticketing.UserID, id ticketing.ReservationID) (ticketing.ReservationSummary, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.of[user] {
+		if r.ID == id {
+			return r, nil
+		}
+	}
+	return ticketing.ReservationSummary{}, ticketing.ErrNotFound
+}
+
 func (f *fakeLists) AwaitProjected(ctx context.Context, s ticketing.Stream, seq uint64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -207,4 +218,15 @@ func (h *house) free() (labels []string) {
 		}
 	}
 	return labels
+}
+
+// The owner forgets what ended a day ago; its customer does not have to.
+func TestReservationThatTheOwnerHasForgotten(t *testing.T) {
+	h := withLists(t)
+	var kept reservationBody
+	h.do(call{method: "GET", path: "/v1/reservations/42-6", token: h.token(customer, ticketing.Customer)}).wantStatus(http.StatusOK).decode(&kept)
+	if kept.ID != "42-6" || kept.Status != "canceled" {
+		t.Errorf("got %+v", kept)
+	}
+	h.do(call{method: "GET", path: "/v1/reservations/42-6", token: h.token(otherCustomer, ticketing.Customer)}).wantStatus(http.StatusNotFound)
 }

@@ -20,9 +20,10 @@ const (
 
 // OpsConfig is what the operations port shows.
 type OpsConfig struct {
-	Ready   func(context.Context) error                    // nil error: send me traffic
-	Verify  func(context.Context) (json.RawMessage, error) // compares everything with the journal
-	Rebuild func(context.Context) error                    // sends everything to JetStream again; nil: not offered
+	Ready  func(context.Context) error                    // nil error: send me traffic
+	Verify func(context.Context) (json.RawMessage, error) // compares everything with the journal
+	// Rebuild makes again what follows from the journal, by name: POST /rebuild/{name}.
+	Rebuild map[string]func(context.Context) error
 	Metrics prometheus.Gatherer
 	Log     *slog.Logger
 }
@@ -37,9 +38,7 @@ func NewOps(config OpsConfig) *http.Server {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { config.say(w, http.StatusOK, "alive") })
 	mux.HandleFunc("GET /readyz", config.readyz)
 	mux.HandleFunc("POST /verify", config.verify)
-	if config.Rebuild != nil {
-		mux.HandleFunc("POST /broadcast/rebuild", config.rebuild)
-	}
+	mux.HandleFunc("POST /rebuild/{name}", config.rebuild)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(config.Metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
@@ -95,7 +94,12 @@ func (o OpsConfig) write(w http.ResponseWriter, status int, body any) {
 }
 
 func (o OpsConfig) rebuild(w http.ResponseWriter, r *http.Request) {
-	if err := o.Rebuild(r.Context()); err != nil {
+	rebuild, known := o.Rebuild[r.PathValue("name")]
+	if !known {
+		o.write(w, http.StatusNotFound, opsAnswer{"failed", "nothing of that name can be rebuilt"})
+		return
+	}
+	if err := rebuild(r.Context()); err != nil {
 		o.write(w, http.StatusInternalServerError, opsAnswer{"failed", err.Error()})
 		return
 	}

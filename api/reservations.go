@@ -72,7 +72,7 @@ type reservationBody struct {
 	Amount    int64      `json:"amount" doc:"KRW" example:"264000"`
 	HeldAt    time.Time  `json:"held_at"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"When the seats go back unless paid"`
-	Seq       uint64     `json:"seq" doc:"The round's last event this answer rests on" example:"1234"`
+	Seq       uint64     `json:"seq" doc:"The round's last event this answer rests on; 0 for what ended days ago" example:"1234"`
 }
 
 type reservationOutput struct {
@@ -104,9 +104,7 @@ func (s *Server) reservationRoutes() {
 	hot[reservationInput, reservationOutput](s, operation{
 		id: "get-reservation", method: http.MethodGet, path: "/v1/reservations/{id}", tag: "reservations",
 		access: Customer, status: http.StatusOK, summary: "See a reservation of yours",
-	}, s.reservation(func(user ticketing.UserID, number uint32) ticketing.Command {
-		return ticketing.ReadReservation{User: user, Number: number}
-	}))
+	}, s.showReservation)
 	hot[reservationInput, reservationOutput](s, operation{
 		id: "release-reservation", method: http.MethodDelete, path: "/v1/reservations/{id}", tag: "reservations",
 		access: Customer, limit: s.reserveShare, status: http.StatusOK, errors: []int{http.StatusConflict},
@@ -175,6 +173,27 @@ func checkSeats(seats []string) error {
 		}
 	}
 	return nil
+}
+
+// showReservation asks the owner. What has ended a day ago the owner has forgotten, and the tables remember.
+func (s *Server) showReservation(c *fiber.Ctx) error {
+	id, ok := ticketing.ParseReservationID(c.Params("id"))
+	if !ok {
+		return ticketing.ErrNotFound
+	}
+	user := callerOf(c.Context()).User
+	result := s.Sales.Do(c.UserContext(), ticketing.RoundStream(id.Round), ticketing.ReadReservation{User: user, Number: id.Number})
+	if result.Code == ticketing.CodeNotFound {
+		kept, err := s.Reservations.Reservation(c.UserContext(), user, id)
+		if err != nil {
+			return err
+		}
+		result = ticketing.Result{Reservation: kept.Reservation}
+	}
+	if err := refusal(result, s.Clock()); err != nil {
+		return err
+	}
+	return answerReservation(c, http.StatusOK, result)
 }
 
 // reservation makes the handler of a command about one reservation of the caller's.

@@ -161,7 +161,7 @@ func (f *feed) end(err error) {
 	}
 	f.mu.Unlock()
 	f.hub.leave(f, n)
-	if err != nil && !errors.Is(err, context.Canceled) {
+	if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ticketing.ErrNotFound) {
 		f.hub.b.log.Warn("a live map ended; its viewers come back", "round", int64(f.round), "viewers", n, "error", err)
 	}
 }

@@ -187,10 +187,13 @@ func TestStreamsParkAndDue(t *testing.T) {
 			t.Errorf("due before %d: %v, %v", c.before, due, err)
 		}
 	}
-	if err := db.Park(t.Context(), "b", 0); err != nil {
-		t.Fatal(err)
+	// A late note neither takes a time away nor puts it off.
+	for s, at := range map[ticketing.Stream]ticketing.Millis{"b": 0, "c": 9000, "a": 500} {
+		if err := db.Park(t.Context(), s, at); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if due, err := db.Due(t.Context(), 5000, 10); err != nil || !slices.Equal(due, []ticketing.Stream{"c", "a"}) {
+	if due, err := db.Due(t.Context(), 5000, 10); err != nil || !slices.Equal(due, []ticketing.Stream{"a", "b", "c"}) {
 		t.Errorf("due %v, %v", due, err)
 	}
 }

@@ -44,6 +44,9 @@ func (p *Projector) sweepIfDue(ctx context.Context, conn *pgx.Conn) error {
 		return nil
 	}
 	found, err := p.behind(ctx, conn)
+	if err == nil {
+		err = p.tellFrozen(ctx) // another process may have found a contradiction: whoever serves must know
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil {
@@ -163,12 +166,16 @@ func (p *Projector) fail(ctx context.Context, conn *pgx.Conn, s ticketing.Stream
 // connectAndTell opens the projector's connection. Whoever can freeze streams forgets them when the program ends
 // and the table does not, so each is told again.
 func (p *Projector) connectAndTell(ctx context.Context) (*pgx.Conn, error) {
-	frozen, err := p.db.Frozen(ctx)
-	if err != nil {
+	if err := p.tellFrozen(ctx); err != nil {
 		return nil, err
 	}
+	return p.connect(ctx)
+}
+
+func (p *Projector) tellFrozen(ctx context.Context) error {
+	frozen, err := p.db.Frozen(ctx)
 	for _, f := range frozen {
 		p.opts.Freeze(f.Stream, errors.New(f.Reason))
 	}
-	return p.connect(ctx)
+	return err
 }

@@ -19,10 +19,11 @@ func (db *DB) Streams(ctx context.Context) ([]ticketing.Stream, error) {
 	return found, nil
 }
 
-// Park notes when the stream must be activated again even if nobody asks; 0 for never. It returns
-// ticketing.ErrNotFound for an unknown stream.
+// Park notes that the stream must be activated at a moment even if nobody asks; 0 asks for nothing. It only ever
+// brings the time forward: a note that was long on its way must not undo what has been found out since. Putting it
+// off is the projector's, who knows what it rests on. It returns ticketing.ErrNotFound for an unknown stream.
 func (db *DB) Park(ctx context.Context, s ticketing.Stream, wakeAt ticketing.Millis) error {
-	tag, err := db.pool.Exec(ctx, `UPDATE streams SET wake_at = $2 WHERE stream = $1`, string(s), moment(wakeAt))
+	tag, err := db.pool.Exec(ctx, `UPDATE streams SET wake_at = least(wake_at, $2) WHERE stream = $1`, string(s), moment(wakeAt))
 	if err == nil && tag.RowsAffected() == 0 {
 		err = ticketing.ErrNotFound
 	}

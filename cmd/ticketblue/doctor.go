@@ -191,7 +191,12 @@ func (c doctorCmd) database(ctx context.Context) []symptom {
 	if err != nil {
 		journal.said, journal.advice, journal.fatal = err.Error(), "The database does not answer.", true
 	}
-	return []symptom{clock, journal}
+	frozen, err := s.Frozen(ctx)
+	rounds := symptom{what: "frozen rounds", said: fmt.Sprint(len(frozen))}
+	if err != nil || len(frozen) > 0 {
+		rounds.advice, rounds.fatal = fmt.Sprint("Look at what `ticketblue verify` says of: ", frozen), true
+	}
+	return []symptom{clock, journal, rounds}
 }
 
 func port(what, address string) symptom {

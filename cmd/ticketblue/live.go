@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -14,9 +17,18 @@ import (
 // startBroadcast brings up what carries committed chunks to live maps: JetStream, the relay that feeds it, the hub
 // that viewers watch. Nothing else depends on it: without it seats are sold as before, and maps catch up later.
 func (n *node) startBroadcast(ctx context.Context) (err error) {
-	n.broadcast, err = broadcast.Start(ctx, broadcast.Options{
-		Dir: filepath.Join(n.cmd.Store.Data, "nats"), URL: n.cmd.NATSURL, Log: n.log, Registry: n.registry,
-	})
+	dir := filepath.Join(n.cmd.Store.Data, "nats")
+	options := broadcast.Options{Dir: dir, URL: n.cmd.NATSURL, Log: n.log, Registry: n.registry}
+	n.broadcast, err = broadcast.Start(ctx, options)
+	if err != nil && n.cmd.NATSURL == "" && !errors.Is(err, broadcast.ErrLocked) {
+		// What is in there is news, not truth: a damaged directory is put aside rather than stopping the sale.
+		aside := fmt.Sprintf("%s.damaged-%d", dir, time.Now().Unix())
+		n.log.Error("JetStream did not start, beginning with an empty directory", "was", aside, "err", err)
+		if err := os.Rename(dir, aside); err != nil {
+			return err
+		}
+		n.broadcast, err = broadcast.Start(ctx, options)
+	}
 	if err != nil {
 		return err
 	}
@@ -45,6 +57,7 @@ func (n *node) startProjector(context.Context) error {
 		Busy:   func() bool { return n.journal.Stats().LastFlush > slowCommit },
 	})
 	n.atStop("projector", n.projector.Close)
+	registerProjector(n.registry, n.projector)
 	return nil
 }
 

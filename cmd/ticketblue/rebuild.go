@@ -15,11 +15,19 @@ type rebuildCmd struct {
 	Broadcast bool       `help:"Rebuild what followers read from JetStream instead of the read tables; needs the running server."`
 }
 
-// Run makes again what follows from the journal. Rounds that were frozen are looked at anew; a running server
+// Run makes again what follows from the journal. A running server does it itself: it knows how far it has told its
+// customers, and JetStream may live in its process. Rounds that were frozen are looked at anew; a running server
 // serves them again after its next start.
 func (c rebuildCmd) Run(ctx context.Context) error {
-	if c.Broadcast {
-		return c.askServer(ctx)
+	server, running := readServerFile(c.Store.Data)
+	running = running && alive(server.PID) && server.Store == c.Store.storeName()
+	switch {
+	case running && c.Broadcast:
+		return rebuildIn(ctx, server, "broadcast")
+	case running:
+		return rebuildIn(ctx, server, "tables")
+	case c.Broadcast:
+		return fmt.Errorf("no server runs on %s; start it first", c.Store.Data)
 	}
 	s, err := c.Store.openShared(ctx, c.Store.logger())
 	if err != nil {
@@ -34,13 +42,8 @@ func (c rebuildCmd) Run(ctx context.Context) error {
 	return errors.Join(err, projector.Close(ctx), s.Close())
 }
 
-// askServer: JetStream lives in the server's process, or is fed by it.
-func (c rebuildCmd) askServer(ctx context.Context) error {
-	server, ok := readServerFile(c.Store.Data)
-	if !ok {
-		return fmt.Errorf("no server runs on %s; start it first", c.Store.Data)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, server.OpsURL+"/broadcast/rebuild", nil)
+func rebuildIn(ctx context.Context, server serverFile, what string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, server.OpsURL+"/rebuild/"+what, nil)
 	if err != nil {
 		return err
 	}
@@ -55,6 +58,6 @@ func (c rebuildCmd) askServer(ctx context.Context) error {
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("the server answered %s: %.200s", resp.Status, body)
 	}
-	_, err = fmt.Println("JetStream has everything again.")
+	_, err = fmt.Printf("The server has rebuilt its %s. A round that was frozen is served again after its next start.\n", what)
 	return err
 }

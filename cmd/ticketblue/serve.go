@@ -220,7 +220,9 @@ func (n *node) startHTTP(context.Context) error {
 		Tokens: tokens, Passwords: n.passwords,
 		Clock: time.Now, Log: n.log, Metrics: n.registry, Bench: n.cmd.Bench, Limits: n.limits(),
 	})
-	n.ops = api.NewOps(api.OpsConfig{Ready: n.ready, Verify: n.verify, Rebuild: n.relay.Rebuild, Metrics: n.registry, Log: n.log})
+	n.ops = api.NewOps(api.OpsConfig{Ready: n.ready, Verify: n.verify, Metrics: n.registry, Log: n.log, Rebuild: map[string]func(context.Context) error{
+		"tables": n.projector.Rebuild, "broadcast": n.relay.Rebuild,
+	}})
 	go func() { n.failed <- n.api.Listen(n.public) }()
 	go func() { n.failed <- served(n.ops.Serve(n.private)) }()
 	n.atStop("operations port", n.stopOps)

@@ -166,11 +166,8 @@ func insist(ctx context.Context, live asker, stream ticketing.Stream) (ticketing
 	defer again.Stop()
 	for {
 		answer := live.Do(ctx, stream, ticketing.ReadHash{})
-		if answer.Code == ticketing.OK {
-			return answer, nil
-		}
 		if answer.Code != ticketing.CodeBusy && answer.Code != ticketing.CodeUnavailable {
-			return answer, fmt.Errorf("the live machine answers %s", answer.Code)
+			return answer, nil
 		}
 		select {
 		case <-again.C:
@@ -189,7 +186,11 @@ func (r *verifyReport) stream(ctx context.Context, s *store, live asker, stream 
 		if err != nil {
 			return err
 		}
-		want[answer.Seq] = append(want[answer.Seq], claim{"live state", answer.Hash})
+		if answer.Code != ticketing.OK {
+			r.differs(stream, "the live machine answers %s", answer.Code)
+		} else {
+			want[answer.Seq] = append(want[answer.Seq], claim{"live state", answer.Hash})
+		}
 	}
 	snapshots, err := s.Snapshots(ctx, stream)
 	if err != nil {
