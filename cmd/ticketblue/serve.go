@@ -317,7 +317,8 @@ func (n *node) announce(ctx context.Context) error {
 		return err
 	}
 	n.atStop("server file", func(context.Context) error { return os.Remove(path) })
-	fmt.Printf("Ticket Blue is ready.\n  API        %s/v1\n  docs       %s/docs\n  operations %s/metrics\n", server.URL, server.URL, server.OpsURL)
+	fmt.Printf("Ticket Blue is ready.\n  pages      %s/\n  API        %s/v1\n  docs       %s/docs\n  operations %s/metrics\n",
+		server.URL, server.URL, server.URL, server.OpsURL)
 	fmt.Println("Ctrl-C stops it; everything is kept in", n.cmd.Store.Data)
 	return nil
 }
