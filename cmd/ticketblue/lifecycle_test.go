@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -200,5 +202,24 @@ func TestDoctor(t *testing.T) {
 	text, err := sick.CombinedOutput()
 	if err == nil || !bytes.Contains(text, []byte("FAIL  postgres")) || !bytes.Contains(text, []byte("FAIL  disk")) {
 		t.Fatalf("doctor on a sick machine: %v\n%s", err, text)
+	}
+}
+
+// TestStopIsQuickWhileOperatorsLook: a profile that has twenty seconds to go must not hold up the stop.
+func TestStopIsQuickWhileOperatorsLook(t *testing.T) {
+	s := startServer(t, t.TempDir())
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.ops, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }() // the server has closed it
+	if _, err := io.WriteString(conn, "GET /debug/pprof/trace?seconds=20 HTTP/1.1\r\nHost: ops\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Read(make([]byte, 1)); err != nil { // the answer has begun
+		t.Fatal(err)
+	}
+	if took := s.stop(); took > quickStop {
+		t.Errorf("stopping took %s", took)
 	}
 }
