@@ -88,6 +88,14 @@ func (j *Jobs) Register(kind string, fn func(ctx context.Context, args []byte) e
 	j.kinds[kind] = fn
 }
 
+// Declare says which kinds there are, for a process that enqueues them and leaves the work to others. Start wants
+// them all registered.
+func (j *Jobs) Declare(kinds ...string) {
+	for _, kind := range kinds {
+		j.kinds[kind] = nil
+	}
+}
+
 // envelope is a job as River keeps it.
 type envelope struct {
 	Key  string          `json:"key" river:"unique"`
@@ -130,8 +138,8 @@ func (j *Jobs) Enqueue(ctx context.Context, tx pgx.Tx, list []ticketing.Job) err
 
 func (j *Jobs) check(job ticketing.Job) error {
 	switch {
-	case j.kinds[job.Kind] == nil:
-		return fmt.Errorf("jobs: nobody works jobs of kind %q (%s)", job.Kind, job.Key)
+	case !j.knows(job.Kind):
+		return fmt.Errorf("jobs: there is no kind %q (%s)", job.Kind, job.Key)
 	case job.Key == "":
 		return fmt.Errorf("jobs: a job of kind %q has no key", job.Kind)
 	case len(job.Args) > MaxArgs || !json.Valid(job.Args):
@@ -140,8 +148,18 @@ func (j *Jobs) check(job ticketing.Job) error {
 	return nil
 }
 
+func (j *Jobs) knows(kind string) bool {
+	_, known := j.kinds[kind]
+	return known
+}
+
 // Start begins to work. It fails when the database does not answer.
 func (j *Jobs) Start(ctx context.Context) error {
+	for kind, fn := range j.kinds {
+		if fn == nil {
+			return fmt.Errorf("jobs: kind %q is declared, but nobody works it", kind)
+		}
+	}
 	pool, err := j.open(ctx)
 	if err != nil {
 		return fmt.Errorf("jobs: %w", err)

@@ -11,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"ticketblue/ticketing"
 )
 
 // Limits of every connection.
@@ -27,11 +29,16 @@ const MaxSkew = 1 * time.Second
 
 const appRole = "ticketblue_app"
 
+var errNoJobs = errors.New("this database was opened without a way to enqueue jobs")
+
 // Options of Open.
 type Options struct {
 	DSN      string       // URL or key=value form
 	Log      *slog.Logger // default: slog.Default()
 	MaxConns int32        // connections of the pool; default 8. The journal and the ownership lock have their own.
+
+	// Enqueue adds jobs in a transaction. Needed by what demands work outside of the database.
+	Enqueue func(ctx context.Context, tx pgx.Tx, jobs []ticketing.Job) error
 }
 
 // DB is the room's door: the catalogue, the accounts and the journal's reading side, over one pool of connections.
@@ -41,12 +48,17 @@ type DB struct {
 	log   *slog.Logger
 	pool  *pgxpool.Pool
 	plans planCache
+
+	enqueue func(ctx context.Context, tx pgx.Tx, jobs []ticketing.Job) error
 }
 
 // Open connects to a migrated database. It fails when the server does not answer.
 func Open(ctx context.Context, o Options) (*DB, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
+	}
+	if o.Enqueue == nil {
+		o.Enqueue = func(context.Context, pgx.Tx, []ticketing.Job) error { return errNoJobs }
 	}
 	if o.MaxConns == 0 {
 		o.MaxConns = defaultMaxConns
@@ -68,7 +80,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		pool.Close()
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
-	return &DB{dsn: o.DSN, log: o.Log, pool: pool}, nil
+	return &DB{dsn: o.DSN, log: o.Log, pool: pool, enqueue: o.Enqueue}, nil
 }
 
 // Close gives all pooled connections back; it waits for those in use.

@@ -171,7 +171,7 @@ func (p *Projector) write(ctx context.Context, tx pgx.Tx, work []*streamWork) er
 		return nil
 	})
 	if len(jobs) > 0 {
-		if err := p.opts.Enqueue(ctx, tx, jobs); err != nil {
+		if err := p.db.enqueue(ctx, tx, jobs); err != nil {
 			return enqueueError{err}
 		}
 	}

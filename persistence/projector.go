@@ -31,10 +31,8 @@ type ProjectorOptions struct {
 	Log *slog.Logger // default: the database's
 
 	// EffectsOf lists the jobs that an event demands. It is asked once per event, again only when that pass was
-	// rolled back. Optional.
+	// rolled back. The database's Enqueue takes them, in the pass's transaction. Optional.
 	EffectsOf func(s ticketing.Stream, seq uint64, e ticketing.Event) []ticketing.Job
-	// Enqueue adds jobs in the pass's transaction. Needed with EffectsOf.
-	Enqueue func(ctx context.Context, tx pgx.Tx, jobs []ticketing.Job) error
 	// Freeze is told of a stream that contradicts itself, when that is found and again at every start until a
 	// person has looked. It must not block. Optional.
 	Freeze func(s ticketing.Stream, reason error)

@@ -71,11 +71,11 @@ func (b *boxOffice) busy(rounds int) {
 // ledger is a jobs room: it keeps what was enqueued, in a table, so that a rollback takes it back.
 const ledger = `CREATE TABLE ledger (key text NOT NULL)`
 
-func withLedger(o ProjectorOptions) ProjectorOptions {
+func withLedger(db *DB, o ProjectorOptions) ProjectorOptions {
 	o.EffectsOf = func(s ticketing.Stream, seq uint64, e ticketing.Event) []ticketing.Job {
 		return []ticketing.Job{{Kind: e.Name(), Key: fmt.Sprintf("%s@%d", s, seq), Args: []byte(`{}`)}}
 	}
-	o.Enqueue = func(ctx context.Context, tx pgx.Tx, jobs []ticketing.Job) error {
+	db.enqueue = func(ctx context.Context, tx pgx.Tx, jobs []ticketing.Job) error {
 		for _, j := range jobs {
 			if _, err := tx.Exec(ctx, `INSERT INTO ledger (key) VALUES ($1)`, j.Key); err != nil {
 				return err
@@ -114,7 +114,7 @@ func TestRebuild(t *testing.T) {
 		b.commit(t.Context(), 0)
 		offices = append(offices, b)
 	}
-	p := startProjector(t, db, withLedger(ProjectorOptions{PassBytes: 2000}))
+	p := startProjector(t, db, withLedger(db, ProjectorOptions{PassBytes: 2000}))
 	for _, b := range offices {
 		awaitHead(t, p, b)
 	}
@@ -137,7 +137,7 @@ func TestRivalsAndTerminatedSessions(t *testing.T) {
 	dsn := freshDSN(t)
 	exec(t, superuser(t, dsn), ledger)
 	db, killer := openDB(t, dsn), superuser(t, dsn)
-	o := withLedger(ProjectorOptions{PassBytes: 700, PassStreams: 2, PassPause: time.Millisecond, SweepEvery: 5 * time.Millisecond})
+	o := withLedger(db, ProjectorOptions{PassBytes: 700, PassStreams: 2, PassPause: time.Millisecond, SweepEvery: 5 * time.Millisecond})
 	rivals := []*Projector{startProjector(t, db, o), startProjector(t, db, o)}
 	var offices []*boxOffice
 	for range 4 {
@@ -189,7 +189,7 @@ func TestPostgresDiesUnderTheProjector(t *testing.T) {
 	}
 	exec(t, superuser(t, cluster.DSN()), ledger)
 	db := openDB(t, cluster.DSN())
-	p := startProjector(t, db, withLedger(ProjectorOptions{PassBytes: 500, PassPause: time.Millisecond}))
+	p := startProjector(t, db, withLedger(db, ProjectorOptions{PassBytes: 500, PassPause: time.Millisecond}))
 	b := openBoxOffice(t.Context(), t, db, gradedPlan(t))
 	for range 2 {
 		before := p.Stats().Events
@@ -308,9 +308,9 @@ func TestRefusedJobs(t *testing.T) {
 	good.commit(t.Context(), 0)
 	var refuse atomic.Bool
 	refuse.Store(true)
-	o := withLedger(ProjectorOptions{SweepEvery: 10 * time.Millisecond, Freeze: func(s ticketing.Stream, _ error) { t.Errorf("%s frozen", s) }})
-	inner := o.Enqueue
-	o.Enqueue = func(ctx context.Context, tx pgx.Tx, jobs []ticketing.Job) error {
+	o := withLedger(db, ProjectorOptions{SweepEvery: 10 * time.Millisecond, Freeze: func(s ticketing.Stream, _ error) { t.Errorf("%s frozen", s) }})
+	inner := db.enqueue
+	db.enqueue = func(ctx context.Context, tx pgx.Tx, jobs []ticketing.Job) error {
 		for _, j := range jobs {
 			if refuse.Load() && j.Key == string(bad.stream)+"@2" {
 				_, err := tx.Exec(ctx, `INSERT INTO ledger (key) VALUES (NULL)`) // a data error, but not of the stream
@@ -376,9 +376,9 @@ func TestPassHoldsUpNoOtherMarks(t *testing.T) {
 	db := openDB(t, dsn)
 	b := openBoxOffice(t.Context(), t, db, gradedPlan(t))
 	b.commit(t.Context(), 0)
-	o := withLedger(ProjectorOptions{})
+	o := withLedger(db, ProjectorOptions{})
 	inside, goOn := make(chan struct{}), make(chan struct{})
-	o.Enqueue = func(context.Context, pgx.Tx, []ticketing.Job) error {
+	db.enqueue = func(context.Context, pgx.Tx, []ticketing.Job) error {
 		close(inside)
 		<-goOn
 		return nil

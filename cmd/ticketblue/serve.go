@@ -101,6 +101,7 @@ func (n *node) start(ctx context.Context) error {
 		n.startBroadcast, // what tells others of commits
 		n.startProjector, // what keeps the read tables
 		n.startMachines,  // journal, actors
+		n.startJobs,      // what committed facts demand of the world outside
 		n.startHTTP,
 		n.wake, // rounds whose holds expire and sales open with nobody asking
 		n.announce,

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"ticketblue/jobs"
 	"ticketblue/persistence"
 	"ticketblue/persistence/embedded"
 	"ticketblue/ticketing"
@@ -46,6 +47,7 @@ type store struct {
 	dsn     string
 	private *embedded.Server // nil when the database is somebody else's, or another process runs it
 	tokens  []byte           // key that access tokens are signed with
+	jobs    *jobs.Jobs       // what transactions demand to be done
 }
 
 // openOwn opens the store to serve from it: nobody else may have the data directory.
@@ -90,7 +92,14 @@ func (f storeFlags) open(ctx context.Context, log *slog.Logger, dsn string, priv
 	if err := persistence.Migrate(ctx, dsn); err != nil {
 		return nil, err
 	}
-	s.DB, err = persistence.Open(ctx, persistence.Options{DSN: dsn, Log: log})
+	if err := jobs.Migrate(ctx, dsn); err != nil {
+		return nil, err
+	}
+	if s.jobs, err = jobs.New(jobs.Options{DSN: dsn, Log: log}); err != nil {
+		return nil, err
+	}
+	s.jobs.Declare(kinds...)
+	s.DB, err = persistence.Open(ctx, persistence.Options{DSN: dsn, Log: log, Enqueue: s.jobs.Enqueue})
 	return s, err
 }
 
