@@ -95,3 +95,13 @@ func (s *System) park(stream ticketing.Stream, p Passivate) {
 		}
 	})
 }
+
+// keepFrozen remembers over a restart that a stream is frozen. Where that fails it is frozen all the same, until the
+// restart, and finds out again what is wrong with it.
+func (s *System) keepFrozen(stream ticketing.Stream, reason error) {
+	s.background(func(ctx context.Context) {
+		if err := s.Journal.Freeze(ctx, stream, fmt.Sprint(reason)); err != nil {
+			s.Log.Error("keeping that a stream is frozen", "stream", stream, "error", err)
+		}
+	})
+}

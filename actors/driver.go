@@ -140,6 +140,7 @@ func (d *driver) alarm(a *Alarm) {
 	d.system.metrics.alarms.Inc()
 	if a.Frozen {
 		d.system.metrics.frozen.Inc()
+		d.system.keepFrozen(d.cell.stream, a.Err)
 	} else if d.at.Sub(d.alarmed) < alarmLogEvery {
 		return
 	}

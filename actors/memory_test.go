@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -22,6 +23,7 @@ type memory struct {
 	order     []ticketing.WriterID // of open chunks
 	snapshots map[ticketing.Stream]ticketing.Snapshot
 	parked    map[ticketing.Stream]ticketing.Millis
+	frozen    map[ticketing.Stream]string
 	loads     int
 	stalled   chan struct{} // flushes wait for it to be closed; nil: none
 	fault     func(flush int) fault
@@ -56,6 +58,7 @@ func newMemory(t testing.TB, seats int) *memory {
 		plan: plan, work: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 		chunks: map[ticketing.Stream][]ticketing.Chunk{}, writers: map[ticketing.WriterID]*open{},
 		snapshots: map[ticketing.Stream]ticketing.Snapshot{}, parked: map[ticketing.Stream]ticketing.Millis{},
+		frozen: map[ticketing.Stream]string{},
 	}
 	go m.run()
 	return m
@@ -160,6 +163,9 @@ func (m *memory) Load(_ context.Context, s ticketing.Stream) (ticketing.History,
 	if len(m.chunks[s]) == 0 {
 		return ticketing.History{}, ticketing.ErrNotFound
 	}
+	if reason, found := m.frozen[s]; found {
+		return ticketing.History{}, fmt.Errorf("%w: %s", ticketing.ErrFrozen, reason)
+	}
 	h := ticketing.History{Plan: m.plan, Head: m.head(s), Tail: slices.Clone(m.chunks[s])}
 	if snapshot, found := m.snapshots[s]; found {
 		h.Snapshot = &snapshot
@@ -222,6 +228,13 @@ func (m *memory) Park(_ context.Context, s ticketing.Stream, at ticketing.Millis
 		return err
 	}
 	m.parked[s] = at
+	return nil
+}
+
+func (m *memory) Freeze(_ context.Context, s ticketing.Stream, reason string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.frozen[s] = reason
 	return nil
 }
 

@@ -49,6 +49,8 @@ type Journal interface {
 	// Park keeps that the stream must be activated at a moment, or asks for nothing by 0; it may come late, and must
 	// not put off what is due earlier.
 	Park(ctx context.Context, s ticketing.Stream, wakeAt ticketing.Millis) error
+	// Freeze keeps that a stream must not be served until a person has looked: Load then says ticketing.ErrFrozen.
+	Freeze(ctx context.Context, s ticketing.Stream, reason string) error
 	// Due lists streams that have something to do before a moment, whether they are active or not, earliest first.
 	Due(ctx context.Context, before ticketing.Millis, limit int) ([]ticketing.Stream, error)
 }
@@ -298,7 +300,7 @@ func (s *System) wake(stream ticketing.Stream) {
 	}
 }
 
-// Freeze stops a stream that an auditor found wrong. It is the auditor's to remember that over a restart.
+// Freeze stops a stream that an auditor found wrong.
 func (s *System) Freeze(stream ticketing.Stream, reason error) {
 	if c := s.cell(stream); c != nil {
 		c.send(Freeze{Reason: reason})

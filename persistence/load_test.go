@@ -161,6 +161,24 @@ func TestLoadInPages(t *testing.T) {
 	}
 }
 
+// Whoever froze a stream, it is not loaded any more, and the first reason stays.
+func TestFrozenStreamsAreNotLoaded(t *testing.T) {
+	db := openDB(t, freshDSN(t))
+	b := openBoxOffice(t.Context(), t, db, gradedPlan(t))
+	b.commit(t.Context(), 0)
+	for _, reason := range []string{"does not fold", "again"} {
+		if err := db.Freeze(t.Context(), b.stream, reason); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := db.Load(t.Context(), b.stream); !errors.Is(err, ticketing.ErrFrozen) || !strings.Contains(err.Error(), "does not fold") {
+		t.Errorf("loading: %v", err)
+	}
+	if found, err := db.Frozen(t.Context()); err != nil || len(found) != 1 || found[0].Reason != "does not fold" {
+		t.Errorf("frozen: %v, %v", found, err)
+	}
+}
+
 func TestStreamsParkAndDue(t *testing.T) {
 	db := openDB(t, freshDSN(t))
 	exec(t, db.pool, `INSERT INTO streams (stream, retired_at) VALUES ('c', NULL), ('a', NULL), ('b', NULL), ('old', now()), ('d', NULL)`)

@@ -91,12 +91,12 @@ func (p *Projector) pass(ctx context.Context, conn *pgx.Conn, streams []ticketin
 	work, err := p.project(ctx, conn, streams)
 	switch {
 	case err == nil:
-		return p.settle(ctx, conn, work)
+		return p.settle(ctx, work)
 	case ctx.Err() != nil || conn.IsClosed():
 		return err
 	case len(streams) == 1:
 		p.count(func(s *ProjectorStats) { s.Failed++ })
-		return p.fail(ctx, conn, streams[0], err)
+		return p.fail(ctx, streams[0], err)
 	}
 	p.count(func(s *ProjectorStats) { s.Failed++ })
 	p.log.Warn("projector: pass failed, going on stream by stream", "streams", len(streams), "err", err)
@@ -109,7 +109,7 @@ func (p *Projector) pass(ctx context.Context, conn *pgx.Conn, streams []ticketin
 }
 
 // settle tells whoever waits how far the streams are, and sorts out those that failed.
-func (p *Projector) settle(ctx context.Context, conn *pgx.Conn, work []*streamWork) error {
+func (p *Projector) settle(ctx context.Context, work []*streamWork) error {
 	p.mu.Lock()
 	newest := ticketing.Millis(0)
 	for _, w := range work {
@@ -136,7 +136,7 @@ func (p *Projector) settle(ctx context.Context, conn *pgx.Conn, work []*streamWo
 		if w.failed == nil {
 			continue
 		}
-		if err := p.fail(ctx, conn, w.stream, w.failed); err != nil {
+		if err := p.fail(ctx, w.stream, w.failed); err != nil {
 			return err
 		}
 	}
@@ -144,7 +144,7 @@ func (p *Projector) settle(ctx context.Context, conn *pgx.Conn, work []*streamWo
 }
 
 // fail freezes a stream that contradicts itself. Another one is tried again by the next sweep.
-func (p *Projector) fail(ctx context.Context, conn *pgx.Conn, s ticketing.Stream, reason error) error {
+func (p *Projector) fail(ctx context.Context, s ticketing.Stream, reason error) error {
 	p.mu.Lock()
 	p.failing[s] = reason
 	p.mu.Unlock()
@@ -155,12 +155,7 @@ func (p *Projector) fail(ctx context.Context, conn *pgx.Conn, s ticketing.Stream
 	p.log.Error("projector: stream frozen: it contradicts itself, a person must look", "stream", s, "err", reason)
 	p.count(func(s *ProjectorStats) { s.Frozen++ })
 	p.opts.Freeze(s, reason)
-	_, err := conn.Exec(ctx, `
-		UPDATE streams SET frozen_at = clock_timestamp(), frozen_reason = $2 WHERE stream = $1 AND frozen_at IS NULL`, string(s), reason.Error())
-	if err != nil {
-		return fmt.Errorf("marking %s as frozen: %w", s, err)
-	}
-	return nil
+	return p.db.Freeze(ctx, s, reason.Error()) // not by the projector's connection, which does not wait for the disk
 }
 
 // connectAndTell opens the projector's connection. Whoever can freeze streams forgets them when the program ends

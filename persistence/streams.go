@@ -52,6 +52,17 @@ func (db *DB) streams(ctx context.Context, sql string, args ...any) ([]ticketing
 	return pgx.CollectRows(rows, pgx.RowTo[ticketing.Stream])
 }
 
+// Freeze keeps that a stream contradicts itself and must not be served until a person has looked. The first reason
+// stays.
+func (db *DB) Freeze(ctx context.Context, s ticketing.Stream, reason string) error {
+	_, err := db.pool.Exec(ctx, `
+		UPDATE streams SET frozen_at = clock_timestamp(), frozen_reason = $2 WHERE stream = $1 AND frozen_at IS NULL`, string(s), reason)
+	if err != nil {
+		return fmt.Errorf("marking %s as frozen: %w", s, err)
+	}
+	return nil
+}
+
 // FrozenStream is a stream that contradicts itself and waits for a person.
 type FrozenStream struct {
 	Stream ticketing.Stream
@@ -59,7 +70,7 @@ type FrozenStream struct {
 	Reason string
 }
 
-// Frozen are the streams that the projector has frozen, in order of their names. Projector.Rebuild gives them
+// Frozen are the streams that must not be served, in order of their names. Projector.Rebuild gives them
 // another chance.
 func (db *DB) Frozen(ctx context.Context) ([]FrozenStream, error) {
 	found, err := many(ctx, db, func(row pgx.CollectableRow) (FrozenStream, error) {
