@@ -28,7 +28,7 @@ type cell struct {
 func newCell(s *System, stream ticketing.Stream) *cell {
 	c := &cell{stream: stream, system: s}
 	d := newDriver(s, c)
-	c.pid = s.actors.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return d }))
+	c.pid = s.actors.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return d }, actor.WithDispatcher(&s.workers)))
 	return c
 }
 

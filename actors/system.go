@@ -104,6 +104,7 @@ func (c Config) withDefaults() Config {
 type System struct {
 	Config
 	actors   *actor.ActorSystem
+	workers  workers
 	metrics  *metrics
 	requests sync.Pool
 
@@ -332,6 +333,7 @@ func (s *System) Shutdown(ctx context.Context) error {
 	select {
 	case <-done:
 		s.actors.Shutdown()
+		s.workers.stop()
 		return nil
 	case <-ctx.Done():
 		return ErrNotDrained
