@@ -113,6 +113,7 @@ func (d *driver) reply(e *Reply) {
 	d.cell.inFlight.Add(-1)
 	d.system.leave()
 	r.result = e.Result
+	e.Result.SeatStates, e.Result.Owners = nil, nil // the effect is kept until the next step, which may be long
 	r.done <- struct{}{} // from here on the request is its caller's
 }
 

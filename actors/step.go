@@ -299,6 +299,7 @@ func recovered(err *error) {
 // answer lets the result leave as soon as what it rests on is durable.
 func (s *Shell) answer(token any) {
 	s.waiting.push(waiting{seq: s.machine.Seq(), token: token, result: s.result})
+	s.result.SeatStates, s.result.Owners = nil, nil // a quiet round must not keep the last map it showed
 	s.release()
 }
 

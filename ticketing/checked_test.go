@@ -253,6 +253,8 @@ func (c *checked) restore() {
 	if StateHash(restored) != StateHash(c.live) {
 		c.t.Fatalf("snapshot and tail are not the live state")
 	}
+	restored.touch() // an empty book is no difference
+	c.live.touch()
 	if !reflect.DeepEqual(restored.reservations, c.live.reservations) || !reflect.DeepEqual(restored.customers, c.live.customers) {
 		c.t.Fatalf("the snapshot leaves something out")
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 )
 
@@ -43,6 +44,8 @@ type Plan struct {
 	byName map[string]SeatIndex
 	totals []int // seats by grade
 	layout *layout
+	free   []SeatState // what every round begins with: all seats free,
+	nobody []uint32    // and nobody's
 }
 
 type planBody struct {
@@ -65,6 +68,7 @@ func NewPlan(grades []string, seats []Seat) (*Plan, error) {
 	}
 	p.body, p.hash = body, sha256.Sum256(body)
 	p.layout = newLayout(p)
+	p.free, p.nobody = slices.Repeat([]SeatState{SeatFree}, len(seats)), make([]uint32, len(seats))
 	return p, nil
 }
 

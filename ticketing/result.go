@@ -45,18 +45,19 @@ const (
 	CodeInternal    Code = "internal_error" // this command made the machine fail; its state is untouched
 )
 
-// Result is the answer to a command. Fields that the command does not speak of stay zero.
+// Result is the answer to a command. Fields that the command does not speak of stay zero. Each shell keeps a few, and
+// copies one per command: small fields stand together, so that it has no holes.
 type Result struct {
 	Code        Code
 	Seats       []string    // labels of the seats that failed
 	RetryAt     Millis      // when asking again may help; 0 when unknown
-	Replayed    bool        // the request had been granted before
 	Reservation Reservation // of commands about one reservation
 	Status      Status      // of ReadStatus, ReadSeats, ReadView and the admin's commands
 	SeatStates  []byte      // of ReadSeats and ReadView: one SeatState per seat in plan order
 	Owners      []uint32    // of ReadView: per seat the number of the live reservation that has it, 0 for none
 	Hash        Hash        // of ReadHash
 	Seq         uint64      // the last event the answer rests on
+	Replayed    bool        // the request had been granted before
 
 	show   showing // what Complete fills in
 	number uint32  // of the reservation to show
@@ -110,17 +111,17 @@ func (s ReservationStatus) Live() bool { return s == Held || s == Paying || s ==
 type Reservation struct {
 	ID         ReservationID
 	User       UserID
-	Status     ReservationStatus
 	Seats      []string // of an ended one: those it had at the end
 	Amount     KRW      // sum of the seats' prices at the time of the hold
 	HeldAt     Millis
 	ExpiresAt  Millis // when the seats go back unless paid; 0 when nothing is running
 	EndedAt    Millis
+	Due        KRW    // what the newest order costs, after its coupon; valid when Priced
+	RefundDue  KRW    // owed to the customer and not yet given back
 	Attempt    uint32 // of the newest order; 0 before the first
-	Due        KRW    // what that order costs, after its coupon; valid when Priced
+	Status     ReservationStatus
 	Priced     bool
 	Confirming bool // the provider is being asked: nothing but its answer moves the seats
-	RefundDue  KRW  // owed to the customer and not yet given back
 }
 
 // Phase is the stored status of a sale.
@@ -146,8 +147,8 @@ type Status struct {
 	Phase      Phase
 	SoldOut    bool // no seat free, none held
 	AllHeld    bool // no seat free, some held: NextExpiry may free one
-	NextExpiry Millis
 	Canceled   bool
+	NextExpiry Millis
 	PlanHash   Hash
 	Grades     []string
 	Counts     []Count // by grade

@@ -36,6 +36,7 @@ type Round struct {
 	prices       [][]KRW // every price list there was; a reservation keeps the one it was made under
 	seats        []SeatState
 	owner        []uint32 // by seat: the live reservation that has it, 0 for none
+	untouched    bool     // seats and owner are the plan's, not to be written to, and the maps nil: see touch
 	counts       []Count  // by grade
 	reservations map[uint32]*reservation
 	customers    map[UserID]*customer
@@ -93,16 +94,12 @@ type customer struct {
 // NewRound is a round of which nothing has happened yet; its first event must be RoundPlanned with this plan.
 func NewRound(id RoundID, plan *Plan) *Round {
 	r := &Round{
-		id:           id,
-		plan:         plan,
-		seats:        make([]SeatState, len(plan.Seats)),
-		owner:        make([]uint32, len(plan.Seats)),
-		counts:       make([]Count, len(plan.Grades)),
-		reservations: map[uint32]*reservation{},
-		customers:    map[UserID]*customer{},
-	}
-	for i := range r.seats {
-		r.seats[i] = SeatFree
+		id:        id,
+		plan:      plan,
+		seats:     plan.free,
+		owner:     plan.nobody,
+		untouched: true,
+		counts:    make([]Count, len(plan.Grades)),
 	}
 	for g, n := range plan.totals {
 		r.counts[g].Free = n
@@ -147,8 +144,19 @@ func validPrices(prices []KRW, plan *Plan) bool {
 		!slices.ContainsFunc(prices, func(p KRW) bool { return p < 0 || p > tooMuch })
 }
 
+// touch gives the round seats and books of its own. Until something happens to a seat it shares the plan's: most rounds
+// on sale are quiet, and should cost next to nothing.
+func (r *Round) touch() {
+	if !r.untouched {
+		return
+	}
+	r.seats, r.owner, r.untouched = slices.Clone(r.seats), slices.Clone(r.owner), false
+	r.reservations, r.customers = map[uint32]*reservation{}, map[UserID]*customer{}
+}
+
 // setSeat moves a seat from one state to another and keeps the counters.
 func (r *Round) setSeat(i SeatIndex, to SeatState) {
+	r.touch()
 	c := &r.counts[r.plan.Seats[i].Grade]
 	*c.of(r.seats[i])--
 	*c.of(to)++

@@ -81,6 +81,7 @@ func (r *Round) applyHeld(f SeatsHeld, at Millis) {
 		number: f.Number, user: f.User, status: Held, seats: f.Seats, priceList: len(r.prices) - 1,
 		heldAt: at, key: f.Key, body: f.Body,
 	}
+	r.touch()
 	c := r.customers[f.User]
 	if c == nil {
 		c = &customer{}

@@ -136,6 +136,7 @@ func restoreRound(id RoundID, plan *Plan, s *Snapshot) (*Round, error) {
 
 // adopt takes a reservation over from a snapshot, numbers ascending.
 func (r *Round) adopt(v *reservation) {
+	r.touch()
 	r.reservations[v.number] = v
 	c := r.customers[v.user]
 	if c == nil {
