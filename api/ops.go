@@ -20,8 +20,10 @@ const (
 
 // OpsConfig is what the operations port shows.
 type OpsConfig struct {
-	Ready  func(context.Context) error                    // nil error: send me traffic
-	Verify func(context.Context) (json.RawMessage, error) // compares everything with the journal
+	Ready func(context.Context) error // nil error: send me traffic
+	// Degraded says what does not work although seats are sold: live maps, read tables. Optional.
+	Degraded func() []string
+	Verify   func(context.Context) (json.RawMessage, error) // compares everything with the journal
 	// Rebuild makes again what follows from the journal, by name: POST /rebuild/{name}.
 	Rebuild map[string]func(context.Context) error
 	Metrics prometheus.Gatherer
@@ -57,24 +59,29 @@ func NewOps(config OpsConfig) *http.Server {
 }
 
 type opsAnswer struct {
-	Status string `json:"status"`
-	Reason string `json:"reason,omitempty"`
+	Status   string   `json:"status"`
+	Reason   string   `json:"reason,omitempty"`
+	Degraded []string `json:"degraded,omitempty"`
 }
 
 func (o OpsConfig) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyDeadline)
 	defer cancel()
 	if err := o.Ready(ctx); err != nil {
-		o.write(w, http.StatusServiceUnavailable, opsAnswer{"not ready", err.Error()})
+		o.write(w, http.StatusServiceUnavailable, opsAnswer{Status: "not ready", Reason: err.Error()})
 		return
 	}
-	o.say(w, http.StatusOK, "ready")
+	answer := opsAnswer{Status: "ready"}
+	if o.Degraded != nil {
+		answer.Degraded = o.Degraded()
+	}
+	o.write(w, http.StatusOK, answer)
 }
 
 func (o OpsConfig) verify(w http.ResponseWriter, r *http.Request) {
 	report, err := o.Verify(r.Context())
 	if err != nil {
-		o.write(w, http.StatusServiceUnavailable, opsAnswer{"not verified", err.Error()})
+		o.write(w, http.StatusServiceUnavailable, opsAnswer{Status: "not verified", Reason: err.Error()})
 		return
 	}
 	o.write(w, http.StatusOK, report)
@@ -96,11 +103,11 @@ func (o OpsConfig) write(w http.ResponseWriter, status int, body any) {
 func (o OpsConfig) rebuild(w http.ResponseWriter, r *http.Request) {
 	rebuild, known := o.Rebuild[r.PathValue("name")]
 	if !known {
-		o.write(w, http.StatusNotFound, opsAnswer{"failed", "nothing of that name can be rebuilt"})
+		o.write(w, http.StatusNotFound, opsAnswer{Status: "failed", Reason: "nothing of that name can be rebuilt"})
 		return
 	}
 	if err := rebuild(r.Context()); err != nil {
-		o.write(w, http.StatusInternalServerError, opsAnswer{"failed", err.Error()})
+		o.write(w, http.StatusInternalServerError, opsAnswer{Status: "failed", Reason: err.Error()})
 		return
 	}
 	o.say(w, http.StatusOK, "rebuilt")

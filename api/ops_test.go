@@ -23,10 +23,12 @@ func TestOperationsPort(t *testing.T) {
 	h.reserve(otherCustomer, "k", "A-1-1").wantStatus(http.StatusConflict)
 
 	var notReady, notVerified error
+	var degraded []string
 	server := NewOps(OpsConfig{
-		Ready:   func(context.Context) error { return notReady },
-		Verify:  func(context.Context) (json.RawMessage, error) { return json.RawMessage(`{"ok":true}`), notVerified },
-		Metrics: h.metrics,
+		Ready:    func(context.Context) error { return notReady },
+		Verify:   func(context.Context) (json.RawMessage, error) { return json.RawMessage(`{"ok":true}`), notVerified },
+		Metrics:  h.metrics,
+		Degraded: func() []string { return degraded },
 	})
 	if server.ReadTimeout == 0 || server.ReadHeaderTimeout == 0 || server.WriteTimeout == 0 || server.IdleTimeout == 0 || server.MaxHeaderBytes == 0 {
 		t.Errorf("a limit is missing: %+v", server)
@@ -59,7 +61,9 @@ func TestOperationsPort(t *testing.T) {
 		}
 	}
 	want("GET", "/livez", 200, `"alive"`)
-	want("GET", "/readyz", 200, `"ready"`)
+	want("GET", "/readyz", 200, `{"status":"ready"}`)
+	degraded = []string{"live maps stand still"}
+	want("GET", "/readyz", 200, `{"status":"ready","degraded":["live maps stand still"]}`)
 	want("POST", "/verify", 200, `{"ok":true}`)
 	want("GET", "/verify", 405, "")
 	want("POST", "/verify", 403, "", "Sec-Fetch-Site", "cross-site")

@@ -47,6 +47,7 @@ func (c doctorCmd) Run(ctx context.Context) error {
 	symptoms := []symptom{c.directory(), c.disk(), c.files(), c.postgres(ctx)}
 	if server, ok := readServerFile(c.Store.Data); ok && alive(server.PID) {
 		symptoms = append(symptoms, symptom{what: "server", said: fmt.Sprintf("running as process %d at %s", server.PID, server.URL)})
+		symptoms = append(symptoms, readiness(ctx, server))
 		symptoms = append(symptoms, c.database(ctx)...)
 	} else {
 		symptoms = append(symptoms, port("public port", c.Listen), port("operations port", c.OpsListen))
@@ -171,32 +172,6 @@ func (c doctorCmd) postgres(ctx context.Context) symptom {
 	}
 	f.said = fmt.Sprintf("%s in %s", found.Version, found.Dir)
 	return f
-}
-
-// database looks at the running server's database.
-func (c doctorCmd) database(ctx context.Context) []symptom {
-	s, err := c.Store.openShared(ctx, c.Store.logger())
-	if err != nil {
-		return []symptom{{what: "database", said: err.Error(), advice: "Is the server starting or stopping just now?", fatal: true}}
-	}
-	defer func() { _ = s.Close() }() // nothing was written
-	clock := symptom{what: "clocks"}
-	skew, err := s.Skew(ctx)
-	clock.said = fmt.Sprintf("this machine and the database are %s apart", skew.Abs().Round(time.Microsecond))
-	if err != nil || skew.Abs() > persistence.MaxSkew {
-		clock.advice, clock.fatal = "More than a second apart: the server is not ready until the clocks agree.", true
-	}
-	streams, err := s.Streams(ctx)
-	journal := symptom{what: "journal", said: fmt.Sprintf("%d streams; `ticketblue verify` replays them", len(streams))}
-	if err != nil {
-		journal.said, journal.advice, journal.fatal = err.Error(), "The database does not answer.", true
-	}
-	frozen, err := s.Frozen(ctx)
-	rounds := symptom{what: "frozen rounds", said: fmt.Sprint(len(frozen))}
-	if err != nil || len(frozen) > 0 {
-		rounds.advice, rounds.fatal = fmt.Sprint("Look at what `ticketblue verify` says of: ", frozen), true
-	}
-	return []symptom{clock, journal, rounds}
 }
 
 func port(what, address string) symptom {

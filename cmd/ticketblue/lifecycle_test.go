@@ -193,8 +193,14 @@ func TestDoctor(t *testing.T) {
 	}
 	s := startServer(t, data)
 	out, code = runProgram(t, "doctor", "--data", data)
-	if code != 0 || !strings.Contains(out, "running as process") || !strings.Contains(out, "clocks") {
+	if code != 0 || !strings.Contains(out, "running as process") || !strings.Contains(out, "clocks") || strings.Contains(out, "stand still") {
 		t.Fatalf("doctor beside a server exits with %d:\n%s", code, out)
+	}
+	s.stop()
+	s = startServer(t, data, "--nats-url", "nats://127.0.0.1:9")
+	out, code = runProgram(t, "doctor", "--data", data)
+	if code != 0 || !strings.Contains(out, "warn  readiness        live maps stand still") {
+		t.Fatalf("doctor beside a server without NATS exits with %d:\n%s", code, out)
 	}
 	s.stop()
 	sick := program("doctor", "--data", "/proc/nowhere")

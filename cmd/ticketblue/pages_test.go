@@ -26,6 +26,7 @@ type theatre struct {
 	round  ticketing.RoundID
 	show   int64
 	tokens []string
+	admin  string // a token
 }
 
 func (th *theatre) path() string { return fmt.Sprintf("/rounds/%d?performance=%d", th.round, th.show) }
@@ -50,6 +51,9 @@ func openTheatre(t *testing.T) *theatre {
 			t.Fatal(err)
 		}
 		th.tokens = append(th.tokens, token)
+	}
+	if th.admin, err = tokens.Mint(999, ticketing.Admin); err != nil {
+		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -110,6 +114,7 @@ func TestPages(t *testing.T) {
 	t.Run("keyboard only", func(t *testing.T) { th.keyboard(t, korean) })
 	t.Run("two windows, one seat", func(t *testing.T) { th.twoWindows(t, korean) })
 	t.Run("refusal in words", func(t *testing.T) { th.refusal(t, korean) })
+	t.Run("paused while asking", func(t *testing.T) { th.paused(t, korean) })
 	t.Run("lost answer", func(t *testing.T) { th.lostAnswer(t, korean) })
 	t.Run("phone", func(t *testing.T) { th.phone(t, korean) })
 	t.Run("English", func(t *testing.T) { th.english(t, startBrowser(t, "en-US")) })
@@ -319,6 +324,18 @@ func (th *theatre) refusal(t *testing.T, b *browser) {
 	w.do(blocked())
 	w.click("#reserve")
 	w.untilText(".hold", "B구역 4열 2번")
+}
+
+// paused: a page without events sees a pause, and its end, as soon as it asks.
+func (th *theatre) paused(t *testing.T, b *browser) {
+	w := b.open(t, th.url, 1280, 900)
+	w.do(blocked(eventsAddress))
+	w.visit(th.path())
+	w.untilText(".live.polling", "갱신")
+	for _, step := range []struct{ act, pill string }{{"pause", ".pill.paused"}, {"open", ".pill.open"}} {
+		mustAsk(t, http.StatusOK, "POST", fmt.Sprintf("%s/v1/admin/rounds/%d/%s", th.url, th.round, step.act), th.admin, nil)
+		w.until(fmt.Sprintf(`document.querySelector(%q) !== null`, step.pill))
+	}
 }
 
 // blocked cuts the window off from addresses; without any, from none.

@@ -29,7 +29,7 @@ type serveCmd struct {
 	Store     storeFlags `embed:""`
 	Listen    string     `default:"127.0.0.1:8080" env:"TB_LISTEN" placeholder:"HOST:PORT" help:"Public address (${default})."`
 	OpsListen string     `default:"127.0.0.1:8081" env:"TB_OPS_LISTEN" placeholder:"HOST:PORT" help:"Operations address: probes, metrics, profiles, verify (${default}). Keep it private."`
-	NATSURL   string     `env:"TB_NATS_URL" placeholder:"URL" help:"NATS with JetStream to use instead of one inside the program."`
+	NATSURL   string     `name:"nats-url" env:"TB_NATS_URL" placeholder:"URL" help:"NATS with JetStream to use instead of one inside the program."`
 	Demo      bool       `help:"Load two halls, a performance and an open round at the first start, and make an admin."`
 	Bench     bool       `help:"Add POST /bench/noop and lift the limits per user and address, for load tests."`
 }
@@ -38,6 +38,7 @@ type serveCmd struct {
 const (
 	stopLimit    = 30 * time.Second
 	opsStopLimit = 500 * time.Millisecond // of that, for the operations port
+	lagWanted    = 10 * time.Second       // of the read tables; more is told
 	standbyAfter = time.Second            // without ownership, then the terminal says what is waited for
 )
 
@@ -221,7 +222,7 @@ func (n *node) startHTTP(context.Context) error {
 		Tokens: tokens, Passwords: n.passwords,
 		Clock: time.Now, Log: n.log, Metrics: n.registry, Bench: n.cmd.Bench, Limits: n.limits(),
 	})
-	n.ops = api.NewOps(api.OpsConfig{Ready: n.ready, Verify: n.verify, Metrics: n.registry, Log: n.log, Rebuild: map[string]func(context.Context) error{
+	n.ops = api.NewOps(api.OpsConfig{Ready: n.ready, Degraded: n.degraded, Verify: n.verify, Metrics: n.registry, Log: n.log, Rebuild: map[string]func(context.Context) error{
 		"tables": n.projector.Rebuild, "broadcast": n.relay.Rebuild,
 	}})
 	go func() { n.failed <- n.api.Listen(n.public) }()
@@ -281,6 +282,17 @@ func (n *node) ready(ctx context.Context) error {
 		return fmt.Errorf("this clock and the database's are %s apart", skew)
 	}
 	return nil
+}
+
+// degraded is what does not work while seats are sold all the same, so no reason to send customers elsewhere.
+func (n *node) degraded() (all []string) {
+	if err := n.broadcast.Healthy(); err != nil {
+		all = append(all, "live maps stand still: "+err.Error())
+	}
+	if lag := n.projector.Stats().Lag; lag > lagWanted {
+		all = append(all, fmt.Sprintf("the read tables are %s behind the sale", lag.Round(time.Second)))
+	}
+	return all
 }
 
 // wake waits for ownership and then keeps waking what is due.

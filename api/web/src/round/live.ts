@@ -8,6 +8,8 @@ export interface Sink {
   snapshot(seq: number, seats: string, status?: RoundStatus): void;
   delta(seq: number, changes: [number, string][], status?: RoundStatus): void;
   connection(state: Connection): void;
+  /** renew asks for what a snapshot does not say: whether the sale is paused. */
+  renew(): Promise<void>;
 }
 
 interface SnapshotWire {
@@ -63,6 +65,7 @@ export class Live {
     this.events = null;
     clearTimeout(this.timer);
     clearTimeout(this.again);
+    this.timer = this.again = 0;
   }
 
   private connect(): void {
@@ -101,7 +104,7 @@ export class Live {
     clearTimeout(this.timer);
     let wait = pollEvery;
     try {
-      await this.refresh();
+      await Promise.all([this.refresh(), this.sink.renew()]);
       if (this.closed || this.isLive()) return;
       this.sink.connection("polling");
     } catch (err) {

@@ -77,6 +77,7 @@ export class RoundModel {
         snapshot: (seq, seats, status) => this.snapshot(seq, seats, status),
         delta: (seq, changes, status) => this.delta(seq, changes, status),
         connection: (state) => (this.connection.value = state),
+        renew: () => this.renew(),
       });
     } catch (err) {
       this.failed.value = err;
