@@ -202,16 +202,24 @@ func lastHead(t *testing.T, db *DB, s ticketing.Stream) (h ticketing.Head) {
 // violations counts chunks that rest on something else than the chunk before them.
 func violations(t *testing.T, db *DB, s ticketing.Stream) (n int) {
 	t.Helper()
-	chunks, err := db.chunks(t.Context(), s, 0)
+	rows, err := db.pool.Query(t.Context(), `
+		SELECT from_seq, to_seq, writer, prev_from, prev_writer FROM journal WHERE stream = $1 ORDER BY from_seq`, string(s))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var head ticketing.Head
-	for _, c := range chunks {
+	var c linkedChunk
+	var writer, prevWriter pgtype.UUID
+	_, err = pgx.ForEachRow(rows, []any{&c.From, &c.To, &writer, &c.prevFrom, &prevWriter}, func() error {
+		c.Writer, c.prevWriter = writer.Bytes, prevWriter.Bytes
 		if c.follows(head) != nil {
 			n++
 		}
 		head = ticketing.Head{From: c.From, To: c.To, Writer: c.Writer}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return n
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -12,8 +13,10 @@ import (
 	"ticketblue/ticketing"
 )
 
-// loadPage is how many chunks are read per query, so that a long history cannot run into the statement timeout.
-const loadPage = 4096
+// loadPage is how many events, and so at most how many chunks, are read per query, so that a long history cannot run into
+// the statement timeout. The query names both ends: with LIMIT instead, Postgres sorted all that is left of the stream for
+// each page whenever it had no statistics yet.
+const loadPage = 32_768
 
 // Load is all that is needed to bring a stream's machine back: the snapshot if it is sound, else nothing, and the
 // chunks after it. It returns ticketing.ErrNotFound for an unknown stream, ticketing.ErrFrozen for one that an
@@ -47,23 +50,20 @@ func (db *DB) LoadAll(ctx context.Context, s ticketing.Stream) (ticketing.Histor
 
 func (db *DB) loadFrom(ctx context.Context, s ticketing.Stream, snapshot *ticketing.Snapshot) (ticketing.History, error) {
 	h := ticketing.History{Snapshot: snapshot}
+	var pages [][]ticketing.Chunk // joined once: a million chunks are too many to be moved whenever a slice grows
 	if snapshot != nil {
 		h.Head = snapshot.Head
 	}
 	for more := true; more; {
-		page, err := db.chunks(ctx, s, h.Head.To)
+		after := h.Head.To
+		page, err := db.chunks(ctx, s, &h.Head)
 		if err != nil {
 			return ticketing.History{}, fmt.Errorf("loading %s: %w", s, err)
 		}
-		for _, c := range page {
-			if err := c.follows(h.Head); err != nil {
-				return ticketing.History{}, fmt.Errorf("loading %s: %w", s, err)
-			}
-			h.Tail = append(h.Tail, c.Chunk)
-			h.Head = ticketing.Head{From: c.From, To: c.To, Writer: c.Writer}
-		}
-		more = len(page) == loadPage
+		pages = append(pages, page)
+		more = h.Head.To >= after+loadPage // else the next chunk would have begun within the page
 	}
+	h.Tail = slices.Concat(pages...)
 	if h.Head.To == 0 {
 		return ticketing.History{}, fmt.Errorf("loading %s: %w", s, ticketing.ErrNotFound)
 	}
@@ -88,20 +88,44 @@ func (c linkedChunk) follows(head ticketing.Head) error {
 	return nil
 }
 
-func (db *DB) chunks(ctx context.Context, s ticketing.Stream, after uint64) ([]linkedChunk, error) {
+// chunks is the page of the stream after head, and moves head to its end.
+func (db *DB) chunks(ctx context.Context, s ticketing.Stream, head *ticketing.Head) ([]ticketing.Chunk, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT from_seq, to_seq, writer, payload, prev_from, prev_writer FROM journal
-		 WHERE stream = $1 AND from_seq > $2 ORDER BY from_seq LIMIT $3`, string(s), int64(after), loadPage)
+		 WHERE stream = $1 AND from_seq > $2 AND from_seq <= $3 ORDER BY from_seq`,
+		string(s), int64(head.To), int64(head.To+loadPage))
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (linkedChunk, error) {
-		var c linkedChunk
-		var writer, prevWriter pgtype.UUID
-		err := r.Scan(&c.From, &c.To, &writer, &c.Payload, &c.prevFrom, &prevWriter)
-		c.Writer, c.prevWriter = writer.Bytes, prevWriter.Bytes
-		return c, err
+	var page []ticketing.Chunk
+	var payloads arena
+	var c linkedChunk
+	var writer, prevWriter pgtype.UUID
+	var payload pgtype.DriverBytes // the connection's own memory, good until the next row
+	_, err = pgx.ForEachRow(rows, []any{&c.From, &c.To, &writer, &payload, &c.prevFrom, &prevWriter}, func() error {
+		c.Writer, c.prevWriter, c.Payload = writer.Bytes, prevWriter.Bytes, payloads.keep(payload)
+		if err := c.follows(*head); err != nil {
+			return err
+		}
+		page = append(page, c.Chunk)
+		*head = ticketing.Head{From: c.From, To: c.To, Writer: c.Writer}
+		return nil
 	})
+	return page, err
+}
+
+// arena keeps many small byte slices in few large ones.
+type arena struct{ free []byte }
+
+const arenaBlock = 64 << 10 // bytes
+
+func (a *arena) keep(b []byte) []byte {
+	if len(b) > cap(a.free)-len(a.free) {
+		a.free = make([]byte, 0, max(arenaBlock, len(b)))
+	}
+	at := len(a.free)
+	a.free = append(a.free, b...)
+	return a.free[at:len(a.free):len(a.free)]
 }
 
 // planOfStream is the seat layout a round's machine needs; nil for other streams.

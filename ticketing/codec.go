@@ -3,6 +3,7 @@ package ticketing
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // The journal's bytes. A chunk payload is
@@ -92,7 +93,10 @@ func ChunkPayload(count int, records []byte) []byte {
 }
 
 // DecodeChunk reads a payload back. An unknown version or kind, a wrong count, a trailing byte: all refuse to load.
-func DecodeChunk(payload []byte) ([]Event, error) {
+func DecodeChunk(payload []byte) ([]Event, error) { return appendChunk(nil, payload) }
+
+// appendChunk is DecodeChunk into memory that is used again.
+func appendChunk(events []Event, payload []byte) ([]Event, error) {
 	r := &reader{buf: payload}
 	if v := r.number(); r.err == nil && v != chunkVersion {
 		return nil, fmt.Errorf("chunk has version %d, this program reads %d", v, chunkVersion)
@@ -101,11 +105,11 @@ func DecodeChunk(payload []byte) ([]Event, error) {
 	if r.err == nil && count > min(MaxChunkEvents, uint64(len(r.buf))) {
 		return nil, fmt.Errorf("chunk of %d bytes claims %d events", len(payload), count)
 	}
-	events := make([]Event, 0, count)
-	for range count {
+	events = slices.Grow(events, int(count))
+	for i := range count {
 		e, err := r.event()
 		if err != nil {
-			return nil, fmt.Errorf("event %d of chunk: %w", len(events)+1, err)
+			return nil, fmt.Errorf("event %d of chunk: %w", i+1, err)
 		}
 		events = append(events, e)
 	}
@@ -156,12 +160,13 @@ func Restore(s Stream, h History) (m Machine, err error) {
 }
 
 func replay(m Machine, tail []Chunk) error {
+	var events []Event
 	for _, c := range tail {
 		if c.From != m.Seq()+1 {
 			return fmt.Errorf("chunk %d-%d follows event %d", c.From, c.To, m.Seq())
 		}
-		events, err := DecodeChunk(c.Payload)
-		if err != nil {
+		var err error
+		if events, err = appendChunk(events[:0], c.Payload); err != nil {
 			return fmt.Errorf("at %d: %w", c.From, err)
 		}
 		if uint64(len(events)) != c.To-c.From+1 {

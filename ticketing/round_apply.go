@@ -87,9 +87,11 @@ func (r *Round) applyHeld(f SeatsHeld, at Millis) {
 		c = &customer{}
 		r.customers[f.User] = c
 	}
-	if old := r.forgettable(c); len(c.made) >= MaxKeysPerUser && old != nil {
-		r.drop(old)
-		r.customers[f.User] = c // drop lets go of a customer without reservations
+	if len(c.made) >= MaxKeysPerUser {
+		if old := r.forgettable(c); old != nil {
+			r.drop(old)
+			r.customers[f.User] = c // drop lets go of a customer without reservations
+		}
 	}
 	r.last = f.Number
 	r.reservations[f.Number] = v
