@@ -83,8 +83,10 @@ func callerOf(ctx context.Context) auth.Caller {
 
 // door checks everything that can be checked before a body is read, sets the deadline, and measures.
 func (s *Server) door(rt route, observe observer) fiber.Handler {
+	ends := &deadlines{after: rt.deadline}
 	return func(c *fiber.Ctx) error {
 		began := time.Now()
+		c.SetUserContext(ends.of(began))
 		if err := s.pass(c, rt); err != nil {
 			s.fail(c, err)
 		}
@@ -107,11 +109,8 @@ func (s *Server) pass(c *fiber.Ctx, rt route) error {
 		}
 	}
 	if rt.access != Public {
-		c.Locals(callerKey{}, caller)
+		c.Context().SetUserValue(callerKey{}, caller)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), rt.deadline)
-	defer cancel()
-	c.SetUserContext(ctx)
 	return c.Next()
 }
 

@@ -123,27 +123,43 @@ func (p *Problem) ContentType(string) string { return mimeProblem }
 // GetHeaders tells huma the headers that go with it.
 func (p *Problem) GetHeaders() http.Header {
 	h := http.Header{}
-	if p.Retryable && (p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests) {
-		seconds := int64((max(p.retryAfter, unavailableDelay) + time.Second - 1) / time.Second)
+	if seconds, tell := p.retryAfterSeconds(); tell {
 		h.Set(fiber.HeaderRetryAfter, strconv.FormatInt(seconds, 10))
 	}
 	if p.Status == http.StatusUnauthorized {
-		h.Set(fiber.HeaderWWWAuthenticate, "Bearer")
+		h.Set(fiber.HeaderWWWAuthenticate, challenge)
 	}
 	return h
 }
 
-const mimeProblem = "application/problem+json"
+func (p *Problem) retryAfterSeconds() (seconds int64, tell bool) {
+	tell = p.Retryable && (p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests)
+	return int64((max(p.retryAfter, unavailableDelay) + time.Second - 1) / time.Second), tell
+}
+
+const (
+	mimeProblem = "application/problem+json"
+	challenge   = "Bearer" // of a 401
+)
+
+// blanks are the problems of all codes with nothing filled in, made once.
+var blanks = func() map[ticketing.Code]Problem {
+	all := make(map[ticketing.Code]Problem, len(rules))
+	for code, r := range rules {
+		all[code] = Problem{
+			Type: "urn:ticketblue:problem:" + string(code), Title: r.title, Status: r.status, Code: string(code), Retryable: r.retryable,
+		}
+	}
+	return all
+}()
 
 func problem(code ticketing.Code, detail string) *Problem {
-	r, known := rules[code]
+	p, known := blanks[code]
 	if !known {
-		code, r = ticketing.CodeInternal, rules[ticketing.CodeInternal]
+		p = blanks[ticketing.CodeInternal]
 	}
-	return &Problem{
-		Type: "urn:ticketblue:problem:" + string(code), Title: r.title, Status: r.status,
-		Detail: detail, Code: string(code), Retryable: r.retryable,
-	}
+	p.Detail = detail
+	return &p
 }
 
 func invalid(field, want string) *Problem {
@@ -174,12 +190,13 @@ func refusal(r ticketing.Result, now time.Time) error {
 
 // problemOf maps any error. What must not be shown becomes the problem's cause, which goes to the log.
 func problemOf(err error) *Problem {
+	if p, is := errors.AsType[*Problem](err); is {
+		return p // nearly always; what errors.As needs would be made in vain
+	}
 	var p *Problem
 	var field *ticketing.Invalid
 	var fromFiber *fiber.Error
 	switch {
-	case errors.As(err, &p):
-		return p
 	case errors.As(err, &field):
 		return invalid(field.Field, field.Want)
 	case errors.Is(err, ticketing.ErrNotFound):

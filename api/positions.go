@@ -16,18 +16,26 @@ import (
 
 const headerPosition = "TB-Position"
 
+var positionHeader = []byte("Tb-Position") // as it is sent
+
 // AfterPosition is part of every input whose operation reads the read tables. (huma fills exported parts only.)
 type AfterPosition struct {
 	Position string `header:"TB-Position" pattern:"^round:[1-9][0-9]{0,18}@[1-9][0-9]{0,19}$" doc:"The TB-Position of an answer you had: what you read is at least as new, or 503 after half a second" example:"round:42@1234"`
 }
 
 func setPosition(c *fiber.Ctx, round ticketing.RoundID, seq uint64) {
-	c.Set(headerPosition, positionOf(round, seq))
+	var space [64]byte
+	c.Response().Header.SetCanonical(positionHeader, appendPosition(space[:0], round, seq))
 }
 
 // positionOf tells how far the caller has seen, so that a later read elsewhere can wait for as much.
 func positionOf(round ticketing.RoundID, seq uint64) string {
-	return string(ticketing.RoundStream(round)) + "@" + strconv.FormatUint(seq, 10)
+	return string(appendPosition(nil, round, seq))
+}
+
+func appendPosition(dst []byte, round ticketing.RoundID, seq uint64) []byte {
+	dst = append(append(dst, ticketing.RoundStream(round)...), '@')
+	return strconv.AppendUint(dst, seq, 10)
 }
 
 func parsePosition(text string) (s ticketing.Stream, seq uint64, ok bool) {

@@ -20,7 +20,7 @@ const (
 	headerIdempotencyKey = "Idempotency-Key"
 	headerReplayed       = "Idempotency-Replayed"
 
-	reservationSize = 512 // bytes that nearly every answer fits in
+	answerSize = 512 // bytes that nearly every answer about a reservation fits in
 )
 
 type reserveBody struct {
@@ -48,10 +48,17 @@ func (b reserveBody) command(user ticketing.UserID, key ticketing.Digest) ticket
 			Key: key, Body: ticketing.DigestOf("best", strconv.Itoa(best.Count), best.Grade, best.Section),
 		}
 	}
-	sorted := slices.Sorted(slices.Values(b.Seats))
-	return ticketing.ReserveSeats{
-		User: user, Seats: b.Seats, Key: key, Body: ticketing.DigestOf(append([]string{"reserve"}, sorted...)...),
-	}
+	var space [1 + ticketing.MaxSeatsPerRequest]string
+	fields := append(append(space[:0], "reserve"), b.Seats...)
+	slices.Sort(fields[1:])
+	return ticketing.ReserveSeats{User: user, Seats: b.Seats, Key: key, Body: ticketing.DigestOf(fields...)}
+}
+
+// reserveKey names the request for ever. The strings it is made of live no longer than the call, and so need no heap.
+func reserveKey(user ticketing.UserID, round ticketing.RoundID, key []byte) ticketing.Digest {
+	var u, r [20]byte // digits of an int64, and its sign
+	return ticketing.DigestOf(string(strconv.AppendInt(u[:0], int64(user), 10)), "reserve",
+		string(strconv.AppendInt(r[:0], int64(round), 10)), string(key))
 }
 
 type reserveInput struct {
@@ -123,8 +130,7 @@ func (s *Server) reserve(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	user := strconv.FormatInt(int64(caller.User), 10)
-	key := ticketing.DigestOf(user, "reserve", strconv.FormatInt(int64(round), 10), c.Get(headerIdempotencyKey))
+	key := reserveKey(caller.User, round, c.Request().Header.Peek(headerIdempotencyKey))
 	result := s.Sales.Do(c.UserContext(), ticketing.RoundStream(round), body.command(caller.User, key))
 	if err := refusal(result, s.Clock()); err != nil {
 		return err
@@ -214,8 +220,12 @@ func (s *Server) reservation(command func(ticketing.UserID, uint32) ticketing.Co
 func answerReservation(c *fiber.Ctx, status int, result ticketing.Result) error {
 	r := result.Reservation
 	setPosition(c, r.ID.Round, result.Seq)
-	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
-	return c.Status(status).Send(appendReservation(make([]byte, 0, reservationSize), r, result.Seq))
+	response := c.Response()
+	response.SetStatusCode(status)
+	response.Header.SetContentType(fiber.MIMEApplicationJSON)
+	var space [answerSize]byte
+	response.SetBody(appendReservation(space[:0], r, result.Seq))
+	return nil
 }
 
 // moment is m for the wire; nil for none.

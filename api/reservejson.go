@@ -1,11 +1,11 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -100,7 +100,7 @@ func readObject(at string, raw []byte, known ...string) (map[string]json.RawMess
 // readPlainSeats reads {"seats":["...", ...]} with nothing escaped and nothing else in it. False means no more than
 // that it does not know.
 func readPlainSeats(raw []byte) ([]string, bool) {
-	s := scanner{raw, true}
+	s := scanner{string(raw), true} // one copy for all labels: raw changes with the next request
 	s.want("{")
 	s.want(`"seats"`)
 	s.want(":")
@@ -121,15 +121,19 @@ func readPlainSeats(raw []byte) ([]string, bool) {
 
 // scanner takes a text apart from the front.
 type scanner struct {
-	rest []byte
+	rest string
 	ok   bool
 }
 
-func (s *scanner) blank() { s.rest = bytes.TrimLeft(s.rest, " \t\r\n") }
+func (s *scanner) blank() {
+	for len(s.rest) > 0 && (s.rest[0] == ' ' || s.rest[0] == '\t' || s.rest[0] == '\r' || s.rest[0] == '\n') {
+		s.rest = s.rest[1:]
+	}
+}
 
 func (s *scanner) want(token string) {
 	s.blank()
-	s.ok = s.ok && bytes.HasPrefix(s.rest, []byte(token))
+	s.ok = s.ok && strings.HasPrefix(s.rest, token)
 	if s.ok {
 		s.rest = s.rest[len(token):]
 	}
@@ -138,13 +142,13 @@ func (s *scanner) want(token string) {
 // text is a string without escapes.
 func (s *scanner) text() string {
 	s.want(`"`)
-	for i, b := range s.rest {
-		switch {
+	for i := range len(s.rest) {
+		switch b := s.rest[i]; {
 		case !s.ok || b < ' ' || b == '\\':
 			s.ok = false
 			return ""
 		case b == '"':
-			text := string(s.rest[:i])
+			text := s.rest[:i]
 			s.rest = s.rest[i+1:]
 			return text
 		}
@@ -156,7 +160,9 @@ func (s *scanner) text() string {
 // appendReservation writes a reservationBody as encoding/json would.
 func appendReservation(dst []byte, r ticketing.Reservation, seq uint64) []byte {
 	dst = append(dst, `{"id":"`...)
-	dst = append(dst, r.ID.String()...)
+	dst = strconv.AppendInt(dst, int64(r.ID.Round), 10)
+	dst = append(dst, '-')
+	dst = strconv.AppendUint(dst, uint64(r.ID.Number), 10)
 	dst = append(dst, `","round":`...)
 	dst = strconv.AppendInt(dst, int64(r.ID.Round), 10)
 	dst = append(dst, `,"status":"`...)

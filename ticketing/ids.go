@@ -46,7 +46,8 @@ const roundPrefix = "round:"
 
 // RoundStream is the stream of a round.
 func RoundStream(id RoundID) Stream {
-	return Stream(roundPrefix + strconv.FormatInt(int64(id), 10))
+	var space [len(roundPrefix) + 20]byte // on the stack
+	return Stream(strconv.AppendInt(append(space[:0], roundPrefix...), int64(id), 10))
 }
 
 // Round is the round this stream belongs to; false when it is some other machine's stream.
@@ -89,7 +90,7 @@ func ParseRoundID(s string) (RoundID, bool) {
 
 func parseNumber(s string, bits int) (uint64, bool) {
 	n, err := strconv.ParseUint(s, 10, bits)
-	canonical := err == nil && n > 0 && strconv.FormatUint(n, 10) == s
+	canonical := err == nil && n > 0 && s[0] != '0' // digits are all that ParseUint takes
 	return n, canonical
 }
 
