@@ -68,6 +68,17 @@ var kinds = map[kind]struct {
 	kindRefundDue:            {"refund_due", func(r *reader) Fact { return RefundDue{r.uint32(), r.uint32(), r.krw()} }},
 	kindRefunded:             {"refunded", func(r *reader) Fact { return Refunded{r.uint32(), r.uint32()} }},
 	kindRoundCanceled:        {"round_canceled", func(*reader) Fact { return RoundCanceled{} }},
+
+	kindCampaignPlanned: {"campaign_planned", func(r *reader) Fact { return CampaignPlanned{r.campaignTerms()} }},
+	kindCampaignOpened:  {"campaign_opened", func(*reader) Fact { return CampaignOpened{} }},
+	kindCampaignPaused:  {"campaign_paused", func(*reader) Fact { return CampaignPaused{} }},
+	kindCampaignClosed:  {"campaign_closed", func(*reader) Fact { return CampaignClosed{} }},
+	kindCouponClaimed:   {"coupon_claimed", readCouponClaimed},
+	kindCouponGiven:     {"coupon_given", func(r *reader) Fact { return CouponGiven{r.uint32(), UserID(r.int63()), r.time()} }},
+	kindCouponReserved:  {"coupon_reserved", readCouponReserved},
+	kindCouponRedeemed:  {"coupon_redeemed", func(r *reader) Fact { return CouponRedeemed{r.uint32(), r.order()} }},
+	kindCouponReturned:  {"coupon_returned", func(r *reader) Fact { return CouponReturned{r.uint32(), r.order()} }},
+	kindCouponsExpired:  {"coupons_expired", func(r *reader) Fact { return CouponsExpired{r.uint32()} }},
 }
 
 // Name is the fact's name in the table: "seats_held".
@@ -140,23 +151,40 @@ func Restore(s Stream, h History) (m Machine, err error) {
 			m, err = nil, fmt.Errorf("restoring %s: %v", s, p)
 		}
 	}()
-	id, ok := s.Round()
-	if !ok {
-		return nil, fmt.Errorf("restoring %s: no such kind of stream", s)
-	}
-	if h.Plan == nil {
-		return nil, fmt.Errorf("restoring %s: plan is missing", s)
-	}
-	round := NewRound(id, h.Plan)
-	if h.Snapshot != nil {
-		if round, err = restoreRound(id, h.Plan, h.Snapshot); err != nil {
-			return nil, fmt.Errorf("restoring %s from its snapshot: %w", s, err)
-		}
-	}
-	if err := replay(round, h.Tail); err != nil {
+	if m, err = restoreStart(s, h); err != nil {
 		return nil, fmt.Errorf("restoring %s: %w", s, err)
 	}
-	return round, nil
+	if err := replay(m, h.Tail); err != nil {
+		return nil, fmt.Errorf("restoring %s: %w", s, err)
+	}
+	return m, nil
+}
+
+// restoreStart is the machine of a stream's kind, as its snapshot has it, or of which nothing has happened yet.
+func restoreStart(s Stream, h History) (Machine, error) {
+	if id, ok := s.Campaign(); ok {
+		if h.Snapshot == nil {
+			return NewCampaign(id), nil
+		}
+		return fromSnapshot(restoreCampaign(id, h.Snapshot))
+	}
+	id, ok := s.Round()
+	switch {
+	case !ok:
+		return nil, errors.New("no such kind of stream")
+	case h.Plan == nil:
+		return nil, errors.New("plan is missing")
+	case h.Snapshot == nil:
+		return NewRound(id, h.Plan), nil
+	}
+	return fromSnapshot(restoreRound(id, h.Plan, h.Snapshot))
+}
+
+func fromSnapshot(m Machine, err error) (Machine, error) {
+	if err != nil {
+		return nil, fmt.Errorf("from its snapshot: %w", err)
+	}
+	return m, nil
 }
 
 func replay(m Machine, tail []Chunk) error {

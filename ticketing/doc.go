@@ -7,7 +7,7 @@
 //
 // The package holds three kinds of things:
 //
-//   - machines ([Round]): state, commands in, events out (machine.go, round*.go);
+//   - machines ([Round], [Campaign]): state, commands in, events out (machine.go, round*.go, campaign*.go);
 //   - the words rooms hand each other: streams, chunks, snapshots (exchange.go), catalogue and account records;
 //   - the codec that turns events into journal bytes and back (codec.go).
 package ticketing

@@ -60,6 +60,48 @@ func (s Stream) Round() (RoundID, bool) {
 	return RoundID(id), ok
 }
 
+// CampaignID names a campaign: first-come coupons.
+type CampaignID int64
+
+const campaignPrefix = "campaign:"
+
+// CampaignStream is the stream of a campaign.
+func CampaignStream(id CampaignID) Stream {
+	return Stream(campaignPrefix + strconv.FormatInt(int64(id), 10))
+}
+
+// Campaign is the campaign this stream belongs to; false when it is some other machine's stream.
+func (s Stream) Campaign() (CampaignID, bool) {
+	digits, found := strings.CutPrefix(string(s), campaignPrefix)
+	if !found {
+		return 0, false
+	}
+	return ParseCampaignID(digits)
+}
+
+// ParseCampaignID reads a campaign's number in its one canonical form.
+func ParseCampaignID(s string) (CampaignID, bool) {
+	n, ok := parseNumber(s, 63)
+	return CampaignID(n), ok
+}
+
+// CouponID is "<campaign>-<n>": n counts the campaign's coupons from 1 and is the number that is shown. It is
+// guessable and harmless, like a ReservationID.
+type CouponID struct {
+	Campaign CampaignID
+	Number   uint32
+}
+
+func (id CouponID) String() string {
+	return ReservationID{RoundID(id.Campaign), id.Number}.String()
+}
+
+// ParseCouponID reads "<campaign>-<n>" in its one canonical form.
+func ParseCouponID(s string) (CouponID, bool) {
+	id, ok := ParseReservationID(s)
+	return CouponID{CampaignID(id.Round), id.Number}, ok
+}
+
 // ReservationID is "<round>-<n>": the round routes the request to the owner, n counts reservations from 1. It is
 // guessable and harmless, because every use of it checks whose reservation it is.
 type ReservationID struct {

@@ -347,8 +347,8 @@ func TestSameCommandsSameBytes(t *testing.T) {
 			}
 		}
 	}
-	for _, k := range kinds {
-		if !seen[k.name] {
+	for number, k := range kinds {
+		if number < kindCampaignPlanned && !seen[k.name] {
 			t.Errorf("no random conversation leads to %s", k.name)
 		}
 	}

@@ -37,6 +37,25 @@ const (
 	CodeCommandUnknown      Code = "command_unknown"      // this machine has no such rule
 )
 
+// Refusals of a campaign. Of a claim, in the order in which they are checked: not_claimable, the campaign's phase,
+// idempotency_mismatch, coupon_already_issued, coupons_gone; a repeat of a granted claim is answered before any. Of a
+// coupon's use: not_found, then what became of the coupon, then hold_expired for an order that can no longer be paid,
+// then amount_too_small.
+const (
+	CodeNotClaimable        Code = "not_claimable"         // the house gives these coupons; nobody can ask for one
+	CodeCampaignNotOpen     Code = "campaign_not_open"     // Result.RetryAt: when it opens
+	CodeCampaignPaused      Code = "campaign_paused"       //
+	CodeCampaignClosed      Code = "campaign_closed"       //
+	CodeCouponAlreadyIssued Code = "coupon_already_issued" // one to a customer, and he has it
+	CodeCouponsGone         Code = "coupons_gone"          // the stock is given away
+	CodeCouponInUse         Code = "coupon_in_use"         // reserved for another order
+	CodeCouponRedeemed      Code = "coupon_redeemed"       // by another order
+	CodeCouponExpired       Code = "coupon_expired"        //
+	CodeCouponReturned      Code = "coupon_returned"       // this order has given it back before
+	CodeCouponNotReserved   Code = "coupon_not_reserved"   // the order never had it
+	CodeAmountTooSmall      Code = "amount_too_small"      // below the coupon's minimum, or nothing to pay
+)
+
 // Answers of the shell around a machine; none says anything about the request itself.
 const (
 	CodeUnavailable Code = "unavailable"    // outcome unknown or owner away: ask again with the same key
@@ -49,18 +68,21 @@ const (
 // copies one per command: small fields stand together, so that it has no holes.
 type Result struct {
 	Code        Code
-	Seats       []string    // labels of the seats that failed
-	RetryAt     Millis      // when asking again may help; 0 when unknown
-	Reservation Reservation // of commands about one reservation
-	Status      Status      // of ReadStatus, ReadSeats, ReadView and the admin's commands
-	SeatStates  []byte      // of ReadSeats and ReadView: one SeatState per seat in plan order
-	Owners      []uint32    // of ReadView: per seat the number of the live reservation that has it, 0 for none
-	Hash        Hash        // of ReadHash
-	Seq         uint64      // the last event the answer rests on
-	Replayed    bool        // the request had been granted before
+	Seats       []string        // labels of the seats that failed
+	RetryAt     Millis          // when asking again may help; 0 when unknown
+	Reservation Reservation     // of commands about one reservation
+	Status      Status          // of ReadStatus, ReadSeats, ReadView and the admin's commands
+	SeatStates  []byte          // of ReadSeats and ReadView: one SeatState per seat in plan order
+	Owners      []uint32        // of ReadView: per seat the number of the live reservation that has it, 0 for none
+	Coupon      *Coupon         // of commands about one coupon; shared by nobody
+	Campaign    *CampaignStatus // of ReadCampaign and the admin's commands to a campaign
+	Coupons     []Coupon        // of ReadWaiting
+	Hash        Hash            // of ReadHash
+	Seq         uint64          // the last event the answer rests on
+	Replayed    bool            // the request had been granted before
 
 	show   showing // what Complete fills in
-	number uint32  // of the reservation to show
+	number uint32  // of the reservation or coupon to show
 }
 
 type showing uint8
@@ -71,6 +93,8 @@ const (
 	showStatus
 	showSeats
 	showView
+	showCoupon
+	showCampaign
 )
 
 func refuse(code Code, seats ...string) Result { return Result{Code: code, Seats: seats} }

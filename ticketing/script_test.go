@@ -19,7 +19,17 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestScripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
+	forScripts(t, "testdata/*.txt", func(t *testing.T) interpreter {
+		var office *checked
+		return func(words []string) ([]string, error) { return interpret(t, &office, words) }
+	})
+}
+
+// interpreter answers a line of a script.
+type interpreter func(words []string) ([]string, error)
+
+func forScripts(t *testing.T, pattern string, office func(*testing.T) interpreter) {
+	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
@@ -29,7 +39,7 @@ func TestScripts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, file, runScript(t, string(before)))
+			golden(t, file, runScript(t, string(before), office(t)))
 		})
 	}
 }
@@ -59,10 +69,9 @@ func golden(t *testing.T, file, got string) {
 }
 
 // runScript answers every line of a script and returns it with the answers it should have.
-func runScript(t *testing.T, script string) string {
+func runScript(t *testing.T, script string, interpret interpreter) string {
 	t.Helper()
 	var out strings.Builder
-	var office *checked
 	for i, line := range strings.Split(strings.TrimRight(script, "\n"), "\n") {
 		if strings.HasPrefix(line, " ") {
 			continue // an old answer
@@ -72,7 +81,7 @@ func runScript(t *testing.T, script string) string {
 		if len(words) == 0 || words[0] == "#" {
 			continue
 		}
-		say, err := interpret(t, &office, words)
+		say, err := interpret(words)
 		if err != nil {
 			t.Fatalf("line %d: %q: %v", i+1, line, err)
 		}
