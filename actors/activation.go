@@ -232,7 +232,7 @@ func (s *Shell) allDurable() bool { return s.machine.Seq() == s.head.To }
 // settle does what became possible by the input: snapshots, queued commands, the end of a drain.
 func (s *Shell) settle() {
 	for {
-		if s.phase == serving && s.machine.Seq()-s.snapshot >= s.opt.SnapshotEvery {
+		if s.phase == serving && s.machine.Seq()-s.snapshot >= max(s.opt.SnapshotEvery, s.snapshot/snapshotShare) {
 			s.phase = pausing
 		}
 		if s.phase == pausing && s.allDurable() {

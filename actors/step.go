@@ -11,7 +11,8 @@ import (
 // Limits of a shell, used where Options leaves them zero.
 const (
 	DefaultQueueLimit    = 4096             // commands kept while activating or before a snapshot
-	DefaultSnapshotEvery = 10_000           // events between snapshots
+	DefaultSnapshotEvery = 10_000           // events between snapshots, at least
+	snapshotShare        = 4                // and at least this part of the events before: a state that grows is not written again and again
 	DefaultIdleAfter     = 5 * time.Minute  // without a command, then the stream is passivated
 	DefaultKeepBefore    = 10 * time.Minute // before a deadline a stream is not passivated
 )

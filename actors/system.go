@@ -195,7 +195,7 @@ func (s *System) Do(ctx context.Context, stream ticketing.Stream, cmd ticketing.
 func isSaga(cmd ticketing.Command) bool {
 	switch cmd.(type) {
 	case ticketing.ConfirmPayment, ticketing.PricePayment, ticketing.ApprovePayment, ticketing.DeclinePayment,
-		ticketing.SettleRefund:
+		ticketing.SettleRefund, ticketing.ReserveCoupon, ticketing.RedeemCoupon, ticketing.ReturnCoupon:
 		return true
 	}
 	return false
