@@ -1,8 +1,9 @@
 package ticketing
 
 import (
+	"cmp"
 	"fmt"
-	"sort"
+	"slices"
 	"time"
 )
 
@@ -184,8 +185,10 @@ func (c *Campaign) Due(now Millis) []Event {
 // overAt is the last coupon whose life is over at a moment: they were issued, and so expire, in the order of their
 // numbers.
 func (c *Campaign) overAt(now Millis) uint32 {
-	left := c.coupons[c.expired:]
-	return c.expired + uint32(sort.Search(len(left), func(i int) bool { return left[i].expiresAt > now }))
+	over, _ := slices.BinarySearchFunc(c.coupons[c.expired:], now+1, func(k coupon, at Millis) int {
+		return cmp.Compare(k.expiresAt, at)
+	})
+	return c.expired + uint32(over)
 }
 
 // checkCounts holds the campaign against its own promises. A difference is a bug of ours: better to stop than to
