@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"sync"
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -9,26 +8,30 @@ import (
 	"ticketblue/ticketing"
 )
 
-// cell is a stream's place in the registry: its actor's address and how much is on the way to it.
+// cell is a stream's place in the registry: its actor's mailbox and how much is on the way to it.
 //
-// Passivation and a new request race. A request is counted and put into the mailbox under the read lock, and
-// counted out by the actor before it is answered; closing takes the write lock and succeeds only at zero. So a
-// cell that closed has an empty mailbox, and one that could not close has a message coming that will wake it.
+// Passivation and a new request race. A request is counted and put into the mailbox under its lock, and counted out
+// by the actor before it is answered; closing takes the lock and succeeds only at zero. So a cell that closed has an
+// empty mailbox, and one that could not close has a message coming that will wake it.
 type cell struct {
-	stream ticketing.Stream
-	system *System
-	pid    *actor.PID
+	stream  ticketing.Stream
+	system  *System
+	pid     *actor.PID
+	mailbox *mailbox
 
-	mu       sync.RWMutex
-	closed   bool
+	closed   bool // guarded by the mailbox's lock
 	inFlight atomic.Int64
 }
 
 // newCell starts the actor. It must be published before anything is sent to it.
 func newCell(s *System, stream ticketing.Stream) *cell {
-	c := &cell{stream: stream, system: s}
+	c := &cell{stream: stream, system: s, mailbox: newMailbox()}
 	d := newDriver(s, c)
-	c.pid = s.actors.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return d }, actor.WithDispatcher(&s.workers)))
+	c.pid = s.actors.Root.Spawn(actor.PropsFromProducer(
+		func() actor.Actor { return d },
+		actor.WithMailbox(func() actor.Mailbox { return c.mailbox }),
+		actor.WithDispatcher(&s.workers),
+	))
 	return c
 }
 
@@ -40,32 +43,48 @@ const (
 	closed
 )
 
+// deliver puts a request into the mailbox, and runs the mailbox if nobody else does.
 func (c *cell) deliver(r *request, limit int64) delivery {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
+	m := c.mailbox
+	m.mu.Lock()
 	if c.closed {
+		m.mu.Unlock()
 		return closed
 	}
 	if c.inFlight.Add(1) > limit {
 		c.inFlight.Add(-1)
+		m.mu.Unlock()
 		return full
 	}
-	c.send(r)
+	m.user.push(r)
+	start := m.claim()
+	m.mu.Unlock()
+	if start {
+		m.serveHere()
+	}
 	return delivered
 }
 
 // send is for what needs no answer; a closed cell drops it.
-func (c *cell) send(message any) { c.system.actors.Root.Send(c.pid, message) }
+func (c *cell) send(message any) { c.mailbox.PostUserMessage(message) }
 
 // close ends the cell unless a request is on its way.
 func (c *cell) close() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	if !c.leave() {
+		return false
+	}
+	c.system.actors.Root.Stop(c.pid)
+	return true
+}
+
+// leave takes the cell out of the registry before any request can find it closed.
+func (c *cell) leave() bool {
+	c.mailbox.mu.Lock()
+	defer c.mailbox.mu.Unlock()
 	if c.closed || c.inFlight.Load() > 0 {
 		return false
 	}
-	c.closed = true
 	c.system.cells.CompareAndDelete(c.stream, c)
-	c.system.actors.Root.Stop(c.pid)
+	c.closed = true
 	return true
 }

@@ -18,6 +18,13 @@ func (q *fifo[T]) pop() T {
 	return v
 }
 
+// take is pop, for a queue of which nobody holds a front.
+func (q *fifo[T]) take() T {
+	v := q.pop()
+	q.compact()
+	return v
+}
+
 // compact gives popped room back once it is the larger part, so that each item moves at most once.
 func (q *fifo[T]) compact() {
 	if q.first*2 < len(q.items) {

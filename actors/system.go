@@ -113,7 +113,9 @@ type System struct {
 	draining atomic.Bool
 	epoch    atomic.Uint64 // counts losses of ownership
 
+	_        [64]byte // what follows changes with every command, what stands above hardly ever: not on one cache line
 	inFlight atomic.Int64
+	_        [64]byte
 	quiet    chan struct{}  // a command in flight was the last
 	live     sync.WaitGroup // cells, until they are parked
 	io       sync.WaitGroup // loads, saves, parks
@@ -179,15 +181,28 @@ func (s *System) Do(ctx context.Context, stream ticketing.Stream, cmd ticketing.
 		s.leave()
 		return ticketing.Result{Code: code}
 	}
-	select {
-	case <-r.done:
-		result := r.result
-		r.result, r.Cmd = ticketing.Result{}, nil
-		s.requests.Put(r)
-		return result
-	case <-ctx.Done():
+	if !r.answered(ctx) {
 		s.metrics.timeouts.Inc()
 		return ticketing.Result{Code: ticketing.CodeUnavailable}
+	}
+	result := r.result
+	r.result, r.Cmd = ticketing.Result{}, nil
+	s.requests.Put(r)
+	return result
+}
+
+// answered waits for the answer; false when ctx ends first. Most refusals are there already.
+func (r *request) answered(ctx context.Context) bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+	}
+	select {
+	case <-r.done:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

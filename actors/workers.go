@@ -6,10 +6,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-const (
-	idleWorkers       = 256 // goroutines that wait for a mailbox, at most; beyond them they come and go
-	mailboxThroughput = 300 // messages of one mailbox before it lets others run
-)
+const idleWorkers = 256 // goroutines that wait for a mailbox, at most; beyond them they come and go
 
 // workers is the dispatcher of all mailboxes. The library's own starts a goroutine whenever a mailbox has been
 // empty, and each grows its stack anew on its first message: a tenth of the CPU of a rush. Here a goroutine that is
