@@ -29,17 +29,13 @@ func (s *sale) evidence(ctx context.Context, workers int) (judge.API, error) {
 
 // ownersView asks for every acknowledged reservation with its owner's token.
 func (s *sale) ownersView(ctx context.Context, workers int) (map[string]judge.Reservation, error) {
-	tokenOf := map[int64]string{}
-	for i, user := range s.users {
-		tokenOf[user] = s.tokens[i]
-	}
 	acks := s.acks.all()
 	var mu sync.Mutex
 	found := map[string]judge.Reservation{}
 	var failed error
 	left := load.Insist(ctx, workers, len(acks), load.DefaultRetry, func(i int) load.Outcome {
 		a := acks[i]
-		answer, err := s.client.Do(client.Request{Method: "GET", Path: "/v1/reservations/" + a.ID, Token: tokenOf[a.User]})
+		answer, err := s.client.Do(client.Request{Method: "GET", Path: "/v1/reservations/" + a.ID, Token: s.owner[a.User]})
 		if err != nil || answer.Again() {
 			return load.Outcome{Again: true, After: answer.RetryAfter}
 		}

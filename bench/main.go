@@ -15,6 +15,7 @@ import (
 )
 
 type cli struct {
+	Run     Run     `cmd:"" help:"A workload by turns with a request that does nothing, each repeat on a new database. Prints PASS or FAIL first; exit code 1 on FAIL."`
 	Rush    Rush    `cmd:"" help:"A crowd wants one round's seats. Prints PASS or FAIL first; exit code 1 on FAIL."`
 	Viewers Viewers `cmd:"" help:"Many watch one round's map while seats change. Prints PASS or FAIL first; exit code 1 on FAIL."`
 }
@@ -30,6 +31,8 @@ func main() {
 	defer stop()
 	var pass bool
 	switch chosen.Command() {
+	case "run":
+		pass = c.Run.run(ctx, os.Stdout, report.NewProgress(os.Stderr, false))
 	case "viewers":
 		pass = c.Viewers.run(ctx, os.Stdout, os.Stderr)
 	default:

@@ -15,9 +15,19 @@ const maxNoops = 10_000_000
 // noop measures a request that does nothing, in a closed loop: as many per second as the front can answer.
 // 0 when the server has no such endpoint.
 func (s *sale) noop(ctx context.Context, workers int, d time.Duration, wishes []load.Wish) (float64, error) {
+	if d == 0 {
+		return 0, nil
+	}
+	sum, _, err := s.doNothing(ctx, workers, d, wishes)
+	return sum.SteadyPer, err
+}
+
+// doNothing sends requests that do nothing, in a closed loop, and returns how long it took. Nothing is answered when the
+// server has no such endpoint.
+func (s *sale) doNothing(ctx context.Context, workers int, d time.Duration, wishes []load.Wish) (load.Summary, time.Duration, error) {
 	probe, err := s.client.Do(s.noopRequest(0, wishes))
-	if err != nil || d == 0 || probe.Status == 404 {
-		return 0, err
+	if err != nil || probe.Status == 404 {
+		return load.Summary{}, 0, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
@@ -33,11 +43,11 @@ func (s *sale) noop(ctx context.Context, workers int, d time.Duration, wishes []
 		}
 		meter.Answer(load.Sample{Intended: begin, Begin: begin, End: time.Since(opened), Code: code})
 	})
-	sum := meter.Summary()
+	took, sum := time.Since(opened), meter.Summary()
 	if sum.Codes["failed"] > 0 {
-		return 0, fmt.Errorf("%d no-op requests failed, the first answer was %d %.200s", sum.Codes["failed"], probe.Status, probe.Body)
+		return sum, took, fmt.Errorf("%d no-op requests failed, the first answer was %d %.200s", sum.Codes["failed"], probe.Status, probe.Body)
 	}
-	return sum.SteadyPer, nil
+	return sum, took, nil
 }
 
 // warmUp shows every customer's token to the server once, so that both no-op loops and the rush between them find

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// profileFor is how long the server is profiled, and profileWithin how long that may take.
+// profileFor is how long the server is profiled, and profileWithin how much longer that may take.
 const (
 	profileFor    = 5 * time.Second
 	profileWithin = 30 * time.Second
@@ -24,7 +24,7 @@ func (r *Rush) profile(ctx context.Context, data string) <-chan error {
 		return done
 	}
 	go func() {
-		if err := saveProfile(ctx, data, r.Profile); err != nil {
+		if err := saveProfile(ctx, data, r.Profile, profileFor); err != nil {
 			done <- fmt.Errorf("profiling the server: %w", err)
 		}
 		close(done)
@@ -32,14 +32,15 @@ func (r *Rush) profile(ctx context.Context, data string) <-chan error {
 	return done
 }
 
-func saveProfile(ctx context.Context, data, path string) error {
-	ctx, cancel := context.WithTimeout(ctx, profileWithin)
+// saveProfile profiles the server's CPU for d and writes what it found to a file.
+func saveProfile(ctx context.Context, data, path string, d time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, d+profileWithin)
 	defer cancel()
 	ready, err := readServerFile(data)
 	if err != nil {
 		return err
 	}
-	url := fmt.Sprintf("%s/debug/pprof/profile?seconds=%.0f", ready.OpsURL, profileFor.Seconds())
+	url := fmt.Sprintf("%s/debug/pprof/profile?seconds=%.0f", ready.OpsURL, max(1, d.Seconds()))
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err

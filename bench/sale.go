@@ -17,11 +17,12 @@ import (
 type sale struct {
 	*stage
 	client *client.Client
-	tokens []string // by customer
-	users  []int64  // by customer
-	quoted []string // labels as JSON
-	hot    string   // path of the round's reservations
-	run    string   // makes this run's keys differ from all others'
+	tokens []string         // by customer
+	users  []int64          // by customer
+	owner  map[int64]string // token by user
+	quoted []string         // labels as JSON
+	hot    string           // path of the round's reservations
+	run    string           // makes this run's keys differ from all others'
 	acks   *ackLog
 	data   string                  // the server's data directory
 	stop   context.CancelCauseFunc // ends the run: a yes could not be kept
@@ -31,18 +32,27 @@ type sale struct {
 }
 
 func newSale(st *stage, c *client.Client, tokens []string, run string, acks *ackLog) (*sale, error) {
-	s := &sale{stage: st, client: c, tokens: tokens, run: run, acks: acks, hot: st.path() + "/reservations", unexpected: map[string]int{}}
+	s := &sale{stage: st, client: c, tokens: tokens, run: run, acks: acks, hot: st.path() + "/reservations", owner: map[int64]string{}, unexpected: map[string]int{}}
 	for _, token := range tokens {
 		user, err := client.UserOf(token)
 		if err != nil {
 			return nil, err
 		}
 		s.users = append(s.users, user)
+		s.owner[user] = token
 	}
 	for _, label := range st.labels {
 		s.quoted = append(s.quoted, strconv.Quote(label))
 	}
 	return s, nil
+}
+
+// of is the sale of another round of the same hall to the same customers.
+func (s *sale) of(st *stage, acks *ackLog) *sale {
+	return &sale{
+		stage: st, client: s.client, tokens: s.tokens, users: s.users, owner: s.owner, quoted: s.quoted,
+		hot: st.path() + "/reservations", run: s.run, acks: acks, data: s.data, stop: s.stop, unexpected: map[string]int{},
+	}
 }
 
 // body is the request for a block: {"seats":["A-1-1","A-1-2"]}.
@@ -62,6 +72,11 @@ func (s *sale) key(kind string, i int) string { return s.run + "-" + kind + "-" 
 
 // reserve asks once for a block; the same key is the same attempt.
 func (s *sale) reserve(customer int, b load.Block, key string) load.Outcome {
+	return s.order(customer, b, key, s.granted)
+}
+
+// order is reserve with something else done with a yes.
+func (s *sale) order(customer int, b load.Block, key string, granted func(int, load.Block, string, client.Answer) load.Outcome) load.Outcome {
 	answer, err := s.client.Do(client.Request{
 		Method: "POST", Path: s.hot, Token: s.tokens[customer], Key: key, Body: s.body(b),
 	})
@@ -71,7 +86,7 @@ func (s *sale) reserve(customer int, b load.Block, key string) load.Outcome {
 	case answer.Again():
 		return load.Outcome{Code: answer.QuickCode(), Again: true, After: answer.RetryAfter}
 	case answer.Status == 201:
-		return s.granted(customer, b, key, answer)
+		return granted(customer, b, key, answer)
 	case answer.Status == 409:
 		return load.Outcome{Code: answer.QuickCode()}
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -27,7 +28,8 @@ const (
 // binary is the ticketblue program.
 type binary struct {
 	path string
-	data string // the data directory its commands work on
+	data string   // the data directory its commands work on
+	args []string // before every command's name
 }
 
 // run runs one command and returns what it printed. On failure the error has the end of what it complained.
@@ -35,7 +37,7 @@ func (b binary) run(ctx context.Context, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandWithin)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, b.path, append(args, "--data", b.data)...)
+	cmd := exec.CommandContext(ctx, b.path, slices.Concat(b.args, args, []string{"--data", b.data})...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
 		return stdout.Bytes(), fmt.Errorf("%s %s: %w: %s", b.path, args[0], err, tail(stderr.Bytes()))
@@ -96,6 +98,29 @@ func (b binary) customers(ctx context.Context, n int) ([]string, error) {
 
 // verify asks for the server's own audit and picks one round out of it.
 func (b binary) verify(ctx context.Context, round int64) (judge.Audit, error) {
+	audits, err := b.audits(ctx)
+	if err != nil {
+		return judge.Audit{}, err
+	}
+	return audits.of(round), nil
+}
+
+// audits is the server's own audit of all its rounds.
+type audits struct {
+	whole  judge.Audit
+	rounds map[int64]judge.Audit
+}
+
+func (a audits) of(round int64) judge.Audit {
+	audit, known := a.rounds[round]
+	audit.OK, audit.Problems = a.whole.OK && known, a.whole.Problems
+	if !known {
+		audit.Problems = append(slices.Clone(audit.Problems), fmt.Sprintf("round %d is not in the report", round))
+	}
+	return audit
+}
+
+func (b binary) audits(ctx context.Context) (audits, error) {
 	// A report that finds problems comes with exit code 1: whether it can be read decides.
 	out, runErr := b.run(ctx, "verify", "--json")
 	var found struct {
@@ -109,25 +134,20 @@ func (b binary) verify(ctx context.Context, round int64) (judge.Audit, error) {
 		}
 	}
 	if err := json.Unmarshal(out, &found); err != nil {
-		return judge.Audit{}, errors.Join(fmt.Errorf("reading what verify printed: %w", err), runErr)
+		return audits{}, errors.Join(fmt.Errorf("reading what verify printed: %w", err), runErr)
 	}
 	if runErr != nil && found.OK {
-		return judge.Audit{}, runErr
+		return audits{}, runErr
 	}
-	audit := judge.Audit{OK: found.OK, Problems: found.Problems}
+	all := audits{whole: judge.Audit{OK: found.OK, Problems: found.Problems}, rounds: map[int64]judge.Audit{}}
 	if !found.Live {
-		audit.OK = false
-		audit.Problems = append(audit.Problems, "the live state was not compared")
+		all.whole.OK = false
+		all.whole.Problems = append(all.whole.Problems, "the live state was not compared")
 	}
 	for _, r := range found.Rounds {
-		if r.Round == round {
-			audit.Counts, audit.Reservations = r.Counts, r.Reservations
-			return audit, nil
-		}
+		all.rounds[r.Round] = judge.Audit{Counts: r.Counts, Reservations: r.Reservations}
 	}
-	audit.OK = false
-	audit.Problems = append(audit.Problems, fmt.Sprintf("round %d is not in the report", round))
-	return audit, nil
+	return all, nil
 }
 
 // errFailed keeps the data of a run that the judge did not like.
@@ -201,8 +221,9 @@ func (b binary) serve(ctx context.Context) (*server, error) {
 	}
 	defer logFile.Close()
 	s := &server{exited: make(chan struct{}), log: logFile.Name()}
-	s.cmd = exec.Command(b.path, "serve", "--bench",
-		"--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--data", b.data)
+	s.cmd = exec.Command(b.path, slices.Concat(b.args, []string{
+		"serve", "--bench", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--data", b.data,
+	})...)
 	s.cmd.Stdout, s.cmd.Stderr = logFile, logFile
 	// A group of its own: Ctrl-C is for us, and the server must live until the judge has asked.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

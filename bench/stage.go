@@ -9,6 +9,7 @@ import (
 
 	"ticketblue/bench/client"
 	"ticketblue/bench/judge"
+	"ticketblue/bench/load"
 )
 
 // Terms of the round that is sold.
@@ -16,6 +17,8 @@ const (
 	maxPerUser  = 4
 	holdSeconds = 3600 // nothing expires during a run
 	openWithin  = 10 * time.Second
+
+	stageWorkers = 8 // rounds being made at the same time
 )
 
 // stage is a round with its hall, made over HTTP as an administrator would.
@@ -38,6 +41,7 @@ type planAnswer struct {
 }
 
 type roundAnswer struct {
+	Seq    uint64         `json:"seq"`
 	Status string         `json:"status"`
 	Plan   string         `json:"plan"`
 	Grades []judge.Counts `json:"grades"`
@@ -58,8 +62,22 @@ func logIn(c *client.Client, email, password string) (string, error) {
 	return in.AccessToken, err
 }
 
-// setStage makes a plain hall, a performance and a round whose sale is open.
+// terms are what rounds of a bench have different.
+type terms struct {
+	seats, rounds, perUser int
+}
+
+// setStage makes a round whose sale is open.
 func setStage(ctx context.Context, c *client.Client, token string, seats int) (*stage, error) {
+	stages, err := setStages(ctx, c, token, terms{seats: seats, rounds: 1, perUser: maxPerUser})
+	if err != nil {
+		return nil, err
+	}
+	return stages[0], nil
+}
+
+// setStages makes a plain hall, a performance, and rounds of it whose sale is open.
+func setStages(ctx context.Context, c *client.Client, token string, t terms) ([]*stage, error) {
 	post := func(path string, in, out any) error {
 		return c.Call(client.Request{Method: "POST", Path: path, Token: token}, in, 201, out)
 	}
@@ -67,7 +85,7 @@ func setStage(ctx context.Context, c *client.Client, token string, seats int) (*
 		ID   int64  `json:"id"`
 		Plan string `json:"plan"`
 	}
-	if err := post("/v1/admin/halls", map[string]any{"name": "Bench hall", "seats": seats}, &hall); err != nil {
+	if err := post("/v1/admin/halls", map[string]any{"name": "Bench hall", "seats": t.seats}, &hall); err != nil {
 		return nil, err
 	}
 	plan, err := readPlan(c, hall.Plan)
@@ -78,7 +96,7 @@ func setStage(ctx context.Context, c *client.Client, token string, seats int) (*
 	for _, grade := range plan.Grades {
 		prices[grade] = 99_000
 	}
-	var performance, round struct {
+	var performance struct {
 		ID int64 `json:"id"`
 	}
 	err = post("/v1/admin/performances", map[string]any{
@@ -87,16 +105,24 @@ func setStage(ctx context.Context, c *client.Client, token string, seats int) (*
 	if err != nil {
 		return nil, err
 	}
+	layout, stages, failures := stageOf(0, plan), make([]*stage, t.rounds), make([]error, t.rounds)
 	now := time.Now().UTC().Truncate(time.Second)
-	err = post("/v1/admin/performances/"+strconv.FormatInt(performance.ID, 10)+"/rounds", map[string]any{
-		"opens_at": now, "closes_at": now.Add(12 * time.Hour), "starts_at": now.Add(24 * time.Hour),
-		"hold_seconds": holdSeconds, "max_per_user": maxPerUser,
-	}, &round)
-	if err != nil {
-		return nil, err
-	}
-	s := stageOf(round.ID, plan)
-	return s, s.awaitOpen(ctx, c)
+	load.Each(ctx, stageWorkers, t.rounds, func(i int) {
+		var round struct {
+			ID int64 `json:"id"`
+		}
+		failures[i] = post("/v1/admin/performances/"+strconv.FormatInt(performance.ID, 10)+"/rounds", map[string]any{
+			"opens_at": now, "closes_at": now.Add(12 * time.Hour), "starts_at": now.Add(24 * time.Hour),
+			"hold_seconds": holdSeconds, "max_per_user": t.perUser,
+		}, &round)
+		if failures[i] != nil {
+			return
+		}
+		st := *layout
+		st.round = round.ID
+		stages[i], failures[i] = &st, st.awaitOpen(ctx, c)
+	})
+	return stages, errors.Join(append(failures, context.Cause(ctx))...)
 }
 
 // findStage is a round that exists, with its hall.

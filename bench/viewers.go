@@ -137,7 +137,8 @@ func (v *Viewers) show(ctx context.Context, target string, b binary, a *audience
 	fmt.Fprintln(progress, "open")
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
-	watchers, gone, err := v.open(watching, address.Host, g)
+	g.began = time.Now()
+	watchers, gone, err := openWatchers(watching, address.Host, g.stage, v.Viewers, v.Opening, g.began)
 	defer func() { stop(); gone.Wait() }()
 	if err != nil {
 		return err
@@ -153,7 +154,11 @@ func (v *Viewers) show(ctx context.Context, target string, b binary, a *audience
 	a.Afterward = rss(server.PID)
 
 	fmt.Fprintln(progress, "compare")
-	if a.Wrong, err = v.settle(ctx, g, watchers); err != nil {
+	var last uint64
+	for _, change := range g.changes {
+		last = max(last, change.seq)
+	}
+	if a.Wrong, err = settleWatchers(ctx, c, g.stage, watchers, last, v.Settle); err != nil {
 		return err
 	}
 	a.judge(g, watchers)
@@ -189,19 +194,18 @@ func (v *Viewers) prepare(ctx context.Context, c *client.Client, b binary) (*tog
 	return g, err
 }
 
-// open returns when everybody has the map.
-func (v *Viewers) open(ctx context.Context, addr string, g *toggler) ([]*watcher, *sync.WaitGroup, error) {
-	g.began = time.Now()
+// openWatchers lets n watch a round, so many at a time, and returns when everybody has the map.
+func openWatchers(ctx context.Context, addr string, st *stage, n, atOnce int, began time.Time) ([]*watcher, *sync.WaitGroup, error) {
 	shared, gone := newSharedEvents(), &sync.WaitGroup{}
-	watchers := make([]*watcher, v.Viewers)
+	watchers := make([]*watcher, n)
 	for i := range watchers {
-		watchers[i] = &watcher{addr: addr, path: g.stage.path() + "/events", shared: shared, began: g.began}
+		watchers[i] = &watcher{addr: addr, path: st.path() + "/events", shared: shared, began: began}
 	}
 	patience := time.After(openingWithin)
 	ticks := time.NewTicker(settleLook / 5)
 	defer ticks.Stop()
 	for started, ready := 0, 0; ready < len(watchers); {
-		for started < len(watchers) && started < ready+v.Opening {
+		for started < len(watchers) && started < ready+atOnce {
 			w := watchers[started]
 			gone.Go(func() { w.run(ctx) })
 			started++
@@ -235,18 +239,14 @@ func (w *watcher) why() error {
 	return w.fault
 }
 
-// settle waits until every viewer has seen the last change and has the map that the server shows who asks, and counts
-// those who do not.
-func (v *Viewers) settle(ctx context.Context, g *toggler, watchers []*watcher) (wrong int, err error) {
-	truth, err := g.stage.seats(g.client)
+// settleWatchers waits until every viewer has seen the last change and has the map that the server shows who asks, and
+// counts those who do not in time.
+func settleWatchers(ctx context.Context, c *client.Client, st *stage, watchers []*watcher, last uint64, within time.Duration) (wrong int, err error) {
+	truth, err := st.seats(c)
 	if err != nil {
 		return 0, err
 	}
-	var last uint64
-	for _, change := range g.changes {
-		last = max(last, change.seq)
-	}
-	patience := time.After(v.Settle)
+	patience := time.After(within)
 	ticks := time.NewTicker(settleLook)
 	defer ticks.Stop()
 	for {
@@ -384,19 +384,6 @@ func cpuOfAll() float64 {
 
 // cpuOf is the CPU time a process has used, in seconds; 0 when it cannot be told.
 func cpuOf(pid int) float64 {
-	body, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
-	}
-	// The name in brackets may hold anything; utime and stime are the 12th and 13th fields after it.
-	fields := bytes.Fields(body[bytes.LastIndexByte(body, ')')+1:])
-	if len(fields) < 13 {
-		return 0
-	}
-	user, errUser := strconv.ParseFloat(string(fields[11]), 64)
-	system, errSystem := strconv.ParseFloat(string(fields[12]), 64)
-	if errUser != nil || errSystem != nil {
-		return 0
-	}
-	return (user + system) / ticksPerSecond
+	p, _ := readProcess(pid)
+	return p.own
 }

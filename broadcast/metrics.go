@@ -11,6 +11,7 @@ type metrics struct {
 	hintsLost  prometheus.Counter
 	lag        prometheus.Histogram
 	behind     prometheus.Gauge
+	busy       prometheus.Gauge
 	followed   prometheus.Counter
 	refilled   prometheus.Counter
 	followErrs prometheus.Counter
@@ -43,6 +44,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		failures:   counter("relay_failures_total", "Passes that failed; the sweep comes back."),
 		hintsLost:  counter("relay_hints_lost_total", "Hints dropped because too many streams were busy; the sweep finds them."),
 		behind:     gauge("relay_behind_streams", "Streams that the last sweep found behind the journal, or its limit."),
+		busy:       gauge("relay_busy_streams", "Streams in the relay's work. 0: JetStream has all that the relay was told of."),
 		followed:   counter("follower_events_total", "Events told to followers."),
 		refilled:   counter("follower_refills_total", "Times a follower had to be told from the journal."),
 		followErrs: counter("follower_failures_total", "Times a follower or the journal failed; told again later."),

@@ -104,6 +104,7 @@ func (r *Relay) Hint(s ticketing.Stream) {
 		return
 	}
 	r.lanes[s] = &lane{hinted: now, settled: now}
+	r.b.metrics.busy.Set(float64(len(r.lanes)))
 	r.ready <- s
 }
 
@@ -178,6 +179,7 @@ func (r *Relay) workOn(ctx context.Context, s ticketing.Stream) {
 	defer r.mu.Unlock()
 	if err != nil || !sent && l.known && l.hinted.IsZero() {
 		delete(r.lanes, s)
+		r.b.metrics.busy.Set(float64(len(r.lanes)))
 		return
 	}
 	time.AfterFunc(r.cfg.PassEvery, func() { r.ready <- s }) // there is room: the lane is in no other queue

@@ -47,12 +47,14 @@ func New(base string, connections int, timeout time.Duration) (*Client, error) {
 // Close gives up idle connections.
 func (c *Client) Close() { c.host.CloseIdleConnections() }
 
-// Request is one call. Token, Key and Body may be empty.
+// Request is one call. All but Method and Path may be empty.
 type Request struct {
 	Method string
 	Path   string
 	Token  string // of the caller
 	Key    string // Idempotency-Key
+	ETag   string // If-None-Match
+	After  string // TB-Position
 	Body   []byte // JSON
 }
 
@@ -61,6 +63,7 @@ type Answer struct {
 	Status     int
 	Body       []byte
 	RetryAfter time.Duration // 0 when the server named none
+	ETag       string
 }
 
 // Do sends one request. An error means that there was no answer; what the request did is then unknown.
@@ -76,6 +79,12 @@ func (c *Client) Do(r Request) (Answer, error) {
 	if r.Key != "" {
 		req.Header.Set("Idempotency-Key", r.Key)
 	}
+	if r.ETag != "" {
+		req.Header.Set("If-None-Match", r.ETag)
+	}
+	if r.After != "" {
+		req.Header.Set("TB-Position", r.After)
+	}
 	if r.Body != nil {
 		req.Header.SetContentType("application/json")
 		req.SetBodyRaw(r.Body)
@@ -83,7 +92,7 @@ func (c *Client) Do(r Request) (Answer, error) {
 	if err := c.host.DoTimeout(req, resp, c.timeout); err != nil {
 		return Answer{}, fmt.Errorf("%s %s: %w", r.Method, r.Path, err)
 	}
-	a := Answer{Status: resp.StatusCode(), Body: bytes.Clone(resp.Body())}
+	a := Answer{Status: resp.StatusCode(), Body: bytes.Clone(resp.Body()), ETag: string(resp.Header.Peek("ETag"))}
 	if seconds, err := strconv.Atoi(string(resp.Header.Peek("Retry-After"))); err == nil && seconds > 0 {
 		a.RetryAfter = time.Duration(seconds) * time.Second
 	}

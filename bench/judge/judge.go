@@ -129,6 +129,21 @@ func (v *Verdict) add(k Kind, format string, args ...any) {
 	}
 }
 
+// Add sums up the verdicts on two rounds.
+func (v *Verdict) Add(o Verdict) {
+	if v.Found == nil {
+		v.Found, v.Examples = map[Kind]int{}, map[Kind][]string{}
+	}
+	for kind, n := range o.Found {
+		v.Found[kind] += n
+		v.Examples[kind] = append(v.Examples[kind], o.Examples[kind]...)
+		v.Examples[kind] = v.Examples[kind][:min(len(v.Examples[kind]), maxExamples)]
+	}
+	v.Acks += o.Acks
+	v.Seats += o.Seats
+	v.Totals = v.Totals.Add(o.Totals)
+}
+
 // Judge compares everything with everything.
 func Judge(c Case) Verdict {
 	v := Verdict{

@@ -42,6 +42,7 @@ type Meter struct {
 	retried  int
 	codes    map[string]int // of final answers
 	latency  *hdrhistogram.Histogram
+	granted  *hdrhistogram.Histogram // latency of a yes
 	service  *hdrhistogram.Histogram
 	width    time.Duration
 	slices   []slice
@@ -55,7 +56,7 @@ type slice struct {
 
 // NewMeter is a meter that has seen nothing.
 func NewMeter() *Meter {
-	return &Meter{codes: map[string]int{}, latency: newHistogram(3), service: newHistogram(3), width: firstSlice}
+	return &Meter{codes: map[string]int{}, latency: newHistogram(3), granted: newHistogram(3), service: newHistogram(3), width: firstSlice}
 }
 
 func newHistogram(digits int) *hdrhistogram.Histogram {
@@ -95,6 +96,7 @@ func (m *Meter) Answer(s Sample) {
 	}
 	if s.Code == "" {
 		m.codes[Granted]++
+		record(m.granted, s.End-s.Intended)
 	} else {
 		m.codes[s.Code]++
 	}
@@ -203,6 +205,7 @@ type Summary struct {
 	Retried   int            `json:"retried"`
 	Codes     map[string]int `json:"answers"` // final ones by code; a yes is Granted
 	Latency   Times          `json:"latency"` // from the intended start to the final answer
+	Yes       Times          `json:"granted"` // latency of a yes
 	Service   Times          `json:"service"` // one request
 	SteadyPer float64        `json:"steady_answers_per_second"`
 	Series    []Point        `json:"series"`
@@ -214,7 +217,7 @@ func (m *Meter) Summary() Summary {
 	defer m.mu.Unlock()
 	s := Summary{
 		Arrived: m.arrived, Sent: m.sent, Retried: m.retried, Codes: maps.Clone(m.codes),
-		Latency: timesOf(m.latency), Service: timesOf(m.service), SteadyPer: steadyRate(m.done), Series: []Point{},
+		Latency: timesOf(m.latency), Yes: timesOf(m.granted), Service: timesOf(m.service), SteadyPer: steadyRate(m.done), Series: []Point{},
 	}
 	for i, part := range m.slices {
 		s.Series = append(s.Series, Point{

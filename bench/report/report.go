@@ -3,10 +3,8 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -106,11 +104,7 @@ func ByCode(codes map[string]int) []Counted {
 
 // WriteJSON writes the report to a file.
 func (r *Report) WriteJSON(path string) error {
-	body, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encoding the report: %w", err)
-	}
-	return os.WriteFile(path, append(body, '\n'), 0o644)
+	return WriteJSON(path, r)
 }
 
 // WriteText writes the report for a terminal. Its first line starts with PASS or FAIL.
