@@ -20,18 +20,26 @@ const (
 	reconnectWait   = 500 * time.Millisecond // between attempts, for ever
 	requestDeadline = 5 * time.Second        // of one request to JetStream
 	checkEvery      = 5 * time.Second        // that the stream is there
+	rewindDeadline  = 30 * time.Second       // of taking all marks back, which reads a stream's age of the journal
 )
 
 // Options say where JetStream is.
 type Options struct {
 	Dir      string                // of the server in our own process; used when URL is empty
 	URL      string                // of an external NATS with JetStream; may hold credentials, so it is never logged
+	MaxAge   time.Duration         // of messages in a stream that is ours to configure; 0: a week
 	Log      *slog.Logger          // nil: nothing is logged
 	Registry prometheus.Registerer // nil: figures are kept and not shown
+
+	// Rewind takes the relay's mark of every stream back to the last event older than age, to 0 where there is none or
+	// age is 0, and never forward. It is called when JetStream has lost everything, before anything is sent to it: what
+	// it would still hold is then behind its mark, and is sent again. Nil is for those who only follow.
+	Rewind func(ctx context.Context, age time.Duration) error
 }
 
 // Broadcaster is the connection to JetStream and, unless it is an external one, the server itself.
 type Broadcaster struct {
+	opts    Options
 	log     *slog.Logger
 	metrics *metrics
 	lock    *os.File       // nil with an external NATS
@@ -44,14 +52,19 @@ type Broadcaster struct {
 	kick  chan struct{} // capacity 1: the keeper should look now
 	ready chan struct{} // closed when the stream was there for the first time
 
+	sending sync.RWMutex // held for reading while something is sent, for writing while marks go back and the stream is made
+
 	mu      sync.Mutex
 	fault   error         // why the stream cannot be used; nil when it can
 	born    time.Time     // when the stream was created, which tells it from one made after a wipe; zero before the first look
 	changed chan struct{} // closed and replaced when what consumers knew may be wrong
 }
 
-// errStarting is the state before the first look at the stream.
-var errStarting = errors.New("broadcast: JetStream has not been reached yet")
+// Why the stream cannot be used before a look at it.
+var (
+	errStarting = errors.New("broadcast: JetStream has not been reached yet")
+	errUnsure   = errors.New("broadcast: JetStream was away or was wiped, and has not been looked at since")
+)
 
 // Start brings up the server in this process, or connects to the one at opts.URL. It returns an error when the
 // directory is another's (ErrLocked) or unusable; an external NATS that is away is no error, for it may come back.
@@ -59,11 +72,14 @@ func Start(ctx context.Context, opts Options) (*Broadcaster, error) {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
+	if opts.MaxAge == 0 {
+		opts.MaxAge = maxAge
+	}
 	b := &Broadcaster{
-		log: opts.Log, metrics: newMetrics(opts.Registry), fault: errStarting, done: make(chan struct{}),
+		opts: opts, log: opts.Log, metrics: newMetrics(opts.Registry), fault: errStarting, done: make(chan struct{}),
 		kick: make(chan struct{}, 1), ready: make(chan struct{}), changed: make(chan struct{}),
 	}
-	if err := b.open(ctx, opts); err != nil {
+	if err := b.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("broadcast: %w", err), b.shut(ctx))
 	}
 	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -75,30 +91,31 @@ func Start(ctx context.Context, opts Options) (*Broadcaster, error) {
 	return b, nil
 }
 
-func (b *Broadcaster) open(ctx context.Context, opts Options) (err error) {
+func (b *Broadcaster) open(ctx context.Context) (err error) {
 	settings := []nats.Option{
 		nats.Name("ticketblue"), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait),
 		nats.Timeout(connectPatience),
 		nats.ReconnectBufSize(-1), // what cannot be sent now fails now: it would only arrive late, and be refused
-		nats.ReconnectHandler(func(*nats.Conn) { b.renew(); b.lookSoon() }),
+		nats.ReconnectHandler(func(*nats.Conn) { b.doubt(); b.lookSoon() }),
 		nats.ConnectHandler(func(*nats.Conn) { b.lookSoon() }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { b.log.Warn("NATS", "error", err) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			b.doubt()
 			if err != nil { // not by Close
 				b.log.Warn("NATS is away", "error", err)
 			}
 		}),
 	}
-	if opts.URL == "" {
-		if b.lock, err = lockDir(ctx, opts.Dir); err != nil {
+	if b.opts.URL == "" {
+		if b.lock, err = lockDir(ctx, b.opts.Dir); err != nil {
 			return err
 		}
-		if b.server, err = startServer(ctx, opts.Dir, b.log); err != nil {
+		if b.server, err = startServer(ctx, b.opts.Dir, b.log); err != nil {
 			return err
 		}
 		settings = append(settings, nats.InProcessServer(b.server))
 	}
-	if b.nc, err = nats.Connect(opts.URL, settings...); err != nil {
+	if b.nc, err = nats.Connect(b.opts.URL, settings...); err != nil {
 		return fmt.Errorf("connecting to NATS: %w", err)
 	}
 	if b.js, err = jetstream.New(b.nc, jetstream.WithDefaultTimeout(requestDeadline)); err != nil {
@@ -168,8 +185,6 @@ func (b *Broadcaster) keep(ctx context.Context) {
 
 // look makes sure that the stream is there, and keeps what it found for Healthy.
 func (b *Broadcaster) look(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, requestDeadline)
-	defer cancel()
 	born, err := b.ensureStream(ctx)
 	if err != nil {
 		err = fmt.Errorf("broadcast: %w", err)
@@ -189,10 +204,25 @@ func (b *Broadcaster) look(ctx context.Context) {
 	case err == nil && before != nil:
 		b.log.Info("JetStream can be used again")
 	}
-	if err == nil && !earlier.IsZero() && !earlier.Equal(born) {
-		b.log.Warn("the JetStream stream was made anew: what it held is in the journal")
+	if err == nil && (before != nil || !earlier.Equal(born)) {
 		b.renew()
 	}
+}
+
+// doubt lets nothing be sent before the next look: the stream may not be the one it was.
+func (b *Broadcaster) doubt() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.fault == nil {
+		b.fault = errUnsure
+	}
+}
+
+// generation tells one making of the stream from another.
+func (b *Broadcaster) generation() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.born
 }
 
 func (b *Broadcaster) lookSoon() {

@@ -27,14 +27,19 @@ const (
 type ledger struct {
 	mu      sync.Mutex
 	chunks  map[ticketing.Stream][]ticketing.Chunk
+	times   map[ticketing.Stream][]time.Time // of commit, one per chunk
 	relayed map[ticketing.Stream]uint64
+	rewinds int
 	fault   error
 	onCall  func() // called at every question, before it is answered
 	reads   int    // of ChunksAfter
 }
 
 func newLedger() *ledger {
-	return &ledger{chunks: map[ticketing.Stream][]ticketing.Chunk{}, relayed: map[ticketing.Stream]uint64{}}
+	return &ledger{
+		chunks: map[ticketing.Stream][]ticketing.Chunk{}, times: map[ticketing.Stream][]time.Time{},
+		relayed: map[ticketing.Stream]uint64{},
+	}
 }
 
 func (l *ledger) called() error {
@@ -68,6 +73,26 @@ func (l *ledger) commit(s ticketing.Stream, events []ticketing.Event) {
 		From: head + 1, To: head + uint64(len(events)),
 		Payload: ticketing.ChunkPayload(len(events), ticketing.EncodeEvents(nil, events)),
 	})
+	l.times[s] = append(l.times[s], time.Now())
+}
+
+// rewind is Options.Rewind.
+func (l *ledger) rewind(ctx context.Context, age time.Duration) error {
+	if err := l.called(); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rewinds++
+	for s, at := range l.times {
+		young := sort.Search(len(at), func(i int) bool { return time.Since(at[i]) <= age })
+		kept := uint64(0)
+		if young > 0 && age > 0 {
+			kept = l.chunks[s][young-1].To
+		}
+		l.relayed[s] = min(l.relayed[s], kept)
+	}
+	return ctx.Err()
 }
 
 func (l *ledger) Behind(ctx context.Context, limit int) ([]ticketing.Stream, error) {
@@ -260,9 +285,12 @@ func (o *owner) states(t *testing.T) ([]byte, uint64) {
 	return r.SeatStates, r.Seq
 }
 
-func start(t *testing.T, dir string) *Broadcaster {
+func start(t *testing.T, dir string) *Broadcaster { return startWith(t, Options{Dir: dir}) }
+
+func startWith(t *testing.T, opts Options) *Broadcaster {
 	t.Helper()
-	b := must(Start(t.Context(), Options{Dir: dir, Log: testLog(t)}))(t)
+	opts.Log = testLog(t)
+	b := must(Start(t.Context(), opts))(t)
 	t.Cleanup(func() { _ = b.Close(context.WithoutCancel(t.Context())) })
 	return b
 }

@@ -62,7 +62,8 @@ type Relay struct {
 // next hint or sweep begins again from what JetStream and the journal say.
 type lane struct {
 	hinted  time.Time // when the oldest commit not yet acknowledged was heard of
-	known   bool      // cursor is
+	known   bool      // cursor is, for a stream of that generation
+	born    time.Time
 	cursor  cursor
 	settled time.Time // when the mark was last set
 }

@@ -19,16 +19,18 @@ var errMoved = errors.New("the subject has moved on")
 func (r *Relay) pass(ctx context.Context, s ticketing.Stream, l *lane) (sent bool, err error) {
 	r.passes.RLock()
 	defer r.passes.RUnlock()
+	r.b.sending.RLock()
+	defer r.b.sending.RUnlock()
 	ctx, cancel := context.WithTimeout(ctx, passDeadline)
 	defer cancel()
 	if err := r.b.Healthy(); err != nil {
 		return false, err
 	}
-	if !l.known {
+	if born := r.b.generation(); !l.known || !born.Equal(l.born) {
 		if l.cursor, err = r.cursor(ctx, s); err != nil {
 			return false, err
 		}
-		l.known = true
+		l.known, l.born = true, born
 	}
 	chunks, err := r.cfg.Journal.ChunksAfter(ctx, s, l.cursor.to, readBytes)
 	if err != nil {
@@ -77,6 +79,7 @@ func (r *Relay) lastOnSubject(ctx context.Context, s ticketing.Stream) (cursor, 
 	}
 	stream, err := r.b.js.Stream(ctx, StreamName)
 	if err != nil {
+		r.b.lookSoon() // it may be gone
 		return cursor{}, fmt.Errorf("looking at stream %s: %w", StreamName, err)
 	}
 	last, err := stream.GetLastMsgForSubject(ctx, subject)
@@ -109,6 +112,7 @@ func (r *Relay) send(ctx context.Context, s ticketing.Stream, at *cursor, chunks
 		if movedOn(err) {
 			return errMoved
 		}
+		r.b.lookSoon() // the stream may be gone
 		return fmt.Errorf("publishing %s: %w", m.id(), err)
 	}
 	if ack.Duplicate {
@@ -139,7 +143,8 @@ func movedOn(err error) bool {
 		refused.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
 }
 
-// Rebuild purges JetStream and sends the whole journal again, as fast as it can. It may run while everything else does, but
+// Rebuild purges JetStream and sends the whole journal again, as fast as it can and whatever its age: for contents that are
+// wrong, and for a follower that must be told what is older than the stream keeps. It may run while everything else does, but
 // this relay's other streams wait for the one in work. Followers drop what they have seen.
 func (r *Relay) Rebuild(ctx context.Context) error {
 	if err := r.b.started(ctx); err != nil {
@@ -163,6 +168,8 @@ func (r *Relay) Rebuild(ctx context.Context) error {
 func (r *Relay) rebuild(ctx context.Context, s ticketing.Stream) error {
 	r.passes.Lock() // our own passes; those of rivals are fenced, and cost us another trial
 	defer r.passes.Unlock()
+	r.b.sending.RLock()
+	defer r.b.sending.RUnlock()
 	subject, err := Subject(s)
 	if err != nil {
 		return err

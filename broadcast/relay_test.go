@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"math/rand/v2"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -15,41 +13,6 @@ import (
 
 	"ticketblue/ticketing"
 )
-
-// Killed at any question it asks, with a rival beside it: the subjects equal the journal all the same.
-func TestRelayKilledWithARival(t *testing.T) {
-	const kills, rounds = 20, 6
-	b, l := start(t, t.TempDir()), newLedger()
-	rng := rand.New(rand.NewPCG(1, 2))
-	var owners []*owner
-	for id := range rounds {
-		owners = append(owners, newOwner(t, l, ticketing.RoundID(id+1), 200))
-	}
-	seen := follow(t, b, l, "witness")
-	for range kills {
-		var working sync.WaitGroup
-		for _, o := range owners {
-			working.Go(func() { o.rush(30) })
-		}
-		stopRival := run(t, quickRelay(b, l))
-		if rng.IntN(2) == 0 {
-			killAfter(t, quickRelay(b, l), l, 1+rng.IntN(40))
-		} else {
-			killAtMessage(t, quickRelay(b, l), 1+rng.IntN(4))
-		}
-		working.Wait()
-		stopRival()
-	}
-	run(t, quickRelay(b, l))
-	eventually(t, "everything relayed", l.allRelayed)
-	for _, o := range owners {
-		if before := checkSubject(t, b, l, o.stream); before != 0 {
-			t.Errorf("%s begins after %d", o.stream, before)
-		}
-		seen.check(t, l, o.stream)
-	}
-	t.Logf("%d messages, %d lost races", int(written(b.metrics.messages)), int(written(b.metrics.lost)))
-}
 
 // killAfter runs a relay and ends its context at the n-th question somebody asks the journal from now.
 func killAfter(t *testing.T, r *Relay, l *ledger, n int) {
@@ -84,68 +47,6 @@ func killAtMessage(t *testing.T, r *Relay, n int) {
 	r.Run(ctx)
 	if err := passing.Unsubscribe(); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// The directory is deleted again and again: followers miss nothing and see nothing twice; nothing old is sent again until
-// somebody asks for it.
-func TestDirectoryDeleted(t *testing.T) {
-	dir, l := t.TempDir(), newLedger()
-	o := newOwner(t, l, 1, 200)
-	seen := newWitness()
-	for cycle := range 4 {
-		b := must(Start(t.Context(), Options{Dir: dir, Log: testLog(t)}))(t)
-		ctx, stop := context.WithCancel(t.Context())
-		following := seen.follow(ctx, b, l, "witness")
-		mark := must(l.Relayed(ctx, o.stream))(t)
-		stopRelay := run(t, quickRelay(b, l))
-		o.rush(100)
-		eventually(t, "everything relayed", l.allRelayed)
-		if before := checkSubject(t, b, l, o.stream); before != mark {
-			t.Errorf("cycle %d: the subject begins after %d, but %d were relayed before the directory was deleted", cycle, before, mark)
-		}
-		seen.check(t, l, o.stream)
-		stopRelay()
-		stop()
-		<-following
-		closeNow(t, b)
-		if err := os.RemoveAll(dir); err != nil {
-			t.Fatal(err)
-		}
-	}
-	b := start(t, dir)
-	relay := quickRelay(b, l)
-	run(t, relay)
-	for range 2 { // a rebuilt stream can be rebuilt at once: JetStream's memory of message ids is no obstacle
-		if err := relay.Rebuild(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if before := checkSubject(t, b, l, o.stream); before != 0 {
-			t.Errorf("after the rebuild the subject begins after %d", before)
-		}
-	}
-	seen.check(t, l, o.stream)
-}
-
-// After MaxAge the subject is empty; what was relayed stays relayed.
-func TestNothingOldIsSentAgain(t *testing.T) {
-	b, l := start(t, t.TempDir()), newLedger()
-	o := newOwner(t, l, 1, 200)
-	o.rush(50)
-	stop := run(t, quickRelay(b, l))
-	eventually(t, "everything relayed", l.allRelayed)
-	stop()
-	mark := must(l.Relayed(t.Context(), o.stream))(t)
-	if err := must(b.js.Stream(t.Context(), StreamName))(t).Purge(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	relay := quickRelay(b, l)
-	run(t, relay)
-	relay.Hint(o.stream)
-	o.rush(50)
-	eventually(t, "everything relayed", l.allRelayed)
-	if before := checkSubject(t, b, l, o.stream); before != mark {
-		t.Errorf("the subject begins after %d, but %d had been relayed", before, mark)
 	}
 }
 

@@ -45,12 +45,12 @@ func TestWhatIsStoredSurvivesARestart(t *testing.T) {
 // An external NATS that is away is no error: when it comes, everything goes on by itself.
 func TestExternalNATSMayComeLater(t *testing.T) {
 	port := freePort(t)
-	b := must(Start(t.Context(), Options{URL: "nats://127.0.0.1:" + port, Log: testLog(t)}))(t)
-	defer b.Close(t.Context())
+	l := newLedger()
+	b := startWith(t, Options{URL: "nats://127.0.0.1:" + port, Rewind: l.rewind})
 	if b.Healthy() == nil {
 		t.Error("healthy without any server")
 	}
-	l := newLedger()
+	seen := follow(t, b, l, "witness")
 	o := newOwner(t, l, 1, 50)
 	o.rush(20)
 	relay := quickRelay(b, l)
@@ -58,13 +58,17 @@ func TestExternalNATSMayComeLater(t *testing.T) {
 	relay.Hint(o.stream)
 
 	dir := t.TempDir()
-	for cycle := range 3 { // the second and third time it was there and went away
+	for cycle := range 4 { // it goes away again and again, and once loses all it had
+		if cycle == 2 {
+			dir = t.TempDir()
+		}
 		external := externalServer(t, dir, port)
 		eventually(t, "health", func() bool { return b.Healthy() == nil })
 		eventually(t, "everything relayed", l.allRelayed)
 		if before := checkSubject(t, b, l, o.stream); before != 0 {
 			t.Errorf("cycle %d: the subject begins after %d", cycle, before)
 		}
+		seen.check(t, l, o.stream)
 		external.Shutdown()
 		external.WaitForShutdown()
 		eventually(t, "absence noticed", func() bool { return b.Healthy() != nil })

@@ -43,15 +43,47 @@ func streamOf(subject string) (ticketing.Stream, error) {
 // is: its replicas and limits are its operator's to change.
 func (b *Broadcaster) ensureStream(ctx context.Context) (born time.Time, err error) {
 	s, err := b.js.Stream(ctx, StreamName)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		s, err = b.js.CreateStream(ctx, streamConfig())
-	} else if err == nil && b.server != nil && !b.everReady() {
-		s, err = b.js.UpdateStream(ctx, streamConfig())
+	if err == nil && b.server != nil && !b.everReady() {
+		s, err = b.js.UpdateStream(ctx, b.streamConfig())
+	}
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		s, err = b.beginAnew(ctx, nil)
+	case err == nil && unused(s) && !s.CachedInfo().Created.Equal(b.generation()):
+		s, err = b.beginAnew(ctx, s)
 	}
 	if err != nil {
 		return time.Time{}, fmt.Errorf("looking after stream %s: %w", StreamName, err)
 	}
 	return s.CachedInfo().Created, nil
+}
+
+// unused tells a stream that never held a message from one whose messages have aged: the numbers go on.
+func unused(s jetstream.Stream) bool { return s.CachedInfo().State.LastSeq == 0 }
+
+// beginAnew takes the marks back and then makes the stream, unless somebody has made it and never used it. Whenever we die
+// in here the next look finds no stream, or an unused one, and does it again. Nothing is sent meanwhile, and what relays
+// thought they knew is asked again, for the stream has another generation.
+func (b *Broadcaster) beginAnew(ctx context.Context, made jetstream.Stream) (jetstream.Stream, error) {
+	b.sending.Lock()
+	defer b.sending.Unlock()
+	b.doubt()
+	age := b.opts.MaxAge
+	if made != nil {
+		age = made.CachedInfo().Config.MaxAge
+	}
+	if b.opts.Rewind != nil {
+		ctx, cancel := context.WithTimeout(ctx, rewindDeadline)
+		defer cancel()
+		if err := b.opts.Rewind(ctx, age); err != nil {
+			return nil, fmt.Errorf("taking the marks back: %w", err)
+		}
+	}
+	b.log.Info("JetStream is empty: what is young enough for it is sent from the journal", "age", age)
+	if made != nil {
+		return made, nil
+	}
+	return b.js.CreateStream(ctx, b.streamConfig())
 }
 
 func (b *Broadcaster) everReady() bool {
@@ -63,7 +95,7 @@ func (b *Broadcaster) everReady() bool {
 	}
 }
 
-func streamConfig() jetstream.StreamConfig {
+func (b *Broadcaster) streamConfig() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:        StreamName,
 		Description: "Ticket Blue's facts, one subject per stream. A copy: the journal is the truth.",
@@ -71,9 +103,9 @@ func streamConfig() jetstream.StreamConfig {
 		Retention:   jetstream.LimitsPolicy,
 		Storage:     jetstream.FileStorage,
 		Discard:     jetstream.DiscardOld,
-		MaxAge:      maxAge,
+		MaxAge:      b.opts.MaxAge,
 		MaxBytes:    maxStreamBytes,
-		Duplicates:  duplicateWindow,
+		Duplicates:  min(duplicateWindow, b.opts.MaxAge),
 		AllowDirect: true,
 	}
 }

@@ -3,6 +3,7 @@ package persistence
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -90,6 +91,22 @@ func (db *DB) Relayed(ctx context.Context, s ticketing.Stream) (uint64, error) {
 		return 0, fmt.Errorf("how far %s is relayed: %w", s, err)
 	}
 	return seq, nil
+}
+
+// RewindRelayed takes every stream's note of SetRelayed back to the last event older than age, to 0 where there is none
+// or when age is 0. No note goes forward: what is older and was never relayed still will be.
+func (db *DB) RewindRelayed(ctx context.Context, age time.Duration) error {
+	_, err := db.pool.Exec(ctx, `
+		UPDATE streams s SET relayed_seq = back.seq
+		  FROM (SELECT m.stream, coalesce((SELECT j.to_seq FROM journal j
+		                                    WHERE j.stream = m.stream AND $1 > interval '0' AND j.at < now() - $1
+		                                    ORDER BY j.from_seq DESC LIMIT 1), 0) AS seq
+		          FROM (SELECT stream FROM streams WHERE relayed_seq > 0 ORDER BY stream FOR UPDATE) m) back
+		 WHERE s.stream = back.stream AND s.relayed_seq > back.seq`, age)
+	if err != nil {
+		return fmt.Errorf("taking back what is noted as relayed: %w", err)
+	}
+	return nil
 }
 
 // SetRelayed notes that the stream is relayed up to seq; it never takes a note back. It returns

@@ -3,6 +3,7 @@ package persistence
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"ticketblue/ticketing"
 )
@@ -95,7 +96,8 @@ func TestReadTablesOfUnknownStream(t *testing.T) {
 
 // What the relay asks: who is behind, what comes next, and a mark that never goes back.
 func TestRelayMarks(t *testing.T) {
-	db := openDB(t, freshDSN(t))
+	dsn := freshDSN(t)
+	db := openDB(t, dsn)
 	b := openBoxOffice(t.Context(), t, db, gradedPlan(t))
 	for i := range 4 {
 		b.reserve(ticketing.UserID(i+1), i)
@@ -135,6 +137,24 @@ func TestRelayMarks(t *testing.T) {
 		t.Errorf("relayed up to %d, %v", at, err)
 	}
 	behind()
+	rewound := func(age time.Duration, want uint64) {
+		t.Helper()
+		if err := db.RewindRelayed(t.Context(), age); err != nil {
+			t.Fatal(err)
+		}
+		if at, err := db.Relayed(t.Context(), b.stream); err != nil || at != want {
+			t.Errorf("relayed up to %d after going back %s, %v, want %d", at, age, err, want)
+		}
+	}
+	exec(t, superuser(t, dsn), `UPDATE journal SET at = at - interval '1 hour' WHERE to_seq <= 3`)
+	rewound(24*time.Hour, 0)
+	rewound(time.Minute, 0) // never forward
+	if err := db.SetRelayed(t.Context(), b.stream, b.head.To); err != nil {
+		t.Fatal(err)
+	}
+	rewound(time.Minute, 3)
+	behind(b.stream)
+	rewound(0, 0)
 	_, err = db.Relayed(t.Context(), "round:999999")
 	notFound(t, "the mark of an unknown stream", err)
 	notFound(t, "marking an unknown stream", db.SetRelayed(t.Context(), "round:999999", 1))

@@ -18,7 +18,9 @@ import (
 // that viewers watch. Nothing else depends on it: without it seats are sold as before, and maps catch up later.
 func (n *node) startBroadcast(ctx context.Context) (err error) {
 	dir := filepath.Join(n.cmd.Store.Data, "nats")
-	options := broadcast.Options{Dir: dir, URL: n.cmd.NATSURL, Log: n.log, Registry: n.registry}
+	options := broadcast.Options{
+		Dir: dir, URL: n.cmd.NATSURL, Log: n.log, Registry: n.registry, Rewind: n.store.RewindRelayed,
+	}
 	n.broadcast, err = broadcast.Start(ctx, options)
 	if err != nil && n.cmd.NATSURL == "" && !errors.Is(err, broadcast.ErrLocked) {
 		// What is in there is news, not truth: a damaged directory is put aside rather than stopping the sale.

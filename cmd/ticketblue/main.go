@@ -19,7 +19,7 @@ type cli struct {
 	Admin   adminCmd   `cmd:"" help:"Manage admins."`
 	Verify  verifyCmd  `cmd:"" help:"Replay the journal and compare it with snapshots and live state; exit 1 on any difference."`
 	Journal journalCmd `cmd:"" help:"Print a stream's events as JSON lines."`
-	Rebuild rebuildCmd `cmd:"" help:"Empty the read tables and fold them again from the journal; with --broadcast, send JetStream everything again."`
+	Rebuild rebuildCmd `cmd:"" help:"Empty the read tables and fold them again from the journal; with --broadcast, empty JetStream and send everything again, also what is too old to be sent by itself."`
 	Doctor  doctorCmd  `cmd:"" help:"Look at everything the service needs, and say what to do about what is missing."`
 	Openapi openapiCmd `cmd:"" help:"Print the OpenAPI document."`
 }
