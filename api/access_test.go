@@ -133,7 +133,6 @@ func TestRouteWithoutAPolicyStopsTheStart(t *testing.T) {
 	for name, add := range ways {
 		t.Run(name, func(t *testing.T) {
 			s := New(Config{Clock: (&clock{}).Now})
-			defer s.limits.close()
 			defer func() {
 				if recover() == nil {
 					t.Error("the start went on")

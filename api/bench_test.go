@@ -48,12 +48,10 @@ func benchmark(b *testing.B, path string, code ticketing.Code, status int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer tokens.Close()
 	s := New(Config{
 		Sales: answerAll{code}, Tokens: tokens, Clock: time.Now, Limits: generous, Bench: true,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
-	defer s.limits.close()
 	token, err := tokens.Mint(7, ticketing.Customer)
 	if err != nil {
 		b.Fatal(err)

@@ -20,7 +20,6 @@ const docsPath = "/docs"
 // OpenAPI is the document of every operation, as JSON.
 func OpenAPI() ([]byte, error) {
 	s := New(Config{Clock: time.Now})
-	defer s.limits.close()
 	document, err := s.huma.OpenAPI().MarshalJSON()
 	if err != nil {
 		return nil, fmt.Errorf("encoding the OpenAPI document: %w", err)

@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"time"
-
-	"github.com/maypok86/otter/v2"
-	"golang.org/x/time/rate"
 )
 
 // Rate is a token bucket: so many at once, then so many a second.
@@ -53,48 +50,6 @@ func (l Limits) withDefaults() Limits {
 	}
 }
 
-// maxBuckets bounds how many callers one limiter remembers, about 200 bytes each. The least used are forgotten
-// first, and with them only what they had spent.
-const maxBuckets = 1 << 17
-
-// limiter keeps one bucket per caller.
-type limiter[K comparable] struct {
-	rate    Rate
-	clock   func() time.Time
-	buckets *otter.Cache[K, *rate.Limiter]
-}
-
-func newLimiter[K comparable](r Rate, clock func() time.Time) *limiter[K] {
-	// A bucket that has had time to fill up again is as good as a new one.
-	full := time.Duration(float64(r.Burst)/r.PerSecond*float64(time.Second)) + time.Second
-	return &limiter[K]{rate: r, clock: clock, buckets: otter.Must(&otter.Options[K, *rate.Limiter]{
-		MaximumSize:      maxBuckets,
-		ExpiryCalculator: otter.ExpiryAccessing[K, *rate.Limiter](full),
-	})}
-}
-
-// take spends one token of the caller's, or says when there will be one.
-func (l *limiter[K]) take(key K) error {
-	bucket, found := l.buckets.GetIfPresent(key)
-	if !found {
-		fresh := rate.NewLimiter(rate.Limit(l.rate.PerSecond), l.rate.Burst)
-		bucket = fresh
-		if earlier, stored := l.buckets.SetIfAbsent(key, fresh); !stored {
-			bucket = earlier
-		}
-	}
-	now := l.clock()
-	if bucket.AllowN(now, 1) {
-		return nil
-	}
-	reservation := bucket.ReserveN(now, 1)
-	wait := reservation.DelayFrom(now)
-	reservation.CancelAt(now)
-	return rateLimited(wait)
-}
-
-func (l *limiter[K]) close() { l.buckets.StopAllGoroutines() }
-
 // limiters are those of a server.
 type limiters struct {
 	address *limiter[netip.Prefix]
@@ -108,12 +63,6 @@ func newLimiters(l Limits, clock func() time.Time) limiters {
 		account: newLimiter[string](l.AuthPerAccount, clock),
 		reserve: newLimiter[int64](l.ReservePerUser, clock),
 	}
-}
-
-func (l limiters) close() {
-	l.address.close()
-	l.account.close()
-	l.reserve.close()
 }
 
 // network is what shares one budget: an IPv4 address, or the /64 that one IPv6 customer has for himself.

@@ -112,7 +112,6 @@ func (s *Server) Listen(ln net.Listener) error {
 // Shutdown ends the streams of live maps, refuses what is new with 503, lets what is in flight finish, closes the
 // listener and every connection, and returns. The error says that the context ended before all was finished.
 func (s *Server) Shutdown(ctx context.Context) error {
-	defer s.limits.close()
 	s.drain.closing.Store(true)
 	s.endStreams(ctx)
 	err := s.drain.wait(ctx)

@@ -161,7 +161,6 @@ func (h *house) close() {
 	if err := h.server.Shutdown(ctx); err != nil {
 		h.t.Errorf("shutdown: %v", err)
 	}
-	h.tokens.Close()
 }
 
 func (h *house) token(user ticketing.UserID, role ticketing.Role) string {

@@ -44,7 +44,6 @@ func openTheatre(t *testing.T) *theatre {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tokens.Close()
 	for i := range 8 {
 		token, err := tokens.Mint(ticketing.UserID(1000+i), ticketing.Customer)
 		if err != nil {

@@ -254,7 +254,6 @@ func newOffice(t *testing.T, seats, customers int) *office {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tokens.Close()
 	if o.prober, err = tokens.Mint(ticketing.UserID(customers+1), ticketing.Customer); err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,6 @@ func (c seedCmd) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer tokens.Close()
 	if err := writeTokens(c.Tokens, tokens, ids); err != nil {
 		return err
 	}

@@ -213,7 +213,6 @@ func (n *node) startHTTP(context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.atStop("tokens", func(context.Context) error { tokens.Close(); return nil })
 	if n.passwords, err = auth.NewPasswords(); err != nil {
 		return err
 	}
