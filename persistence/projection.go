@@ -18,9 +18,10 @@ type streamWork struct {
 	effects uint64 // jobs of events up to here are enqueued
 	until   uint64 // projected when the pass has been committed
 	events  []ticketing.Event
-	more    bool       // the journal may have more
-	fold    *roundFold // of a round's stream; others have no tables
-	failed  error      // this stream stays where it is
+	more    bool          // the journal may have more
+	fold    *roundFold    // of a round's stream
+	coupons *campaignFold // of a campaign's stream
+	failed  error         // this stream stays where it is
 }
 
 // project brings streams a batch further, in one transaction: their rows, their marks and their jobs, or nothing
@@ -102,6 +103,9 @@ func (w *streamWork) take(c ticketing.Chunk) error {
 
 // foldAll loads what the events touch and takes them in.
 func (p *Projector) foldAll(ctx context.Context, tx pgx.Tx, work []*streamWork) error {
+	if err := foldCampaigns(ctx, tx, work); err != nil {
+		return err
+	}
 	fs, wants := folds{}, newWanted()
 	for _, w := range work {
 		if id, ok := w.stream.Round(); ok && w.failed == nil && len(w.events) > 0 {
@@ -143,7 +147,7 @@ func (p *Projector) givePlan(ctx context.Context, w *streamWork) (err error) {
 
 // write sends all of the pass: rows, marks, jobs.
 func (p *Projector) write(ctx context.Context, tx pgx.Tx, work []*streamWork) error {
-	fs := folds{}
+	fs, cs := folds{}, campaignFolds{}
 	var moved []*streamWork
 	var jobs []ticketing.Job
 	for _, w := range work {
@@ -158,12 +162,16 @@ func (p *Projector) write(ctx context.Context, tx pgx.Tx, work []*streamWork) er
 		if w.fold != nil {
 			fs[w.fold.id] = w.fold
 		}
+		if w.coupons != nil {
+			cs[w.coupons.id] = w.coupons
+		}
 	}
 	if len(moved) == 0 {
 		return nil
 	}
 	var batch pgx.Batch
 	fs.queue(&batch)
+	cs.queue(&batch)
 	batch.Queue(moveMarksSQL, moveMarksArgs(moved)...).Exec(func(tag pgconn.CommandTag) error {
 		if tag.RowsAffected() != int64(len(moved)) {
 			return errors.New("another projector moved a stream that was locked")

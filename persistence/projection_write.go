@@ -174,35 +174,46 @@ func stamp(m ticketing.Millis) pgtype.Timestamptz {
 }
 
 // moveMarksSQL ends a pass. It is the fence: a stream that another projector had moved meanwhile would not be met.
-// A stream wakes at the earliest of its reservations' deadlines and its phase's own.
+// A stream wakes at the earliest of its reservations' deadlines, or its next coupon's expiry, and its phase's own.
 const moveMarksSQL = `
 UPDATE streams s
    SET projected_seq = w.until, effects_seq = greatest(s.effects_seq, w.until),
-       wake_at = CASE WHEN w.round = 0 THEN s.wake_at ELSE least(w.wake_at,
-          (SELECT r.expires_at FROM reservations r WHERE r.round = w.round AND r.expires_at IS NOT NULL ORDER BY r.expires_at LIMIT 1)) END
-  FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::timestamptz[]) w (stream, after, until, round, wake_at)
+       wake_at = CASE WHEN w.round <> 0 THEN least(w.wake_at,
+          (SELECT r.expires_at FROM reservations r WHERE r.round = w.round AND r.expires_at IS NOT NULL ORDER BY r.expires_at LIMIT 1))
+          WHEN w.campaign <> 0 THEN least(w.wake_at,
+          (SELECT c.expires_at FROM coupons c WHERE c.campaign = w.campaign AND c.number = w.coupon))
+          ELSE s.wake_at END
+  FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::bigint[], $7::bigint[])
+       w (stream, after, until, round, wake_at, campaign, coupon)
  WHERE s.stream = w.stream AND s.projected_seq = w.after`
 
 func moveMarksArgs(work []*streamWork) []any {
 	n := len(work)
 	streams, wakeAt := make(pgtype.FlatArray[string], n), make(pgtype.FlatArray[pgtype.Timestamptz], n)
 	after, until, rounds := make(pgtype.FlatArray[int64], n), make(pgtype.FlatArray[int64], n), make(pgtype.FlatArray[int64], n)
+	campaigns, coupons := make(pgtype.FlatArray[int64], n), make(pgtype.FlatArray[int64], n) // the one that expires next
 	for i, w := range work {
 		streams[i], after[i], until[i] = string(w.stream), int64(w.after), int64(w.until)
 		if w.fold != nil {
 			rounds[i], wakeAt[i] = int64(w.fold.id), stamp(w.fold.state.wakeAt())
 		}
+		if f := w.coupons; f != nil {
+			campaigns[i], coupons[i] = int64(f.id), int64(f.state.expired)+1
+			wakeAt[i] = stamp(phaseEnds(f.state.phase, f.state.opensAt, f.state.closesAt))
+		}
 	}
-	return []any{streams, after, until, rounds, wakeAt}
+	return []any{streams, after, until, rounds, wakeAt, campaigns, coupons}
 }
 
-// wakeAt is when the sale opens or closes by itself; 0 when it does neither.
-func (s *roundState) wakeAt() ticketing.Millis {
-	switch s.phase {
+func (s *roundState) wakeAt() ticketing.Millis { return phaseEnds(s.phase, s.opensAt, s.closesAt) }
+
+// phaseEnds is when something opens or closes by itself; 0 when it does neither.
+func phaseEnds(phase ticketing.Phase, opensAt, closesAt ticketing.Millis) ticketing.Millis {
+	switch phase {
 	case ticketing.Scheduled:
-		return s.opensAt
+		return opensAt
 	case ticketing.Open, ticketing.Paused:
-		return s.closesAt
+		return closesAt
 	}
 	return 0
 }

@@ -21,15 +21,7 @@ func (db *DB) CreateRound(ctx context.Context, r ticketing.RoundInfo, firstPaylo
 		if err := insertRound(ctx, tx, &r); err != nil {
 			return err
 		}
-		stream := string(ticketing.RoundStream(r.ID))
-		if _, err := tx.Exec(ctx, `INSERT INTO streams (stream, wake_at) VALUES ($1, $2)`, stream, moment(r.Terms.OpensAt)); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, `
-			INSERT INTO journal (stream, from_seq, to_seq, prev_from, prev_writer, writer, payload)
-			VALUES ($1, 1, 1, 0, $2, $3, $4)`,
-			stream, uuidOf(ticketing.WriterID{}), uuidOf(writer), firstPayload)
-		return err
+		return bear(ctx, tx, ticketing.RoundStream(r.ID), r.Terms.OpensAt, firstPayload, writer)
 	})
 	if hasCode(err, "23503") { // foreign key
 		err = ticketing.ErrNotFound
@@ -38,6 +30,18 @@ func (db *DB) CreateRound(ctx context.Context, r ticketing.RoundInfo, firstPaylo
 		return ticketing.RoundInfo{}, fmt.Errorf("creating a round of performance %d: %w", r.PerformanceID, err)
 	}
 	return r, nil
+}
+
+// bear gives birth to a stream with its first event.
+func bear(ctx context.Context, tx pgx.Tx, stream ticketing.Stream, wakeAt ticketing.Millis, firstPayload []byte, writer ticketing.WriterID) error {
+	if _, err := tx.Exec(ctx, `INSERT INTO streams (stream, wake_at) VALUES ($1, $2)`, string(stream), moment(wakeAt)); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `
+		INSERT INTO journal (stream, from_seq, to_seq, prev_from, prev_writer, writer, payload)
+		VALUES ($1, 1, 1, 0, $2, $3, $4)`,
+		string(stream), uuidOf(ticketing.WriterID{}), uuidOf(writer), firstPayload)
+	return err
 }
 
 func insertRound(ctx context.Context, tx pgx.Tx, r *ticketing.RoundInfo) error {

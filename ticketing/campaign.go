@@ -58,8 +58,8 @@ func (t CampaignTerms) expiry(now Millis) Millis {
 	return now + t.LifeMillis
 }
 
-// limit is how many coupons there are to give away.
-func (t CampaignTerms) limit() int {
+// Limit is how many coupons there are to give away.
+func (t CampaignTerms) Limit() int {
 	if t.Stock == 0 {
 		return MaxCoupons
 	}
@@ -144,7 +144,7 @@ func (c *Campaign) view(number uint32) *Coupon {
 
 func (c *Campaign) status() *CampaignStatus {
 	return &CampaignStatus{
-		Phase: c.phase, Terms: c.terms, Issued: len(c.coupons), Left: c.terms.limit() - len(c.coupons),
+		Phase: c.phase, Terms: c.terms, Issued: len(c.coupons), Left: c.terms.Limit() - len(c.coupons),
 		Reserved: len(c.reserved), Redeemed: c.redeemed,
 	}
 }
@@ -194,9 +194,9 @@ func (c *Campaign) overAt(now Millis) uint32 {
 // checkCounts holds the campaign against its own promises. A difference is a bug of ours: better to stop than to
 // give away what is not there.
 func (c *Campaign) checkCounts() {
-	if len(c.coupons) > c.terms.limit() || len(c.of) != len(c.coupons) || int(c.expired) > len(c.coupons) ||
+	if len(c.coupons) > c.terms.Limit() || len(c.of) != len(c.coupons) || int(c.expired) > len(c.coupons) ||
 		c.redeemed < 0 || c.redeemed+len(c.reserved) > len(c.coupons) {
 		panic(fmt.Sprintf("ticketing: campaign %d of %d has %d coupons of %d customers, %d reserved, %d redeemed, %d expired",
-			c.id, c.terms.limit(), len(c.coupons), len(c.of), len(c.reserved), c.redeemed, c.expired))
+			c.id, c.terms.Limit(), len(c.coupons), len(c.of), len(c.reserved), c.redeemed, c.expired))
 	}
 }

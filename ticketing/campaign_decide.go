@@ -73,7 +73,7 @@ func (c *Campaign) claim(cmd ClaimCoupon, now Millis) ([]Event, Result) {
 		return nil, refuse(CodeIdempotencyMismatch)
 	case has != nil:
 		return nil, refuse(CodeCouponAlreadyIssued)
-	case len(c.coupons) >= c.terms.limit():
+	case len(c.coupons) >= c.terms.Limit():
 		return nil, refuse(CodeCouponsGone)
 	}
 	number = c.next()
@@ -90,7 +90,7 @@ func (c *Campaign) give(cmd GiveCoupon, now Millis) ([]Event, Result) {
 	if refusal := c.open(); refusal.Code != OK {
 		return nil, refusal
 	}
-	if len(c.coupons) >= c.terms.limit() {
+	if len(c.coupons) >= c.terms.Limit() {
 		return nil, refuse(CodeCouponsGone)
 	}
 	number := c.next()

@@ -94,3 +94,38 @@ type ReservationCursor struct {
 
 // Cursor is the reservation's own place: a list goes on after it.
 func (r ReservationSummary) Cursor() ReservationCursor { return ReservationCursor{r.HeldAt, r.ID} }
+
+// CampaignInfo is the catalogue row of a campaign. Stock left and status live in its machine.
+type CampaignInfo struct {
+	ID    CampaignID
+	Name  string
+	Terms CampaignTerms
+}
+
+// CampaignSummary is a campaign with its status, as the read tables know it.
+type CampaignSummary struct {
+	CampaignInfo
+	Status CampaignStatus
+}
+
+// CouponSummary is a coupon with what its customer wants to see beside it in a list.
+type CouponSummary struct {
+	Coupon
+	Name string // of the campaign
+}
+
+// CouponCursor is a place in a customer's list of coupons, which is ordered newest first; the zero cursor is before
+// the first.
+type CouponCursor struct {
+	IssuedAt Millis
+	ID       CouponID
+}
+
+// Cursor is the coupon's own place: a list goes on after it.
+func (c CouponSummary) Cursor() CouponCursor { return CouponCursor{c.IssuedAt, c.ID} }
+
+// CouponFilter says which of a customer's coupons are wanted; the zero filter wants all.
+type CouponFilter struct {
+	UsableAt Millis // those that could be used at this moment; 0: whatever became of them
+	Amount   KRW    // with UsableAt: for an order of this amount; 0: of any
+}

@@ -1,0 +1,75 @@
+package persistence
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ticketblue/ticketing"
+)
+
+// CreateCampaign adds a campaign and gives birth to its stream, both or neither. firstPayload is the journal payload
+// of exactly one event, which plans the campaign; writer is a fresh random id. The stream is to be woken when the
+// campaign opens. It returns the campaign with its id.
+func (db *DB) CreateCampaign(ctx context.Context, c ticketing.CampaignInfo, firstPayload []byte, writer ticketing.WriterID) (ticketing.CampaignInfo, error) {
+	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+		t := c.Terms
+		err := tx.QueryRow(ctx, `
+			INSERT INTO campaigns (name, stock, claimable, discount_kind, discount_value, discount_cap, minimum,
+			                       opens_at, closes_at, expires_at, life_ms)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id`,
+			c.Name, t.Stock, t.Claimable, t.Discount.Kind.String(), t.Discount.Value, int64(t.Discount.Cap), int64(t.Discount.Minimum),
+			t.OpensAt.Time(), t.ClosesAt.Time(), moment(t.ExpiresAt), int64(t.LifeMillis)).Scan(&c.ID)
+		if err != nil {
+			return err
+		}
+		return bear(ctx, tx, ticketing.CampaignStream(c.ID), t.OpensAt, firstPayload, writer)
+	})
+	if err != nil {
+		return ticketing.CampaignInfo{}, fmt.Errorf("creating a campaign: %w", err)
+	}
+	return c, nil
+}
+
+// selectCampaign reads campaigns with what the read tables know of them; one that they do not know yet is as planned.
+const selectCampaign = `
+	SELECT c.id, c.name, c.stock, c.claimable, c.discount_kind, c.discount_value, c.discount_cap, c.minimum,
+	       c.opens_at, c.closes_at, c.expires_at, c.life_ms,
+	       coalesce(s.phase, 'scheduled'), coalesce(s.issued, 0), coalesce(s.reserved, 0), coalesce(s.redeemed, 0)
+	  FROM campaigns c LEFT JOIN campaign_states s ON s.campaign = c.id `
+
+func scanCampaign(row pgx.CollectableRow) (ticketing.CampaignSummary, error) {
+	var c ticketing.CampaignSummary
+	var kind, phase string
+	var opensAt, closesAt time.Time
+	var expiresAt *time.Time
+	t, s := &c.Terms, &c.Status
+	err := row.Scan(&c.ID, &c.Name, &t.Stock, &t.Claimable, &kind, &t.Discount.Value, &t.Discount.Cap, &t.Discount.Minimum,
+		&opensAt, &closesAt, &expiresAt, &t.LifeMillis, &phase, &s.Issued, &s.Reserved, &s.Redeemed)
+	t.Discount.Kind, _ = ticketing.ParseDiscountKind(kind)
+	t.OpensAt, t.ClosesAt, t.ExpiresAt = ticketing.MillisOf(opensAt), ticketing.MillisOf(closesAt), millis(expiresAt)
+	s.Phase, s.Terms, s.Left = phases[phase], *t, t.Limit()-s.Issued
+	return c, err
+}
+
+// Campaign returns ticketing.ErrNotFound when there is none with this id.
+func (db *DB) Campaign(ctx context.Context, id ticketing.CampaignID) (ticketing.CampaignSummary, error) {
+	c, err := one(ctx, db, scanCampaign, selectCampaign+`WHERE c.id = $1`, int64(id))
+	if err != nil {
+		return c, fmt.Errorf("campaign %d: %w", id, err)
+	}
+	return c, nil
+}
+
+// Campaigns lists up to limit campaigns with ids below before, newest first, before 0 being after all of them; for
+// the public only those of which customers may claim.
+func (db *DB) Campaigns(ctx context.Context, public bool, before ticketing.CampaignID, limit int) ([]ticketing.CampaignSummary, error) {
+	list, err := many(ctx, db, scanCampaign, selectCampaign+`
+		WHERE (c.id < $1 OR $1 = 0) AND (c.claimable OR NOT $2) ORDER BY c.id DESC LIMIT $3`, int64(before), public, pageSize(limit))
+	if err != nil {
+		return nil, fmt.Errorf("listing campaigns: %w", err)
+	}
+	return list, nil
+}
