@@ -21,6 +21,11 @@ type cell struct {
 
 	closed   bool // guarded by the mailbox's lock
 	inFlight atomic.Int64
+
+	// What Durable says. The driver writes it after each step and before the replies of that step leave.
+	durable atomic.Uint64
+	until   atomic.Int64
+	epoch   atomic.Uint64 // the driver's; an ownership that was lost since makes the others void
 }
 
 // newCell starts the actor. It must be published before anything is sent to it.
@@ -33,6 +38,16 @@ func newCell(s *System, stream ticketing.Stream) *cell {
 		actor.WithDispatcher(&s.workers),
 	))
 	return c
+}
+
+// publish makes known how far the stream is durable. Most steps change nothing of it.
+func (c *cell) publish(seq uint64, until ticketing.Millis) {
+	if c.until.Load() != int64(until) {
+		c.until.Store(int64(until))
+	}
+	if c.durable.Load() != seq {
+		c.durable.Store(seq)
+	}
 }
 
 type delivery int

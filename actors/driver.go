@@ -24,6 +24,7 @@ type driver struct {
 
 func newDriver(s *System, c *cell) *driver {
 	d := &driver{system: s, cell: c, epoch: s.epoch.Load()}
+	c.epoch.Store(d.epoch)
 	opt := s.Shell
 	opt.Owned = d.owned
 	d.shell = NewShell(c.stream, opt)
@@ -49,6 +50,7 @@ func (d *driver) Receive(ctx actor.Context) {
 			d.epoch = d.system.epoch.Load() // the shell forgets its machine with this
 		}
 		d.step(m)
+		d.cell.epoch.Store(d.epoch)
 	}
 }
 
@@ -64,7 +66,9 @@ func (d *driver) step(in Input) {
 // run performs every effect of one step, also those after one that failed: callers wait for their replies.
 func (d *driver) run(in Input) (err error) {
 	defer recovered(&err)
-	for _, e := range d.shell.Step(in) {
+	effects := d.shell.Step(in)
+	d.cell.publish(d.shell.Durable()) // before any caller hears of it: who has an answer reads at least that much
+	for _, e := range effects {
 		if failure := d.perform(e); failure != nil {
 			err = failure
 		}
@@ -114,7 +118,7 @@ func (d *driver) reply(e *Reply) {
 	d.system.leave()
 	r.result = e.Result
 	e.Result.SeatStates, e.Result.Owners = nil, nil // the effect is kept until the next step, which may be long
-	r.done <- struct{}{} // from here on the request is its caller's
+	r.done <- struct{}{}                            // from here on the request is its caller's
 }
 
 func (d *driver) arm(at ticketing.Millis) {

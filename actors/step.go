@@ -160,6 +160,15 @@ func (s *Shell) Step(in Input) []Effect {
 // InFlight counts answers that wait for durability and commands that wait to be decided.
 func (s *Shell) InFlight() int { return s.waiting.len() + s.queue.len() }
 
+// Durable is the last event up to which all is durable, and the moment from which time has something to add (0: none);
+// both 0 while the shell does not serve.
+func (s *Shell) Durable() (seq uint64, until ticketing.Millis) {
+	if s.phase != serving && s.phase != pausing {
+		return 0, 0
+	}
+	return s.head.To, s.machine.NextDeadline()
+}
+
 func (s *Shell) heard(now ticketing.Millis) { s.now = now }
 
 // receive decides, queues or refuses an arriving command.

@@ -267,6 +267,24 @@ func (s *System) cell(stream ticketing.Stream) *cell {
 	return c
 }
 
+// Durable is the stream's last durable event, without asking its actor: whatever this node has answered of the stream
+// until now rests on events up to it. It is not known while the machine is not in memory, is recovering or not ours,
+// and from the moment on when time alone would change the state.
+func (s *System) Durable(stream ticketing.Stream) (seq uint64, known bool) {
+	found, ok := s.cells.Load(stream)
+	if !ok {
+		return 0, false
+	}
+	c := found.(*cell)
+	seq = c.durable.Load()
+	until := ticketing.Millis(c.until.Load())
+	if seq == 0 || until != 0 && until <= s.millis() {
+		return 0, false
+	}
+	// After the rest, as for replies: a stale owner must fall silent.
+	return seq, c.epoch.Load() == s.epoch.Load() && s.Ownership.Valid()
+}
+
 // OwnershipLost makes every stream fall silent: from its return on no machine that is in memory now is asked again,
 // however full its mailbox is. The system serves again as soon as ownership is valid again.
 func (s *System) OwnershipLost() {

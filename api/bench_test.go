@@ -31,6 +31,9 @@ func (a answerAll) Do(_ context.Context, _ ticketing.Stream, cmd ticketing.Comma
 	}}
 }
 
+// Durable implements Sales.
+func (answerAll) Durable(ticketing.Stream) (uint64, bool) { return 0, false }
+
 func BenchmarkReserve(b *testing.B) {
 	benchmark(b, "/v1/rounds/1/reservations", ticketing.OK, http.StatusCreated)
 }

@@ -32,6 +32,9 @@ const (
 // Sales asks the owner of a stream. The answer is durable when it arrives.
 type Sales interface {
 	Do(ctx context.Context, s ticketing.Stream, cmd ticketing.Command) ticketing.Result
+	// Durable is the stream's last durable event, as far as it is known without asking: everything that anybody has
+	// been answered rests on events up to it. Not known: ask.
+	Durable(s ticketing.Stream) (seq uint64, known bool)
 }
 
 // Accounts keeps who may log in. E-mails are lower case.

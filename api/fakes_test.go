@@ -12,6 +12,7 @@ type fakeSales struct {
 	mu     sync.Mutex
 	clock  *clock
 	rounds map[ticketing.Stream]ticketing.Machine
+	asleep bool                                                                                   // no machine is in memory: nothing is known without asking
 	before func(ctx context.Context, s ticketing.Stream, cmd ticketing.Command) *ticketing.Result // may answer itself
 }
 
@@ -29,6 +30,18 @@ func (f *fakeSales) Do(ctx context.Context, s ticketing.Stream, cmd ticketing.Co
 	}
 	_, result := ticketing.Act(round, cmd, ticketing.MillisOf(f.clock.Now()))
 	return result
+}
+
+// Durable implements Sales.
+func (f *fakeSales) Durable(s ticketing.Stream) (uint64, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	round, found := f.rounds[s]
+	if !found || f.asleep {
+		return 0, false
+	}
+	due := round.NextDeadline()
+	return round.Seq(), due == 0 || due > ticketing.MillisOf(f.clock.Now())
 }
 
 // state is everything the machines know, to see that nothing has changed.

@@ -1,11 +1,9 @@
 package api
 
 import (
-	"bytes"
 	"compress/gzip"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 
@@ -102,13 +100,9 @@ func (s *Server) renderPlan(ctx context.Context, hash ticketing.Hash) (r rendere
 	if r.plain, err = json.Marshal(planOnWire(plan)); err != nil {
 		return r, fmt.Errorf("encoding plan %v: %w", hash, err)
 	}
-	var packed bytes.Buffer
-	z := gzip.NewWriter(&packed)
-	_, writing := z.Write(r.plain)
-	if err := errors.Join(writing, z.Close()); err != nil {
+	if r.gzip, err = compress(r.plain, gzip.BestCompression); err != nil {
 		return r, fmt.Errorf("compressing plan %v: %w", hash, err)
 	}
-	r.gzip = packed.Bytes()
 	return r, nil
 }
 

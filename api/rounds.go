@@ -131,19 +131,60 @@ func (s *Server) seats(c *fiber.Ctx) error {
 	if !ok {
 		return ticketing.ErrNotFound
 	}
-	result, err := s.askRound(c.UserContext(), id, ticketing.ReadSeats{})
+	seq, known := s.Sales.Durable(ticketing.RoundStream(id))
+	if known && matches(c.Get(fiber.HeaderIfNoneMatch), seatsTag(seq)) {
+		setSeatHeaders(c, seatsTag(seq), positionOf(id, seq))
+		return c.SendStatus(http.StatusNotModified)
+	}
+	m, b, err := s.seatMap(c.UserContext(), id, seq, known)
 	if err != nil {
 		return err
 	}
-	etag := `"` + strconv.FormatUint(result.Seq, 10) + `"`
-	c.Set(fiber.HeaderETag, etag)
-	c.Set(fiber.HeaderCacheControl, "no-cache") // may be kept, must be asked about
-	setPosition(c, id, result.Seq)
-	if matches(c.Get(fiber.HeaderIfNoneMatch), etag) {
+	setSeatHeaders(c, m.etag, m.position)
+	if matches(c.Get(fiber.HeaderIfNoneMatch), m.etag) {
 		return c.SendStatus(http.StatusNotModified)
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
-	return c.Send(appendSeats(nil, result))
+	if b != nil && acceptsGzip(c) {
+		packed, err := b.pack(m, s.Clock())
+		if err != nil {
+			return err
+		}
+		if packed != nil {
+			c.Set(fiber.HeaderContentEncoding, "gzip")
+			return c.Send(packed)
+		}
+	}
+	return c.Send(m.plain)
+}
+
+func setSeatHeaders(c *fiber.Ctx, etag, position string) {
+	c.Set(fiber.HeaderETag, etag)
+	c.Set(fiber.HeaderCacheControl, "no-cache") // may be kept, must be asked about
+	c.Set(fiber.HeaderVary, fiber.HeaderAcceptEncoding)
+	c.Set(headerPosition, position)
+}
+
+// seatMap is the round's map at the owner's durable seq or later, and the board it hangs on. A round that is not in
+// memory, or does not exist, has none: its owner is asked.
+func (s *Server) seatMap(ctx context.Context, id ticketing.RoundID, seq uint64, known bool) (*seatMap, *board, error) {
+	ask := func() (*seatMap, error) {
+		result, err := s.askRound(ctx, id, ticketing.ReadSeats{})
+		if err != nil {
+			return nil, err
+		}
+		return newSeatMap(id, result), nil
+	}
+	if !known {
+		m, err := ask()
+		return m, nil, err
+	}
+	b, found := s.boards.GetIfPresent(id)
+	if !found {
+		b, _ = s.boards.SetIfAbsent(id, &board{})
+	}
+	m, err := b.atLeast(ctx, seq, ask)
+	return m, b, err
 }
 
 // appendSeats writes a seatsBody: encoding/json would look at every one of 50,000 letters that need no looking at.

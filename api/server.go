@@ -24,6 +24,7 @@ type Server struct {
 	limits limiters
 	plans  *planCache
 	facts  *factsCache
+	boards *boards
 	drain  drain
 
 	viewers *viewers
@@ -42,7 +43,7 @@ func New(config Config) *Server {
 	if config.Metrics == nil {
 		config.Metrics = prometheus.NewRegistry()
 	}
-	s := &Server{Config: config, plans: newPlanCache(), facts: newFactsCache(), drain: newDrain()}
+	s := &Server{Config: config, plans: newPlanCache(), facts: newFactsCache(), boards: newBoards(), drain: newDrain()}
 	limits := config.Limits.withDefaults()
 	s.limits, s.viewers = newLimiters(limits, config.Clock), newViewers(limits, config.Metrics)
 	s.app = fiber.New(s.fiberConfig())

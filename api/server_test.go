@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"io"
@@ -211,7 +212,13 @@ func (h *house) do(c call) answer {
 		h.t.Fatalf("%s %s: %v", c.method, c.path, err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	var packed io.Reader = resp.Body
+	if resp.Header.Get("Content-Encoding") == "gzip" { // who asked for it by name gets it as it is
+		if packed, err = gzip.NewReader(packed); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	body, err := io.ReadAll(packed)
 	if err != nil {
 		h.t.Fatal(err)
 	}
