@@ -26,7 +26,8 @@
 //     relayed, or that aged before the follower came, is told with the stream's next event, or by a rebuild.
 //   - A live map is the owner's answer and then every event after it. A viewer that comes back with the id of its last
 //     frame misses nothing; one that does not read is cut and harms nobody. While JetStream is away maps stand still;
-//     afterwards they catch up by themselves.
+//     afterwards they catch up by themselves. The same while a round's owner is away, for half a
+//     minute; then its viewers are cut, and come back to hear why.
 //
 // The start of the program never waits for an external NATS, and never fails because of it: see [Broadcaster.Healthy].
 package broadcast

@@ -166,6 +166,22 @@ func (f *feed) end(err error) {
 	}
 }
 
+// ask takes the map from the owner. While the owner is away or has too much to do, those who watch already see a map that
+// stands still, for OwnerPatience at most; those who wait for a first map are told at once. No lock is held meanwhile.
+func (f *feed) ask() error {
+	giveUp := time.Now().Add(f.hub.cfg.OwnerPatience)
+	for wait := askAgainAfter; ; wait = min(2*wait, askAgainEvery) {
+		err := f.resync()
+		var owner *OwnerError
+		if err == nil || f.view == nil || !errors.As(err, &owner) || !owner.passing() || time.Now().Add(wait).After(giveUp) {
+			return err
+		}
+		if err := pause(f.ctx, wait); err != nil {
+			return err
+		}
+	}
+}
+
 // resync takes the map from the owner, the first time or again. Viewers get the difference as one delta.
 func (f *feed) resync() error {
 	ctx, cancel := context.WithTimeout(f.ctx, askDeadline)

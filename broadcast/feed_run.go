@@ -23,8 +23,10 @@ func (f *feed) run() {
 	f.end(err)
 }
 
-// keep opens a consumer, takes the map from the owner, and follows; and again when the consumer breaks. While JetStream is
-// away the map stands still.
+// keep notes where JetStream ends, takes the map from the owner, and follows from that place; and again when the consumer
+// breaks. What is committed after the owner's answer is published behind the place, and what lies behind it and is in
+// the map already is dropped by its seq: so nothing is lost in between, and a round nobody knows costs no consumer. While
+// JetStream is away the map stands still.
 func (f *feed) keep() (err error) {
 	defer func() {
 		if p := recover(); p != nil { // a map is not worth the process that sells the seats
@@ -34,12 +36,12 @@ func (f *feed) keep() (err error) {
 	}()
 	for {
 		renewed := f.hub.b.renewed()
-		// First the consumer, then the owner: so the consumer has all that comes after the owner's answer.
-		messages, opened := f.open()
-		if opened == nil {
-			err = f.follow(messages, renewed)
-		} else if f.view == nil {
-			err = f.resync() // better a map that stands still than none
+		stream, away := f.endOfStream()
+		if away == nil || f.view == nil { // better a map that stands still than none
+			err = f.ask()
+		}
+		if away == nil && err == nil {
+			err = f.followFrom(stream, renewed)
 		}
 		if err != nil && !errors.Is(err, errRenew) {
 			return err
@@ -53,18 +55,21 @@ func (f *feed) keep() (err error) {
 	}
 }
 
-// open makes a consumer of all that is published from now on.
-func (f *feed) open() (jetstream.MessagesContext, error) {
+// endOfStream returns the stream with its state of now.
+func (f *feed) endOfStream() (jetstream.Stream, error) {
 	ctx, cancel := context.WithTimeout(f.ctx, openDeadline)
 	defer cancel()
 	if err := f.hub.b.Healthy(); err != nil {
 		return nil, err
 	}
+	return f.hub.b.js.Stream(ctx, StreamName)
+}
+
+// open makes a consumer of all that is published after the stream's state was looked at.
+func (f *feed) open(stream jetstream.Stream) (jetstream.MessagesContext, error) {
+	ctx, cancel := context.WithTimeout(f.ctx, openDeadline)
+	defer cancel()
 	subject, err := Subject(f.stream)
-	if err != nil {
-		return nil, err
-	}
-	stream, err := f.hub.b.js.Stream(ctx, StreamName)
 	if err != nil {
 		return nil, err
 	}
@@ -80,13 +85,13 @@ func (f *feed) open() (jetstream.MessagesContext, error) {
 	return consumer.Messages(jetstream.PullMaxMessages(viewerFrames))
 }
 
-// follow takes the map from the owner, then messages in, and sends frames, one per FrameEvery. It returns errRenew when the
-// consumer broke.
-func (f *feed) follow(messages jetstream.MessagesContext, renewed <-chan struct{}) error {
-	defer messages.Stop()
-	if err := f.resync(); err != nil {
-		return err
+// followFrom takes messages in and sends frames, one per FrameEvery. It returns errRenew when the consumer broke.
+func (f *feed) followFrom(stream jetstream.Stream, renewed <-chan struct{}) error {
+	messages, err := f.open(stream)
+	if err != nil {
+		return errRenew // JetStream has just gone away
 	}
+	defer messages.Stop()
 	ctx, cancel := context.WithCancel(f.ctx)
 	defer cancel()
 	incoming := make(chan jetstream.Msg)
@@ -169,7 +174,7 @@ func (f *feed) handle(msg jetstream.Msg) error {
 	if f.take(m) {
 		return nil
 	}
-	if err := f.resync(); err != nil {
+	if err := f.ask(); err != nil {
 		return err
 	}
 	if !f.take(m) {

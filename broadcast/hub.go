@@ -23,6 +23,9 @@ const (
 	snapshotReuse = 8       // frames after a snapshot before it is encoded anew; less than viewerFrames
 	askDeadline   = 3 * time.Second
 	openDeadline  = 3 * time.Second
+	OwnerPatience = 30 * time.Second // an owner may be away so long before its viewers are cut; meanwhile their map stands still
+	askAgainAfter = 50 * time.Millisecond
+	askAgainEvery = 2 * time.Second // at least, while the owner is away
 	reopenAfter   = time.Second
 	inactiveAfter = 30 * time.Second // JetStream forgets a consumer we left without a word
 )
@@ -43,6 +46,11 @@ func (e *OwnerError) Error() string {
 	return fmt.Sprintf("broadcast: the owner of round %d answers %s", e.Round, e.Code)
 }
 
+// passing tells that the same question may soon be answered.
+func (e *OwnerError) passing() bool {
+	return e.Code == ticketing.CodeUnavailable || e.Code == ticketing.CodeBusy
+}
+
 // Is tells ticketing.ErrNotFound apart: there is no such round.
 func (e *OwnerError) Is(target error) bool {
 	return target == ticketing.ErrNotFound && e.Code == ticketing.CodeNotFound
@@ -60,6 +68,7 @@ type HubConfig struct {
 
 	FrameEvery      time.Duration
 	Linger          time.Duration
+	OwnerPatience   time.Duration
 	MaxViewers      int
 	MaxRoundViewers int
 }
@@ -84,6 +93,9 @@ func NewHub(cfg HubConfig) *Hub {
 	if cfg.Linger == 0 {
 		cfg.Linger = Linger
 	}
+	if cfg.OwnerPatience == 0 {
+		cfg.OwnerPatience = OwnerPatience
+	}
 	if cfg.MaxViewers == 0 {
 		cfg.MaxViewers = MaxViewers
 	}
@@ -95,7 +107,7 @@ func NewHub(cfg HubConfig) *Hub {
 
 // Watch shows a round's map until ctx ends. After is the Seq of the last frame the viewer has had, 0 for none: then, or when
 // that is too long ago, a snapshot comes first, else only what was missed. The channel is closed when ctx ends, when the
-// viewer falls behind, or when the map cannot be shown any more; the viewer may come back at once with its last Seq.
+// viewer falls behind, or when the map cannot be shown any more, as after OwnerPatience without its owner; the viewer may come back at once with its last Seq.
 //
 // It returns ErrTooManyViewers at a cap, an *OwnerError when the owner is away or knows no such round, and ErrHubClosed.
 func (h *Hub) Watch(ctx context.Context, round ticketing.RoundID, after uint64) (<-chan ticketing.Frame, error) {
