@@ -34,7 +34,8 @@ const (
 	defaultWorkers = 20
 	poolConns      = 8
 	connectLimit   = 5 * time.Second
-	// Work should begin soon after its commit; River asks again at the latest after the poll.
+	// Work should begin soon after its commit; River asks again at the latest after the poll. What is not to be done
+	// yet is looked at every few seconds.
 	fetchCooldown = 20 * time.Millisecond
 	fetchPoll     = 1 * time.Second
 
@@ -124,7 +125,7 @@ func (j *Jobs) Enqueue(ctx context.Context, tx pgx.Tx, list []ticketing.Job) err
 			Args: envelope{Key: job.Key, Data: job.Args, kind: job.Kind},
 			InsertOpts: &river.InsertOpts{UniqueOpts: river.UniqueOpts{
 				ByArgs: true, ExcludeKind: true, ByState: rivertype.JobStates(), // a job that was given up keeps its key
-			}},
+			}, ScheduledAt: job.At.Time()},
 		})
 	}
 	for part := range slices.Chunk(params, MaxJobs) {

@@ -190,6 +190,26 @@ func TestInTheCallersTransaction(t *testing.T) {
 }
 
 // What cannot be worked is refused before it is enqueued.
+// A job that has a moment waits for it; one whose moment has passed does not.
+func TestNotBefore(t *testing.T) {
+	h := newHouse(t)
+	h.start(h.jobs)
+	later := ticketing.MillisOf(time.Now().Add(time.Hour))
+	h.enqueue(
+		ticketing.Job{Kind: "note", Key: "later", Args: []byte(`"later"`), At: later},
+		ticketing.Job{Kind: "note", Key: "before", Args: []byte(`"before"`), At: 1},
+	)
+	if got := h.next(); got != `"before"` {
+		t.Errorf("worked %s first", got)
+	}
+	var state string
+	var at time.Time
+	err := h.pool.QueryRow(t.Context(), `SELECT state, scheduled_at FROM river_job WHERE args->>'key' = 'later'`).Scan(&state, &at)
+	if err != nil || state != "scheduled" || ticketing.MillisOf(at) != later {
+		t.Errorf("the later one is %s at %s, %v", state, at, err)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	h := newHouse(t)
 	for want, job := range map[string]ticketing.Job{

@@ -80,4 +80,5 @@ type Job struct {
 	Kind string // who does it: "payment_approve"
 	Key  string // names the effect, once and for ever: "round:42@17", with more behind it when an event has several
 	Args []byte // JSON for whoever does it; small, and with ids instead of copies
+	At   Millis // not before; 0: as soon as the transaction has committed
 }
