@@ -83,6 +83,8 @@ type Config struct {
 	Catalogue    Catalogue
 	Reservations Reservations
 	Projections  Projections
+	Posters      Posters
+	Blobs        Blobs
 	Live         Live // nil: live maps are not available
 	Tokens       *auth.Tokens
 	Passwords    *auth.Passwords

@@ -11,7 +11,11 @@ import (
 // which limits the handler checks by hand, and a test compares the two.
 func hot[I, O any](s *Server, op operation, handle fiber.Handler) {
 	path := fiberPath(op.path)
-	s.router.declare(op.method, path, s.routeOf(op, hotDeadline))
+	deadline := hotDeadline
+	if op.upload {
+		deadline = uploadDeadline
+	}
+	s.router.declare(op.method, path, s.routeOf(op, deadline))
 	s.router.Add(op.method, path, handle)
 	huma.Register(documentOnly{s.huma}, op.document(), func(context.Context, *I) (*O, error) { return nil, nil })
 }

@@ -38,6 +38,7 @@ type operation struct {
 	errors  []int // beyond those that follow from the rest
 	limit   func(c *fiber.Ctx, caller auth.Caller) error
 	noBody  bool // a POST without one
+	upload  bool // the body is a form with a file
 
 	responses map[string]*huma.Response // by status, where they do not follow from the type of the output
 }
@@ -77,7 +78,7 @@ func register[I, O any](s *Server, op operation, handle func(context.Context, *I
 func (s *Server) routeOf(op operation, deadline time.Duration) route {
 	return route{
 		id: op.id, access: op.access, deadline: deadline, limit: op.limit,
-		body: hasBody[op.method] && !op.noBody,
+		body: hasBody[op.method] && !op.noBody && !op.upload,
 	}
 }
 

@@ -12,7 +12,10 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
+	"github.com/maypok86/otter/v2"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"ticketblue/api/pictures"
 )
 
 // Server is the public port.
@@ -29,6 +32,9 @@ type Server struct {
 
 	viewers *viewers
 
+	pictures *pictures.Maker
+	posters  *otter.Cache[string, []byte] // files by name: they never change
+
 	conns atomic.Pointer[conns] // nil until Listen
 }
 
@@ -43,18 +49,23 @@ func New(config Config) *Server {
 	if config.Metrics == nil {
 		config.Metrics = prometheus.NewRegistry()
 	}
-	s := &Server{Config: config, plans: newPlanCache(), facts: newFactsCache(), boards: newBoards(), drain: newDrain()}
+	s := &Server{
+		Config: config, plans: newPlanCache(), facts: newFactsCache(), boards: newBoards(), drain: newDrain(),
+		pictures: pictures.NewMaker(), posters: newPosterCache(),
+	}
 	limits := config.Limits.withDefaults()
 	s.limits, s.viewers = newLimiters(limits, config.Clock), newViewers(limits, config.Metrics)
 	s.app = fiber.New(s.fiberConfig())
 	s.app.Server().KeepHijackedConns = true // streams close their own
 	s.app.Server().Handler = s.knownMethods(s.app.Server().Handler)
+	s.app.Server().HeaderReceived = s.bodyLimits
 	s.app.Use(s.front)
 	s.router = newRouter(s, newRequestMetrics(config.Metrics))
 	s.huma = s.newHuma()
 
 	s.accountRoutes()
 	s.performanceRoutes()
+	s.posterRoutes()
 	s.hallRoutes()
 	s.planRoutes()
 	s.roundRoutes()

@@ -1,0 +1,198 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gofiber/fiber/v2"
+	"github.com/maypok86/otter/v2"
+	"github.com/valyala/fasthttp"
+
+	"ticketblue/api/pictures"
+	"ticketblue/ticketing"
+)
+
+// Posters keeps which poster is whose.
+type Posters interface {
+	// BeginPoster comes before the first file: whatever becomes of the upload, no file is left behind.
+	BeginPoster(ctx context.Context, performance int64, p ticketing.Poster, now time.Time) error
+	SetPoster(ctx context.Context, performance int64, p ticketing.Poster) error
+	// DropPoster returns ticketing.ErrNotFound when there is none.
+	DropPoster(ctx context.Context, performance int64) error
+}
+
+// Blobs keeps files under names, each written once.
+type Blobs interface {
+	Put(ctx context.Context, name, contentType string, body []byte) error
+	// Get returns ticketing.ErrNotFound when there is no such file.
+	Get(ctx context.Context, name string) ([]byte, error)
+}
+
+const (
+	postersPath    = "/posters/"
+	uploadDeadline = 60 * time.Second
+	maxUpload      = pictures.MaxBytes + 64<<10 // with what multipart puts around it
+	posterNonce    = 4                          // bytes: two uploads of one picture are two posters
+	posterMemory   = 64 << 20                   // bytes of posters kept in memory, those asked for most
+	posterHash     = 16                         // bytes of the SHA-256 of what was uploaded
+)
+
+type posterBody struct {
+	Widths map[string]string `json:"widths" doc:"Address of the picture by its width in pixels" example:"{\"320\":\"/posters/5f2c-320.jpg\"}"`
+}
+
+type posterOutput struct{ Body posterBody }
+
+type posterInput struct {
+	performanceInput
+	RawBody huma.MultipartFormFiles[struct {
+		File huma.FormFile `form:"file" contentType:"image/jpeg,image/png,image/webp" required:"true" doc:"At most 10 MB and 24 million pixels"`
+	}]
+}
+
+type posterFileInput struct {
+	File string `path:"file" example:"5f2c-320.jpg"`
+}
+
+func newPosterCache() *otter.Cache[string, []byte] {
+	return otter.Must(&otter.Options[string, []byte]{
+		MaximumWeight: posterMemory, Weigher: func(_ string, body []byte) uint32 { return uint32(len(body)) },
+	})
+}
+
+func (s *Server) posterRoutes() {
+	hot[posterInput, posterOutput](s, operation{
+		id: "set-poster", method: http.MethodPut, path: "/v1/admin/performances/{id}/poster", tag: "admin", access: Admin,
+		status: http.StatusOK, errors: []int{http.StatusUnprocessableEntity}, upload: true,
+		summary: "Give a performance a poster",
+		about: "A JPEG, PNG or WebP as `multipart/form-data` in the field `file`. It is decoded and written anew in up to three " +
+			"widths: what else is in the file is left behind, so turn the picture upright first. The poster before is deleted.",
+	}, s.setPoster)
+	register(s, operation{
+		id: "drop-poster", method: http.MethodDelete, path: "/v1/admin/performances/{id}/poster", tag: "admin", access: Admin,
+		status: http.StatusNoContent, summary: "Take a performance's poster away",
+	}, s.dropPoster)
+	hot[posterFileInput, struct{}](s, operation{
+		id: "get-poster", method: http.MethodGet, path: postersPath + "{file}", tag: "performances", access: Public,
+		status: http.StatusOK, summary: "See a poster", about: "It may be kept for ever: another poster has another address.",
+		responses: map[string]*huma.Response{"200": {Description: "The picture", Content: map[string]*huma.MediaType{
+			"image/jpeg": {}, "image/png": {},
+		}}},
+	}, s.getPoster)
+}
+
+// bodyLimits lets an admin's upload be larger than any other body. Whoever else sends as much is cut off before.
+func (s *Server) bodyLimits(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	if string(h.Method()) != http.MethodPut || !strings.HasSuffix(string(h.RequestURI()), "/poster") {
+		return fasthttp.RequestConfig{}
+	}
+	token, _ := bytes.CutPrefix(h.Peek(fiber.HeaderAuthorization), bearer)
+	if caller, err := s.Tokens.Verify(string(token)); err != nil || caller.Role != ticketing.Admin {
+		return fasthttp.RequestConfig{}
+	}
+	return fasthttp.RequestConfig{MaxRequestBodySize: maxUpload, ReadTimeout: uploadDeadline}
+}
+
+func (s *Server) setPoster(c *fiber.Ctx) error {
+	id, err := strconv.ParseInt(c.Params("id"), 10, 64)
+	if err != nil {
+		return ticketing.ErrNotFound
+	}
+	body, err := uploaded(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.UserContext()
+	set, err := s.pictures.Make(ctx, body)
+	if err != nil {
+		return err
+	}
+	poster := ticketing.Poster{Name: posterName(body), Extension: set.Extension}
+	for _, p := range set.Pictures {
+		poster.Widths = append(poster.Widths, p.Width)
+	}
+	if err := s.Posters.BeginPoster(ctx, id, poster, s.Clock()); err != nil {
+		return err
+	}
+	for _, p := range set.Pictures {
+		if err := s.Blobs.Put(ctx, poster.File(p.Width), set.ContentType, p.Body); err != nil {
+			return err
+		}
+	}
+	if err := s.Posters.SetPoster(ctx, id, poster); err != nil {
+		return err
+	}
+	return c.JSON(posterOnWire(poster))
+}
+
+func posterName(body []byte) string {
+	var nonce [posterNonce]byte
+	_, _ = rand.Read(nonce[:]) // never fails, says its documentation
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:posterHash]) + "-" + hex.EncodeToString(nonce[:])
+}
+
+// uploaded is the file of a multipart form. It is read part by part: nothing is written to disk on the way.
+func uploaded(c *fiber.Ctx) ([]byte, error) {
+	kind, params, err := mime.ParseMediaType(string(c.Request().Header.ContentType()))
+	if err != nil || kind != fiber.MIMEMultipartForm {
+		return nil, problem(codeMediaType, "Send multipart/form-data with the picture in the field file.")
+	}
+	missing := &ticketing.Invalid{Field: pictures.Field, Want: "a file of the form"}
+	parts := multipart.NewReader(bytes.NewReader(c.Body()), params["boundary"])
+	for {
+		part, err := parts.NextPart()
+		if err != nil {
+			return nil, missing
+		}
+		if part.FormName() != pictures.Field {
+			continue
+		}
+		body, err := io.ReadAll(part)
+		if err != nil {
+			return nil, missing
+		}
+		return body, nil
+	}
+}
+
+func (s *Server) dropPoster(ctx context.Context, in *performanceInput) (*struct{}, error) {
+	return nil, s.Posters.DropPoster(ctx, in.ID)
+}
+
+func (s *Server) getPoster(c *fiber.Ctx) error {
+	file := c.Params("file")
+	etag := `"` + file + `"`
+	if matches(c.Get(fiber.HeaderIfNoneMatch), etag) {
+		return c.SendStatus(http.StatusNotModified)
+	}
+	body, err := s.posters.Get(c.UserContext(), file, otter.LoaderFunc[string, []byte](s.Blobs.Get))
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderETag, etag)
+	c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
+	c.Set(fiber.HeaderContentType, mime.TypeByExtension(path.Ext(file)))
+	return c.Send(body)
+}
+
+func posterOnWire(p ticketing.Poster) posterBody {
+	b := posterBody{Widths: map[string]string{}}
+	for _, w := range p.Widths {
+		b.Widths[fmt.Sprint(w)] = postersPath + p.File(w)
+	}
+	return b
+}
