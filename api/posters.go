@@ -87,7 +87,7 @@ func (s *Server) posterRoutes() {
 	}, s.dropPoster)
 	hot[posterFileInput, struct{}](s, operation{
 		id: "get-poster", method: http.MethodGet, path: postersPath + "{file}", tag: "performances", access: Public,
-		status: http.StatusOK, summary: "See a poster", about: "It may be kept for ever: another poster has another address.",
+		status: http.StatusOK, errors: []int{http.StatusNotModified}, summary: "See a poster", about: "It may be kept for ever: another poster has another address.",
 		responses: map[string]*huma.Response{"200": {Description: "The picture", Content: map[string]*huma.MediaType{
 			"image/jpeg": {}, "image/png": {},
 		}}},

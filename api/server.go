@@ -87,16 +87,17 @@ func New(config Config) *Server {
 // its handler has returned. Proxy headers are not trusted: the peer's address is the caller's.
 func (s *Server) fiberConfig() fiber.Config {
 	return fiber.Config{
-		AppName:               "ticketblue",
-		Immutable:             true,
-		CaseSensitive:         true,
-		StrictRouting:         true,
-		ReadTimeout:           readTimeout,
-		WriteTimeout:          writeTimeout,
-		IdleTimeout:           idleTimeout,
-		BodyLimit:             MaxBodyBytes,
-		ReadBufferSize:        MaxHeaderBytes,
-		DisableStartupMessage: true,
+		AppName:                      "ticketblue",
+		Immutable:                    true,
+		CaseSensitive:                true,
+		StrictRouting:                true,
+		ReadTimeout:                  readTimeout,
+		WriteTimeout:                 writeTimeout,
+		IdleTimeout:                  idleTimeout,
+		BodyLimit:                    MaxBodyBytes,
+		ReadBufferSize:               MaxHeaderBytes,
+		DisableStartupMessage:        true,
+		DisablePreParseMultipartForm: true, // of any caller, before anybody has looked at who it is
 		ErrorHandler: func(c *fiber.Ctx, err error) error {
 			s.setHeaders(c) // fasthttp comes here directly when it cannot read a request
 			s.fail(c, err)

@@ -30,6 +30,8 @@ type serveCmd struct {
 	Listen    string     `default:"127.0.0.1:8080" env:"TB_LISTEN" placeholder:"HOST:PORT" help:"Public address (${default})."`
 	OpsListen string     `default:"127.0.0.1:8081" env:"TB_OPS_LISTEN" placeholder:"HOST:PORT" help:"Operations address: probes, metrics, profiles, verify (${default}). Keep it private."`
 	NATSURL   string     `name:"nats-url" env:"TB_NATS_URL" placeholder:"URL" help:"NATS with JetStream to use instead of one inside the program."`
+	S3URL     string     `name:"s3-url" env:"TB_S3_URL" placeholder:"URL" help:"Bucket for posters instead of a directory: https://host/bucket. Its keys: TB_S3_ACCESS_KEY, TB_S3_SECRET_KEY."`
+	S3Region  string     `name:"s3-region" env:"TB_S3_REGION" placeholder:"NAME" help:"The bucket's region, where it is not found out."`
 	Demo      bool       `help:"Load two halls, a performance and an open round at the first start, and make an admin."`
 	Bench     bool       `help:"Add POST /bench/noop and lift the limits per user and address, for load tests."`
 }
@@ -47,6 +49,7 @@ type node struct {
 	cmd       serveCmd
 	log       *slog.Logger
 	store     *store
+	blobs     blobStore
 	journal   *persistence.Journal
 	ownership *persistence.Ownership
 	broadcast *broadcast.Broadcaster
@@ -98,6 +101,7 @@ func (n *node) start(ctx context.Context) error {
 	steps := []func(context.Context) error{
 		n.listen,         // first: a port in use should say so at once
 		n.openStore,      // Postgres, tables
+		n.openBlobs,      // posters
 		n.own,            // the right to answer for the streams
 		n.startBroadcast, // what tells others of commits
 		n.startProjector, // what keeps the read tables
@@ -218,6 +222,7 @@ func (n *node) startHTTP(context.Context) error {
 	}
 	n.api = api.New(api.Config{
 		Sales: n.actors, Accounts: n.store, Catalogue: n.store, Reservations: n.store, Projections: n.projector, Live: n.hub,
+		Posters: n.store, Blobs: n.blobs,
 		Tokens: tokens, Passwords: n.passwords,
 		Clock: time.Now, Log: n.log, Metrics: n.registry, Bench: n.cmd.Bench, Limits: n.limits(),
 	})

@@ -1,16 +1,42 @@
 package main
 
-import "context"
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"ticketblue/persistence"
+	"ticketblue/ticketing"
+)
 
 // kinds are all the kinds of job there are. Every process that opens the database may enqueue them; only serve
 // works them.
-var kinds = []string{}
+var kinds = []string{persistence.PosterUnused}
 
 // startJobs begins to work what was enqueued, here or by another process.
 func (n *node) startJobs(ctx context.Context) error {
-	if err := n.store.jobs.Start(ctx); err != nil {
+	work := n.store.jobs
+	work.Register(persistence.PosterUnused, n.posterUnused)
+	if err := work.Start(ctx); err != nil {
 		return err
 	}
-	n.atStop("jobs", n.store.jobs.Stop)
+	n.atStop("jobs", work.Stop)
 	return nil
+}
+
+// posterUnused deletes the files of a poster that no performance has, or has any more.
+func (n *node) posterUnused(ctx context.Context, args []byte) error {
+	var poster ticketing.Poster
+	if err := json.Unmarshal(args, &poster); err != nil {
+		return fmt.Errorf("reading a poster: %w", err)
+	}
+	used, err := n.store.PosterUsed(ctx, poster.Name)
+	if err != nil || used {
+		return err
+	}
+	for _, file := range poster.Files() {
+		err = errors.Join(err, n.blobs.Delete(ctx, file))
+	}
+	return err
 }
