@@ -76,6 +76,7 @@ type stopStep struct {
 
 // Run serves until the context ends, by Ctrl-C or SIGTERM, and then stops in order.
 func (c serveCmd) Run(ctx context.Context) error {
+	relaxCollector()
 	n := &node{
 		cmd: c, log: c.Store.logger(), registry: prometheus.NewRegistry(),
 		failed: make(chan error, 2), owned: make(chan struct{}, 1),
