@@ -48,12 +48,41 @@ func accessMatrix(h *house) map[string]verdict {
 		"release-reservation": {"DELETE", "/v1/reservations/1-1", "", [4]int{401, 200, 404, 404}},
 		"create-hall":         {"POST", "/v1/admin/halls", `{"name":"H","seats":1}`, adminOnly(201)},
 		"create-performance": {"POST", "/v1/admin/performances",
-			`{"title":"T","category":"c","hall_id":1,"duration_minutes":1,"prices":{"standard":1}}`, adminOnly(201)},
-		"plan-round":  {"POST", "/v1/admin/performances/1/rounds", h.roundTimes(), adminOnly(201)},
-		"open-round":  {"POST", "/v1/admin/rounds/1/open", "", adminOnly(200)},
-		"pause-round": {"POST", "/v1/admin/rounds/1/pause", "", adminOnly(200)},
-		"close-round": {"POST", "/v1/admin/rounds/1/close", "", adminOnly(200)},
+			`{"title":"T","category":"concert","hall_id":1,"duration_minutes":1,"prices":{"standard":1}}`, adminOnly(201)},
+		"list-halls":       {"GET", "/v1/halls", "", anyone(200)},
+		"get-hall":         {"GET", "/v1/halls/1", "", anyone(200)},
+		"update-hall":      {"PUT", "/v1/admin/halls/1", `{"name":"H"}`, adminOnly(200)},
+		"delete-hall":      {"DELETE", "/v1/admin/halls/1", "", adminOnly(204)},
+		"list-performers":  {"GET", "/v1/performers", "", anyone(200)},
+		"get-performer":    {"GET", "/v1/performers/1", "", anyone(200)},
+		"create-performer": {"POST", "/v1/admin/performers", `{"name":"A"}`, adminOnly(201)},
+		"update-performer": {"PUT", "/v1/admin/performers/1", `{"name":"A"}`, adminOnly(200)},
+		"delete-performer": {"DELETE", "/v1/admin/performers/2", "", adminOnly(204)},
+		"update-performance": {"PUT", "/v1/admin/performances/1",
+			`{"title":"T","category":"concert","hall_id":1,"duration_minutes":1,"prices":{"standard":1}}`, adminOnly(200)},
+		"delete-performance": {"DELETE", "/v1/admin/performances/2", "", adminOnly(204)},
+		"list-performers-of": {"GET", "/v1/performances/1/performers", "", anyone(200)},
+		"link-performer":     {"POST", "/v1/admin/performances/1/performers", `{"performer_id":2}`, adminOnly(204)},
+		"unlink-performer":   {"DELETE", "/v1/admin/performances/1/performers/1", "", adminOnly(204)},
+		"plan-round":         {"POST", "/v1/admin/performances/1/rounds", h.roundTimes(), adminOnly(201)},
+		"open-round":         {"POST", "/v1/admin/rounds/1/open", "", adminOnly(200)},
+		"pause-round":        {"POST", "/v1/admin/rounds/1/pause", "", adminOnly(200)},
+		"close-round":        {"POST", "/v1/admin/rounds/1/close", "", adminOnly(200)},
 	}
+}
+
+// furnish adds what the rows of the matrix need: two performers, of whom one is in performance 1, and a performance
+// without rounds.
+func (h *house) furnish() {
+	h.t.Helper()
+	token := h.token(admin, ticketing.Admin)
+	for _, c := range [][2]string{
+		{"/v1/admin/performers", `{"name":"A"}`}, {"/v1/admin/performers", `{"name":"B"}`},
+		{"/v1/admin/performances", `{"title":"T","category":"concert","hall_id":1,"duration_minutes":1,"prices":{"standard":1}}`},
+	} {
+		h.do(call{"POST", c[0], token, c[1], nil}).wantStatus(http.StatusCreated)
+	}
+	h.do(call{"POST", "/v1/admin/performances/1/performers", token, `{"performer_id":1}`, nil}).wantStatus(http.StatusNoContent)
 }
 
 func TestAccessMatrix(t *testing.T) {
@@ -72,6 +101,7 @@ func TestAccessMatrix(t *testing.T) {
 		h := withRound(t, nil)
 		h.reserve(customer, "first", "A-1-10").wantStatus(http.StatusCreated)
 		h.addKim()
+		h.furnish()
 		row := accessMatrix(h)[id]
 		for i, caller := range who {
 			t.Run(id+" as "+caller.name, func(t *testing.T) {

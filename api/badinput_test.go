@@ -54,7 +54,7 @@ func TestBadInput(t *testing.T) {
 
 // everything is all state that a request could change.
 func (h *house) everything() string {
-	return fmt.Sprint(h.sales.state(), h.accounts.count(), len(h.catalogue.halls), len(h.catalogue.performances), len(h.catalogue.rounds))
+	return fmt.Sprint(h.sales.state(), h.accounts.count(), h.catalogue.everything())
 }
 
 func badReserve(h *house) []bad {
@@ -196,7 +196,7 @@ func badAdmin(h *house) []bad {
 	token := h.token(admin, ticketing.Admin)
 	post := func(path, body string) call { return call{"POST", "/v1/admin/" + path, token, body, nil} }
 	performance := func(hall, prices string) call {
-		return post("performances", `{"title":"T","category":"c","duration_minutes":1,"hall_id":`+hall+`,"prices":`+prices+`}`)
+		return post("performances", `{"title":"T","category":"concert","duration_minutes":1,"hall_id":`+hall+`,"prices":`+prices+`}`)
 	}
 	const invalid = "invalid_input"
 	return []bad{

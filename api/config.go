@@ -45,22 +45,6 @@ type Accounts interface {
 	UserByEmail(ctx context.Context, email string) (ticketing.User, error)
 }
 
-// Catalogue keeps what is shown, where and when. Things that do not exist are ticketing.ErrNotFound, bad input is
-// a *ticketing.Invalid.
-type Catalogue interface {
-	CreateHall(ctx context.Context, name string, plan *ticketing.Plan) (ticketing.Hall, error)
-	Hall(ctx context.Context, id int64) (ticketing.Hall, error)
-	CreatePerformance(ctx context.Context, p ticketing.Performance) (ticketing.Performance, error)
-	Performance(ctx context.Context, id int64) (ticketing.Performance, error)
-	// Performances lists at most limit of them in the order of their ids, those after the given one.
-	Performances(ctx context.Context, after int64, limit int) ([]ticketing.Performance, error)
-	// CreateRound stores the row and the first event of its stream together.
-	CreateRound(ctx context.Context, r ticketing.RoundInfo) (ticketing.RoundInfo, error)
-	Round(ctx context.Context, id ticketing.RoundID) (ticketing.RoundInfo, error)
-	RoundsOf(ctx context.Context, performanceID int64) ([]ticketing.RoundInfo, error)
-	Plan(ctx context.Context, hash ticketing.Hash) (*ticketing.Plan, error)
-}
-
 // Reservations lists what customers have, as far as it is projected.
 type Reservations interface {
 	// ReservationsOf lists at most limit of a user's reservations, newest first, those after the given place.

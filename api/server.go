@@ -66,6 +66,8 @@ func New(config Config) *Server {
 	s.accountRoutes()
 	s.performanceRoutes()
 	s.posterRoutes()
+	s.performanceAdminRoutes()
+	s.performerRoutes()
 	s.hallRoutes()
 	s.planRoutes()
 	s.roundRoutes()

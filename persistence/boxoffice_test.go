@@ -69,11 +69,11 @@ func terms(plan *ticketing.Plan) ticketing.Terms {
 // openBoxOffice plans a round and opens its sale.
 func openBoxOffice(ctx context.Context, t failer, db *DB, plan *ticketing.Plan) *boxOffice {
 	t.Helper()
-	hall, err := db.CreateHall(ctx, "Blue Hall", plan)
+	hall, err := db.CreateHall(ctx, ticketing.Hall{Name: "Blue Hall"}, plan)
 	if err != nil {
 		t.Fatal(err)
 	}
-	performance, err := db.CreatePerformance(ctx, ticketing.Performance{Title: "Hamlet", Category: "play", HallID: hall.ID, DurationMinutes: 90, Prices: map[string]ticketing.KRW{}})
+	performance, err := db.CreatePerformance(ctx, ticketing.Performance{Title: "Hamlet", Category: "play", HallID: hall.ID, DurationMinutes: 90, Prices: map[string]ticketing.KRW{}, From: "2027-01-01", To: "2027-12-31"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -33,9 +34,10 @@ var errNoJobs = errors.New("this database was opened without a way to enqueue jo
 
 // Options of Open.
 type Options struct {
-	DSN      string       // URL or key=value form
-	Log      *slog.Logger // default: slog.Default()
-	MaxConns int32        // connections of the pool; default 8. The journal and the ownership lock have their own.
+	DSN      string           // URL or key=value form
+	Log      *slog.Logger     // default: slog.Default()
+	MaxConns int32            // connections of the pool; default 8. The journal and the ownership lock have their own.
+	Clock    func() time.Time // for the events of the catalogue and what "today" is; default time.Now
 
 	// Enqueue adds jobs in a transaction. Needed by what demands work outside of the database.
 	Enqueue func(ctx context.Context, tx pgx.Tx, jobs []ticketing.Job) error
@@ -50,6 +52,9 @@ type DB struct {
 	plans planCache
 
 	enqueue func(ctx context.Context, tx pgx.Tx, jobs []ticketing.Job) error
+	clock   func() time.Time
+
+	onEdit atomic.Pointer[func(ticketing.Stream, ticketing.Head)]
 }
 
 // Open connects to a migrated database. It fails when the server does not answer.
@@ -62,6 +67,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	if o.MaxConns == 0 {
 		o.MaxConns = defaultMaxConns
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
 	}
 	cfg, err := pgxpool.ParseConfig(o.DSN)
 	if err != nil {
@@ -80,7 +88,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		pool.Close()
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
-	return &DB{dsn: o.DSN, log: o.Log, pool: pool, enqueue: o.Enqueue}, nil
+	return &DB{dsn: o.DSN, log: o.Log, pool: pool, enqueue: o.Enqueue, clock: o.Clock}, nil
 }
 
 // Close gives all pooled connections back; it waits for those in use.

@@ -19,9 +19,12 @@ import (
 const loadPage = 32_768
 
 // Load is all that is needed to bring a stream's machine back: the snapshot if it is sound, else nothing, and the
-// chunks after it. It returns ticketing.ErrNotFound for an unknown stream, ticketing.ErrFrozen for one that an
+// chunks after it. It returns ticketing.ErrNotFound for an unknown stream or one of the catalogue, ticketing.ErrFrozen for one that an
 // auditor has stopped, and an error when chunks are missing.
 func (db *DB) Load(ctx context.Context, s ticketing.Stream) (ticketing.History, error) {
+	if _, _, ok := s.Catalogue(); ok { // no machine may be woken on it: it would write where the catalogue does
+		return ticketing.History{}, fmt.Errorf("loading %s: %w", s, ticketing.ErrNotFound)
+	}
 	if err := db.notFrozen(ctx, s); err != nil {
 		return ticketing.History{}, fmt.Errorf("loading %s: %w", s, err)
 	}

@@ -130,6 +130,9 @@ func (f *roundFold) see(e ticketing.Event) error {
 	case ticketing.PricesChanged:
 		f.state.prices, f.state.changed = fact.Prices, true
 		return nil
+	case ticketing.RoundRescheduled:
+		f.state.opensAt, f.state.closesAt, f.state.changed = fact.OpensAt, fact.ClosesAt, true
+		return nil
 	case ticketing.RoundCanceled:
 		return f.cancelRound(e.At)
 	case ticketing.SeatsHeld:

@@ -52,7 +52,8 @@ ON CONFLICT (round, number, attempt) DO UPDATE
 INSERT INTO round_states (round, plan_hash, phase, canceled, prices, opens_at, closes_at, closed_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (round) DO UPDATE
-   SET phase = excluded.phase, canceled = excluded.canceled, prices = excluded.prices, closed_at = excluded.closed_at`
+   SET phase = excluded.phase, canceled = excluded.canceled, prices = excluded.prices,
+       opens_at = excluded.opens_at, closes_at = excluded.closes_at, closed_at = excluded.closed_at`
 )
 
 // changes are the rows of a pass, in columns.

@@ -2,6 +2,8 @@ package persistence
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -106,6 +108,7 @@ func TestRelayMarks(t *testing.T) {
 	behind := func(want ...ticketing.Stream) {
 		t.Helper()
 		got, err := db.Behind(t.Context(), 10)
+		got = slices.DeleteFunc(got, func(s ticketing.Stream) bool { return strings.HasPrefix(string(s), "catalogue:") }) // there are those too
 		if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("behind %v, %v, want %v", got, err, want)
 		}

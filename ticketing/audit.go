@@ -124,6 +124,9 @@ func (a *Auditor) check(e Event) error {
 		return a.block(f.Seats, true)
 	case SeatsFreed:
 		return a.block(f.Seats, false)
+	case RoundRescheduled:
+		a.terms.OpensAt, a.terms.ClosesAt, a.terms.StartsAt, a.terms.CancelUntil = f.OpensAt, f.ClosesAt, f.StartsAt, f.CancelUntil
+		return a.turn(Scheduled, Scheduled)
 	case RoundCanceled:
 		return a.cancelRound()
 	case SeatsHeld:

@@ -41,6 +41,9 @@ const (
 	kindRefundDue
 	kindRefunded
 	kindRoundCanceled
+	kindCatalogueSaved
+	kindCatalogueDeleted
+	kindRoundRescheduled
 )
 
 // kinds is the one table from numbers to names and to the way fields are read.
@@ -68,6 +71,9 @@ var kinds = map[kind]struct {
 	kindRefundDue:            {"refund_due", func(r *reader) Fact { return RefundDue{r.uint32(), r.uint32(), r.krw()} }},
 	kindRefunded:             {"refunded", func(r *reader) Fact { return Refunded{r.uint32(), r.uint32()} }},
 	kindRoundCanceled:        {"round_canceled", func(*reader) Fact { return RoundCanceled{} }},
+	kindCatalogueSaved:       {"catalogue_saved", func(*reader) Fact { return CatalogueSaved{} }},
+	kindCatalogueDeleted:     {"catalogue_deleted", func(*reader) Fact { return CatalogueDeleted{} }},
+	kindRoundRescheduled:     {"round_rescheduled", func(r *reader) Fact { return RoundRescheduled{r.time(), r.time(), r.time(), r.time()} }},
 
 	kindCampaignPlanned: {"campaign_planned", func(r *reader) Fact { return CampaignPlanned{r.campaignTerms()} }},
 	kindCampaignOpened:  {"campaign_opened", func(*reader) Fact { return CampaignOpened{} }},

@@ -22,12 +22,17 @@ func (ReservationCanceled) kind() kind  { return kindReservationCanceled }
 func (RefundDue) kind() kind            { return kindRefundDue }
 func (Refunded) kind() kind             { return kindRefunded }
 func (RoundCanceled) kind() kind        { return kindRoundCanceled }
+func (CatalogueSaved) kind() kind       { return kindCatalogueSaved }
+func (CatalogueDeleted) kind() kind     { return kindCatalogueDeleted }
+func (RoundRescheduled) kind() kind     { return kindRoundRescheduled }
 
 func (f Activated) write(w *writer)            { w.number(f.Number) }
 func (f RoundPlanned) write(w *writer)         { w.hash(f.Plan); w.terms(f.Terms) }
 func (SaleOpened) write(*writer)               {}
 func (SalePaused) write(*writer)               {}
 func (SaleClosed) write(*writer)               {}
+func (CatalogueSaved) write(*writer)           {}
+func (CatalogueDeleted) write(*writer)         {}
 func (RoundCanceled) write(*writer)            {}
 func (f PricesChanged) write(w *writer)        { w.prices(f.Prices) }
 func (f SeatsBlocked) write(w *writer)         { w.seats(f.Seats) }
@@ -79,6 +84,13 @@ func (f RefundDue) write(w *writer) {
 	w.uint32(f.Number)
 	w.uint32(f.Attempt)
 	w.krw(f.Amount)
+}
+
+func (f RoundRescheduled) write(w *writer) {
+	w.time(f.OpensAt)
+	w.time(f.ClosesAt)
+	w.time(f.StartsAt)
+	w.time(f.CancelUntil)
 }
 
 func (w *writer) terms(t Terms) {

@@ -84,6 +84,15 @@ type (
 	CloseSale struct{}
 	// CancelRound gives every seat back and every won.
 	CancelRound struct{}
+	// DropRound cancels a round of which nobody ever had a seat.
+	DropRound struct{}
+	// RescheduleRound sets other times before the sale has begun.
+	RescheduleRound struct {
+		OpensAt     Millis
+		ClosesAt    Millis
+		StartsAt    Millis
+		CancelUntil Millis // 0: customers may not cancel
+	}
 	// ChangePrices sets the price of each grade for later holds.
 	ChangePrices struct{ Prices []KRW }
 	// BlockSeats takes free seats off sale.
@@ -124,6 +133,8 @@ func (OpenSale) command()           {}
 func (PauseSale) command()          {}
 func (CloseSale) command()          {}
 func (CancelRound) command()        {}
+func (DropRound) command()          {}
+func (RescheduleRound) command()    {}
 func (ChangePrices) command()       {}
 func (BlockSeats) command()         {}
 func (UnblockSeats) command()       {}

@@ -34,6 +34,12 @@ type (
 	}
 )
 
+// Facts of a thing in the catalogue. The stream's name says which it is, and its row what it is like now.
+type (
+	CatalogueSaved   struct{}
+	CatalogueDeleted struct{}
+)
+
 // Facts of a round.
 type (
 	RoundPlanned struct {
@@ -106,6 +112,13 @@ type (
 	Refunded struct {
 		Number  uint32 `json:"number"`
 		Attempt uint32 `json:"attempt"`
+	}
+	// RoundRescheduled replaces the times of the terms; nobody has reserved yet.
+	RoundRescheduled struct {
+		OpensAt     Millis `json:"opens_at"`
+		ClosesAt    Millis `json:"closes_at"`
+		StartsAt    Millis `json:"starts_at"`
+		CancelUntil Millis `json:"cancel_until"`
 	}
 	// RoundCanceled ends every live reservation; what was paid is owed in full.
 	RoundCanceled struct{}

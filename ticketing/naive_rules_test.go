@@ -1,6 +1,9 @@
 package ticketing
 
-import "slices"
+import (
+	"reflect"
+	"slices"
+)
 
 // The naive model's rules, one function per command, in the words of the design.
 
@@ -277,6 +280,23 @@ func (n *naive) admin(cmd Command, now Millis) Result {
 		n.turn(Closed, now)
 	case CancelRound:
 		n.cancelRound(now)
+	case DropRound:
+		if len(n.book) > 0 {
+			return no(CodeHasSales)
+		}
+		n.cancelRound(now)
+	case RescheduleRound:
+		if n.phase != Scheduled {
+			return no(CodeSaleBegun)
+		}
+		if c.OpensAt <= 0 || c.ClosesAt <= c.OpensAt || c.StartsAt <= c.OpensAt || c.CancelUntil < 0 {
+			return no(CodeTimesInvalid)
+		}
+		before := n.terms
+		n.terms.OpensAt, n.terms.ClosesAt, n.terms.StartsAt, n.terms.CancelUntil = c.OpensAt, c.ClosesAt, c.StartsAt, c.CancelUntil
+		if !reflect.DeepEqual(n.terms, before) {
+			n.happened(now)
+		}
 	case ChangePrices:
 		bad := func(p KRW) bool { return p < 0 || p > 1_000_000_000 }
 		if len(c.Prices) != len(n.plan.Grades) || slices.ContainsFunc(c.Prices, bad) || n.lists >= 1000 {

@@ -258,7 +258,7 @@ func (n *naive) complete(cmd Command, res *Result) {
 	case ReadHash:
 	case ReadSeats:
 		res.Status, res.SeatStates = n.status(), n.seatStates()
-	case ReadStatus, OpenSale, PauseSale, CloseSale, CancelRound, ChangePrices, BlockSeats, UnblockSeats:
+	case ReadStatus, OpenSale, PauseSale, CloseSale, CancelRound, DropRound, RescheduleRound, ChangePrices, BlockSeats, UnblockSeats:
 		res.Status = n.status()
 	default:
 		res.Reservation = n.view(n.book[res.number-1])

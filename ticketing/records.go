@@ -1,8 +1,11 @@
 package ticketing
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -50,10 +53,13 @@ type User struct {
 
 // Hall is a place with seats; its plan is the newest version of its layout.
 type Hall struct {
-	ID       int64
-	Name     string
-	PlanHash Hash
-	Seats    int
+	ID          int64
+	Name        string
+	Address     string
+	PlanHash    Hash
+	Seats       int
+	PlanVersion int // counts layouts from 1; rounds keep the plan they were planned with
+	Version     int64
 }
 
 // Performance is what is shown; it is sold round by round.
@@ -65,6 +71,67 @@ type Performance struct {
 	HallName        string
 	DurationMinutes int
 	Prices          map[string]KRW // by grade name of the hall's plan
+	Description     string
+	From            Day // first day it is shown
+	To              Day // last day
+	RatingSum       int64
+	Ratings         int64 // reviews
+	Version         int64
+}
+
+// WithDays gives a performance without days those that are meant: from today, for a year.
+func (p Performance) WithDays(today Day) Performance {
+	p.From = cmp.Or(p.From, today)
+	p.To = cmp.Or(p.To, p.From.AddYears(1))
+	return p
+}
+
+// Validate checks the performance against the plan of its hall; an *Invalid names the field.
+func (p Performance) Validate(plan *Plan) error {
+	return cmp.Or(
+		checkLine("title", p.Title, MaxTitle),
+		p.checkKind(),
+		checkText("description", p.Description, MaxDescription),
+		p.checkDays(),
+		checkPrices(p.Prices, plan.Grades))
+}
+
+func (p Performance) checkKind() error {
+	if !slices.Contains(Categories, p.Category) {
+		return invalid("category", "one of %s", strings.Join(Categories, ", "))
+	}
+	if p.DurationMinutes < 1 || p.DurationMinutes > MaxDuration {
+		return invalid("duration_minutes", "from 1 to %d", MaxDuration)
+	}
+	return nil
+}
+
+func (p Performance) checkDays() error {
+	if _, ok := ParseDay(string(p.From)); !ok {
+		return invalid("from", "a day such as 2026-12-24")
+	}
+	if _, ok := ParseDay(string(p.To)); !ok || p.To < p.From {
+		return invalid("to", "a day, and not before from")
+	}
+	return nil
+}
+
+// checkPrices wants one price for every grade of the hall and no other.
+func checkPrices(prices map[string]KRW, grades []string) error {
+	for _, grade := range grades {
+		if price, found := prices[grade]; !found || price < 0 || price > MaxPrice {
+			return invalid("prices."+grade, "from 0 to %d", MaxPrice)
+		}
+	}
+	if len(prices) != len(grades) {
+		return invalid("prices", "of the hall's grades only: %s", strings.Join(grades, ", "))
+	}
+	return nil
+}
+
+// Ends is when a showing that starts at a moment is over.
+func (p Performance) Ends(startsAt Millis) Millis {
+	return startsAt.Add(time.Duration(p.DurationMinutes) * time.Minute)
 }
 
 // RoundInfo is the catalogue row of a round. Seats and status live in its machine.
@@ -74,6 +141,9 @@ type RoundInfo struct {
 	PlanHash      Hash
 	StartsAt      Millis
 	Terms         Terms
+	Version       int64
+	Phase         Phase // as the read tables know it; 0 while they do not
+	Canceled      bool  // the same
 }
 
 // ReservationSummary is a reservation with what its customer wants to see beside it in a list.

@@ -33,6 +33,8 @@ const (
 	CodeAmountMismatch      Code = "amount_mismatch"      // not what is owed
 	CodeNotCancelable       Code = "not_cancelable"       // not confirmed, or past the deadline
 	CodeAlreadyConfirmed    Code = "already_confirmed"    // paid: cancel it instead
+	CodeSaleBegun           Code = "sale_begun"           // too late for other times
+	CodeTimesInvalid        Code = "times_invalid"        // opens before it closes and starts
 	CodePricesInvalid       Code = "prices_invalid"       // one price from 0 per grade
 	CodeCommandUnknown      Code = "command_unknown"      // this machine has no such rule
 )

@@ -31,6 +31,8 @@ func (r *Round) Apply(e Event) {
 		r.setSeats(f.Seats, SeatOff)
 	case SeatsFreed:
 		r.setSeats(f.Seats, SeatFree)
+	case RoundRescheduled:
+		r.terms = r.terms.with(f)
 	case RoundCanceled:
 		r.applyRoundCanceled(e.At)
 	case SeatsHeld:

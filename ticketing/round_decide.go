@@ -26,7 +26,7 @@ func (r *Round) Decide(cmd Command, now Millis) ([]Event, Result) {
 		return r.cancel(c, now)
 	case SettleRefund:
 		return r.settleRefund(c, now)
-	case OpenSale, PauseSale, CloseSale, CancelRound, ChangePrices, BlockSeats, UnblockSeats:
+	case OpenSale, PauseSale, CloseSale, CancelRound, DropRound, RescheduleRound, ChangePrices, BlockSeats, UnblockSeats:
 		return r.administer(cmd, now)
 	}
 	return nil, r.read(cmd)
@@ -119,6 +119,16 @@ func (r *Round) administer(cmd Command, now Millis) ([]Event, Result) {
 			return nil, yesStatus()
 		}
 		return r.adminYes(now, RoundCanceled{})
+	case DropRound:
+		switch {
+		case r.last > 0:
+			return nil, refuse(CodeHasSales)
+		case r.canceled:
+			return nil, yesStatus()
+		}
+		return r.adminYes(now, RoundCanceled{})
+	case RescheduleRound:
+		return r.reschedule(c, now)
 	case ChangePrices:
 		if !validPrices(c.Prices, r.plan) || len(r.prices) >= MaxPriceLists {
 			return nil, refuse(CodePricesInvalid)
@@ -130,6 +140,27 @@ func (r *Round) administer(cmd Command, now Millis) ([]Event, Result) {
 		return r.unblock(c, now)
 	}
 	return nil, refuse(CodeCommandUnknown)
+}
+
+// reschedule sets other times. Before the sale has begun nobody can have relied on the old ones.
+func (r *Round) reschedule(c RescheduleRound, now Millis) ([]Event, Result) {
+	fact := RoundRescheduled(c)
+	terms := r.terms.with(fact)
+	switch {
+	case r.phase != Scheduled:
+		return nil, refuse(CodeSaleBegun)
+	case terms.Validate(r.plan) != nil:
+		return nil, refuse(CodeTimesInvalid)
+	case fact == RoundRescheduled{r.terms.OpensAt, r.terms.ClosesAt, r.terms.StartsAt, r.terms.CancelUntil}:
+		return nil, yesStatus()
+	}
+	return r.adminYes(now, fact)
+}
+
+// with is the terms with other times.
+func (t Terms) with(f RoundRescheduled) Terms {
+	t.OpensAt, t.ClosesAt, t.StartsAt, t.CancelUntil = f.OpensAt, f.ClosesAt, f.StartsAt, f.CancelUntil
+	return t
 }
 
 func (r *Round) adminYes(now Millis, fact Fact) ([]Event, Result) {

@@ -88,7 +88,7 @@ func (n *node) demoRound(ctx context.Context) (ticketing.RoundID, error) {
 }
 
 func (n *node) demoPerformance(ctx context.Context) (ticketing.Performance, error) {
-	shows, err := n.store.Performances(ctx, 0, 1)
+	shows, err := n.store.Performances(ctx, ticketing.PerformanceFilter{}, ticketing.PerformanceCursor{}, 1)
 	if err != nil || len(shows) > 0 {
 		return first(shows), err
 	}
@@ -163,5 +163,5 @@ func (n *node) demoHall(ctx context.Context, name string, seats int) (ticketing.
 	if err != nil {
 		return ticketing.Hall{}, err
 	}
-	return n.store.CreateHall(ctx, name, plan)
+	return n.store.CreateHall(ctx, ticketing.Hall{Name: name}, plan)
 }

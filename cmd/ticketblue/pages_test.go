@@ -79,7 +79,7 @@ func (th *theatre) plan(t *testing.T, s *store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hall, err := s.CreateHall(ctx, "작은 극장", plan)
+	hall, err := s.CreateHall(ctx, ticketing.Hall{Name: "작은 극장"}, plan)
 	if err != nil {
 		t.Fatal(err)
 	}

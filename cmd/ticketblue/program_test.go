@@ -277,7 +277,7 @@ func planRound(t *testing.T, s *store, seats int) (ticketing.RoundID, []string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	hall, err := s.CreateHall(ctx, "Hall", plan)
+	hall, err := s.CreateHall(ctx, ticketing.Hall{Name: "Hall"}, plan)
 	if err != nil {
 		t.Fatal(err)
 	}

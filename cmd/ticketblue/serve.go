@@ -208,7 +208,8 @@ func (n *node) startMachines(context.Context) error {
 		Clock: time.Now, Random: rand.Reader, Metrics: n.registry,
 	})
 	n.silenced.Store(n.actors)
-	n.projector.Start() // not before there is somebody to freeze
+	n.projector.Start()         // not before there is somebody to freeze
+	n.store.OnEdit(n.committed) // the catalogue writes to the journal by itself
 	n.atStop("actors", n.actors.Shutdown)
 	return nil
 }

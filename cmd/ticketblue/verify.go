@@ -148,7 +148,12 @@ func verify(ctx context.Context, s *store, live asker) (*verifyReport, error) {
 		report.differs(f.Stream, "it is frozen: %s", f.Reason)
 	}
 	for _, stream := range streams {
-		if err := report.stream(ctx, s, live, stream); err != nil {
+		if _, _, ok := stream.Catalogue(); ok {
+			err = report.catalogue(ctx, s, stream)
+		} else {
+			err = report.stream(ctx, s, live, stream)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("verifying %s: %w", stream, err)
 		}
 	}

@@ -1,0 +1,165 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"ticketblue/ticketing"
+)
+
+// Catalogue keeps what is shown, where, when and by whom. Things that do not exist are ticketing.ErrNotFound, bad
+// input is a *ticketing.Invalid, and what must not be is a *ticketing.Refusal. The Version of a record handed over is
+// the one expected; ticketing.AnyVersion expects nothing.
+type Catalogue interface {
+	Halls
+	Performers
+	Performances
+	Rounds
+}
+
+// Halls keeps places with seats.
+type Halls interface {
+	CreateHall(ctx context.Context, h ticketing.Hall, plan *ticketing.Plan) (ticketing.Hall, error)
+	// UpdateHall replaces name and address, and the layout unless it is nil.
+	UpdateHall(ctx context.Context, h ticketing.Hall, plan *ticketing.Plan) (ticketing.Hall, error)
+	DeleteHall(ctx context.Context, id, version int64) error
+	Hall(ctx context.Context, id int64) (ticketing.Hall, error)
+	// Halls lists at most limit of them in the order of their ids, those after the given one.
+	Halls(ctx context.Context, after int64, limit int) ([]ticketing.Hall, error)
+	Plan(ctx context.Context, hash ticketing.Hash) (*ticketing.Plan, error)
+}
+
+// Performers keeps who is seen in performances.
+type Performers interface {
+	CreatePerformer(ctx context.Context, p ticketing.Performer) (ticketing.Performer, error)
+	UpdatePerformer(ctx context.Context, p ticketing.Performer) (ticketing.Performer, error)
+	DeletePerformer(ctx context.Context, id, version int64) error
+	Performer(ctx context.Context, id int64) (ticketing.Performer, error)
+	// Performers lists at most limit of them by name, those after the given place that the filter lets through.
+	Performers(ctx context.Context, f ticketing.PerformerFilter, after ticketing.PerformerCursor, limit int) ([]ticketing.Performer, error)
+	// PerformersOf lists at most limit of a performance's in the order of their ids, those after the given one.
+	PerformersOf(ctx context.Context, performance, after int64, limit int) ([]ticketing.Performer, error)
+	LinkPerformer(ctx context.Context, performance, performer int64) error
+	UnlinkPerformer(ctx context.Context, performance, performer int64) error
+}
+
+// Performances keeps what is shown.
+type Performances interface {
+	CreatePerformance(ctx context.Context, p ticketing.Performance) (ticketing.Performance, error)
+	// UpdatePerformance asks reprice for every round when prices change, and changes nothing when that fails.
+	UpdatePerformance(ctx context.Context, p ticketing.Performance, reprice func(ticketing.RoundInfo) error) (ticketing.Performance, error)
+	// DeletePerformance asks drop to end the sale of its rounds, and changes nothing when that fails.
+	DeletePerformance(ctx context.Context, id, version int64, drop func([]ticketing.RoundInfo) error) error
+	Performance(ctx context.Context, id int64) (ticketing.Performance, error)
+	// Performances lists at most limit of them by their last day, those after the given place that the filter lets
+	// through.
+	Performances(ctx context.Context, f ticketing.PerformanceFilter, after ticketing.PerformanceCursor, limit int) ([]ticketing.Performance, error)
+}
+
+// Rounds keeps when it is shown.
+type Rounds interface {
+	// CreateRound stores the row and the first event of its stream together.
+	CreateRound(ctx context.Context, r ticketing.RoundInfo) (ticketing.RoundInfo, error)
+	// DeleteRound asks drop to end its sale, and changes nothing when that fails.
+	DeleteRound(ctx context.Context, id ticketing.RoundID, version int64, drop func() error) error
+	Round(ctx context.Context, id ticketing.RoundID) (ticketing.RoundInfo, error)
+	RoundsOf(ctx context.Context, performanceID int64) ([]ticketing.RoundInfo, error)
+}
+
+// Conditional is part of every input whose answer the caller may have already.
+type Conditional struct {
+	IfNoneMatch string `header:"If-None-Match" maxLength:"1000" doc:"The ETag you have; 304 when nothing has changed since"`
+}
+
+// Expecting is part of every input that changes or deletes what somebody else may have changed.
+type Expecting struct {
+	IfMatch string `header:"If-Match" maxLength:"100" doc:"The ETag of what you have seen: 412 \"changed_meanwhile\" when there is a newer version. Without it the newest is changed, whatever it is" example:"\"3-0123456789abcdef\""`
+}
+
+// version is the one that the caller has seen.
+func (e Expecting) version() (int64, error) {
+	if e.IfMatch == "" || e.IfMatch == "*" {
+		return ticketing.AnyVersion, nil
+	}
+	digits, _, found := strings.Cut(strings.TrimPrefix(e.IfMatch, `"`), "-")
+	version, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || version < 1 || !found || !strings.HasSuffix(e.IfMatch, `"`) {
+		return 0, invalid("If-Match", "one ETag of an answer you had, in its quotes")
+	}
+	return version, nil
+}
+
+// tagged is an answer with an ETag.
+type tagged[B any] struct {
+	Status       int
+	ETag         string `header:"ETag" example:"\"3-0123456789abcdef\""`
+	CacheControl string `header:"Cache-Control" example:"no-cache"`
+	Body         B
+}
+
+// tag names a body by its version, if it has one, and its content: a list, or a thing that shows another's name,
+// changes without a version of its own. It is left out when the caller has it.
+func tag[B any](status int, version int64, body B, known string) (*tagged[B], error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, fmt.Errorf("encoding an answer: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	name := hex.EncodeToString(sum[:8])
+	if version != 0 {
+		name = strconv.FormatInt(version, 10) + "-" + name
+	}
+	out := &tagged[B]{Status: status, ETag: `"` + name + `"`, CacheControl: "no-cache", Body: body} // may be kept, must be asked about
+	if known != "" && matches(known, out.ETag) {
+		out.Status = http.StatusNotModified
+	}
+	return out, nil
+}
+
+// page is a part of a list.
+type page[W any] struct {
+	Items []W    `json:"items" nullable:"false"`
+	Next  string `json:"next,omitempty" doc:"Send it as after for the next page; absent on the last"`
+}
+
+// pageOf makes a page of what was found by asking for one more, which tells whether there is a next page.
+func pageOf[R, W any](found []R, limit int, onWire func(R) W, place func(R) string) page[W] {
+	p := page[W]{Items: []W{}}
+	if len(found) > limit {
+		found = found[:limit]
+		p.Next = place(found[limit-1])
+	}
+	for _, r := range found {
+		p.Items = append(p.Items, onWire(r))
+	}
+	return p
+}
+
+// formatPlace makes a cursor of an id and what the list is ordered by. It is opaque to callers.
+func formatPlace(id int64, key string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(id, 10) + "@" + key))
+}
+
+// parsePlace reads a cursor; "" is the beginning.
+func parsePlace(text string) (id int64, key string, err error) {
+	if text == "" {
+		return 0, "", nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	digits, key, found := strings.Cut(string(raw), "@")
+	id, wrong := strconv.ParseInt(digits, 10, 64)
+	if err != nil || wrong != nil || id < 1 || !found || strings.ContainsRune(key, 0) || strings.ToValidUTF8(key, "") != key {
+		return 0, "", invalid("after", "the next of the page before")
+	}
+	return id, key, nil
+}
+
+// today is the calendar day in Seoul.
+func (s *Server) today() ticketing.Day { return ticketing.DayOf(ticketing.MillisOf(s.Clock())) }
