@@ -17,6 +17,8 @@ import (
 type cli struct {
 	Run     Run     `cmd:"" help:"A workload by turns with a request that does nothing, each repeat on a new database. Prints PASS or FAIL first; exit code 1 on FAIL."`
 	Rush    Rush    `cmd:"" help:"A crowd wants one round's seats. Prints PASS or FAIL first; exit code 1 on FAIL."`
+	Growth  Growth  `cmd:"" help:"CPU per reservation as rounds and seats become many. Prints PASS or FAIL first; exit code 1 on FAIL."`
+	Reads   Reads   `cmd:"" help:"Plan and seat map of a large round, by turns with a request that does nothing."`
 	Viewers Viewers `cmd:"" help:"Many watch one round's map while seats change. Prints PASS or FAIL first; exit code 1 on FAIL."`
 }
 
@@ -33,6 +35,10 @@ func main() {
 	switch chosen.Command() {
 	case "run":
 		pass = c.Run.run(ctx, os.Stdout, report.NewProgress(os.Stderr, false))
+	case "growth":
+		pass = c.Growth.run(ctx, os.Stdout, os.Stderr)
+	case "reads":
+		pass = c.Reads.run(ctx, os.Stdout)
 	case "viewers":
 		pass = c.Viewers.run(ctx, os.Stdout, os.Stderr)
 	default:

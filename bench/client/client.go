@@ -55,6 +55,7 @@ type Request struct {
 	Key    string // Idempotency-Key
 	ETag   string // If-None-Match
 	After  string // TB-Position
+	Gzip   bool   // the answer may be compressed; it is not unpacked
 	Body   []byte // JSON
 }
 
@@ -84,6 +85,9 @@ func (c *Client) Do(r Request) (Answer, error) {
 	}
 	if r.After != "" {
 		req.Header.Set("TB-Position", r.After)
+	}
+	if r.Gzip {
+		req.Header.Set("Accept-Encoding", "gzip")
 	}
 	if r.Body != nil {
 		req.Header.SetContentType("application/json")

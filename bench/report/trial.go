@@ -130,7 +130,7 @@ func (m *Measured) sum() {
 		}
 		return n / by
 	}
-	f.OK, f.Answered, f.Noop = over(float64(yes), m.Seconds), over(float64(answered), m.Seconds), median(m.Noops)
+	f.OK, f.Answered, f.Noop = over(float64(yes), m.Seconds), over(float64(answered), m.Seconds), Median(m.Noops)
 	f.OKRatio, f.AnsweredRatio = over(f.OK, f.Noop), over(f.Answered, f.Noop)
 	caughtUp := 0.0
 	for i := range m.RelayLate {
@@ -149,8 +149,8 @@ func (m *Measured) sum() {
 	}
 }
 
-// median is the middle, or the mean of the two in the middle; 0 of nothing.
-func median(values []float64) float64 {
+// Median is the middle, or the mean of the two in the middle; 0 of nothing.
+func Median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	n := len(sorted)
 	if n == 0 {
@@ -166,7 +166,7 @@ func (t *Trial) Sum() {
 		for i := range t.Repeats {
 			values = append(values, *figure.Of(&t.Repeats[i].Figures))
 		}
-		*figure.Of(&t.Median) = median(values)
+		*figure.Of(&t.Median) = Median(values)
 	}
 	var all judge.Verdict
 	for _, m := range t.Repeats {
