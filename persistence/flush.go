@@ -40,6 +40,8 @@ func journalConn(ctx context.Context, db *DB, sql string) (*pgx.Conn, error) {
 		"enable_seqscan": "off",
 		"lock_timeout":   milliseconds(journalLockTimeout),
 		"jit":            "off",
+		// Arrays of a known length make a plan of their own look cheaper each time, and making it costs more than running it.
+		"plan_cache_mode": "force_generic_plan",
 	}, db.log)
 	if err != nil {
 		return nil, err

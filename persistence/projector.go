@@ -15,13 +15,14 @@ import (
 // Limits of the projector.
 const (
 	PassBytes    = 256 << 10        // of journal in one transaction: some 4,000 reservations, a tenth of a second
-	PassStreams  = 64               // in one transaction
+	PassStreams  = 256              // in one transaction
 	PassDeadline = 60 * time.Second // of one transaction; a canceled round of 100,000 reservations takes some seconds
 	PassPause    = 20 * time.Millisecond
 	SweepEvery   = 5 * time.Second
 	MaxHints     = 4096   // streams remembered between passes; more are left to the sweep
 	MaxWaiting   = 10_000 // callers of AwaitProjected at once
 
+	restShare = 8 // times as long as it worked it rests, for a pass costs nearly the same for one event as for a hundred
 	busyPause = 500 * time.Millisecond
 	maxMarks  = 100_000 // streams whose mark is remembered
 )
@@ -70,6 +71,7 @@ type Projector struct {
 	stop    context.CancelFunc // begin nothing new
 	abort   context.CancelFunc // roll back what is under way
 	done    chan struct{}
+	backlog bool // the pass in hand did not reach the end of a stream; its goroutine's own
 
 	mu       sync.Mutex
 	hinted   map[ticketing.Stream]struct{}
@@ -235,7 +237,7 @@ func (p *Projector) rest(ctx context.Context, worked time.Duration, more bool) {
 	case p.opts.Busy():
 		pause(ctx, min(max(p.opts.PassPause, 3*worked), busyPause), nil)
 	case !more:
-		pause(ctx, p.opts.PassPause, p.hurry)
+		pause(ctx, min(max(p.opts.PassPause, restShare*worked), busyPause), p.hurry)
 	}
 }
 

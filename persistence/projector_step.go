@@ -11,15 +11,18 @@ import (
 	"ticketblue/ticketing"
 )
 
-// step is one pass over some of the streams that have something new. An error means that the connection must go.
+// step is one pass over some of the streams that have something new. More says that there was more than a pass takes;
+// what was committed meanwhile is no reason to hurry, for the next pass costs less for having waited. An error means
+// that the connection must go.
 func (p *Projector) step(ctx context.Context, conn *pgx.Conn) (worked time.Duration, more bool, err error) {
 	if err := p.sweepIfDue(ctx, conn); err != nil {
 		return 0, false, err
 	}
-	streams := p.take()
+	streams, behind := p.take()
 	if len(streams) == 0 {
 		return 0, false, nil
 	}
+	p.backlog = false
 	began := time.Now()
 	err = p.pass(ctx, conn, streams)
 	worked = time.Since(began)
@@ -31,7 +34,7 @@ func (p *Projector) step(ctx context.Context, conn *pgx.Conn) (worked time.Durat
 			p.hinted[s] = struct{}{}
 		}
 	}
-	return worked, len(p.hinted) > 0 || p.sweep, err
+	return worked, behind || p.backlog || p.sweep, err
 }
 
 // sweepIfDue looks for streams whose journal is ahead, hinted at or not.
@@ -68,11 +71,11 @@ func (p *Projector) behind(ctx context.Context, q querier) ([]ticketing.Stream, 
 	return pgx.CollectRows(rows, pgx.RowTo[ticketing.Stream])
 }
 
-// take picks the streams of the next pass.
-func (p *Projector) take() []ticketing.Stream {
+// take picks the streams of the next pass, and says whether others are left.
+func (p *Projector) take() (streams []ticketing.Stream, behind bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	streams := make([]ticketing.Stream, 0, min(len(p.hinted), p.opts.PassStreams))
+	streams = make([]ticketing.Stream, 0, min(len(p.hinted), p.opts.PassStreams))
 	for s := range p.hinted {
 		if len(streams) == p.opts.PassStreams {
 			break
@@ -83,7 +86,7 @@ func (p *Projector) take() []ticketing.Stream {
 	if len(p.hinted) == 0 && p.leftOver {
 		p.sweep, p.leftOver = true, false
 	}
-	return streams
+	return streams, len(p.hinted) > 0
 }
 
 // pass moves the streams, together if that goes, else one by one, so that a bad one holds up nobody else.
@@ -125,6 +128,7 @@ func (p *Projector) settle(ctx context.Context, work []*streamWork) error {
 		p.mark(w.stream, w.until)
 		if w.more {
 			p.hinted[w.stream] = struct{}{}
+			p.backlog = true
 		}
 	}
 	if newest != 0 {

@@ -408,3 +408,33 @@ func TestCloseBeforeStart(t *testing.T) {
 		t.Errorf("stats %+v", s)
 	}
 }
+
+// What is committed while a pass is at work is no backlog: the projector rests before it takes that in, else every
+// pass of a rush would be followed by the next at once. A stream of which a pass leaves something is one.
+func TestHintsDuringPassAreNoBacklog(t *testing.T) {
+	db := openDB(t, freshDSN(t))
+	office := openBoxOffice(t.Context(), t, db, gradedPlan(t))
+	var h *handDriven
+	o := ProjectorOptions{
+		EffectsOf: func(s ticketing.Stream, _ uint64, _ ticketing.Event) []ticketing.Job { h.Hint(s); return nil },
+	}
+	for _, c := range []struct {
+		passBytes int
+		more      bool
+	}{{0, false}, {1, true}} {
+		o.PassBytes = c.passBytes
+		h = newHandDriven(t, db, o)
+		office.busy(10)
+		for len(office.pending) > 0 {
+			office.commit(t.Context(), 2)
+		}
+		h.Hint(office.stream)
+		_, more, err := h.step(t.Context(), h.conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if more != c.more || h.Stats().Hinted != 1 {
+			t.Errorf("passes of %d bytes: more %v, %d hinted, want %v and 1", c.passBytes, more, h.Stats().Hinted, c.more)
+		}
+	}
+}
