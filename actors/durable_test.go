@@ -97,3 +97,24 @@ func TestDurableIsNotKnown(t *testing.T) {
 	eventually(t, "the freeze", func() bool { _, known := s.Durable(stream); return !known })
 	shutdown(t, s)
 }
+
+// While an answer is only just about to leave, what it rests on is known already.
+func TestDurableIsKnownBeforeTheAnswerLeaves(t *testing.T) {
+	m := newMemory(t, 10)
+	defer m.close()
+	stream := m.plant(1, openTerms(time.Hour))
+	s, _ := newSystem(t, m, nil)
+	before := s.Do(t.Context(), stream, ticketing.ReadStatus{}).Seq
+	r := &request{done: make(chan struct{})} // holds up whoever answers until it is received from
+	r.Token, r.Cmd = r, reserve(1, "k", 1)
+	s.inFlight.Add(1)
+	if got := s.cell(stream).deliver(r, 1); got != delivered {
+		t.Fatal(got)
+	}
+	eventually(t, "the reservation to be known as durable", func() bool {
+		seq, known := s.Durable(stream)
+		return known && seq > before
+	})
+	<-r.done
+	shutdown(t, s)
+}
