@@ -68,6 +68,16 @@ func accessMatrix(h *house) map[string]verdict {
 		"open-round":         {"POST", "/v1/admin/rounds/1/open", "", adminOnly(200)},
 		"pause-round":        {"POST", "/v1/admin/rounds/1/pause", "", adminOnly(200)},
 		"close-round":        {"POST", "/v1/admin/rounds/1/close", "", adminOnly(200)},
+
+		"list-campaigns":     {"GET", "/v1/campaigns", "", anyone(200)},
+		"get-campaign":       {"GET", "/v1/campaigns/1", "", anyone(200)},
+		"claim-coupon":       {"POST", claimPath, "", signedIn(201)},
+		"list-coupons":       {"GET", "/v1/coupons", "", signedIn(200)},
+		"list-all-campaigns": {"GET", "/v1/admin/campaigns", "", adminOnly(200)},
+		"create-campaign":    {"POST", "/v1/admin/campaigns", h.campaignPlan(""), adminOnly(201)},
+		"open-campaign":      {"POST", "/v1/admin/campaigns/1/open", "", adminOnly(200)},
+		"pause-campaign":     {"POST", "/v1/admin/campaigns/1/pause", "", adminOnly(200)},
+		"close-campaign":     {"POST", "/v1/admin/campaigns/1/close", "", adminOnly(200)},
 	}
 }
 
@@ -102,6 +112,7 @@ func TestAccessMatrix(t *testing.T) {
 		h.reserve(customer, "first", "A-1-10").wantStatus(http.StatusCreated)
 		h.addKim()
 		h.furnish()
+		h.openCampaign("")
 		row := accessMatrix(h)[id]
 		for i, caller := range who {
 			t.Run(id+" as "+caller.name, func(t *testing.T) {
@@ -130,7 +141,7 @@ func TestAccessMatrix(t *testing.T) {
 }
 
 func TestWhatIsNotInTheDocumentIsKnown(t *testing.T) {
-	want := []string{"GET /docs", "GET /docs/*", "GET /openapi-3.0.json", "GET /openapi-3.0.yaml", "GET /openapi.json", "GET /openapi.yaml", "POST /bench/noop"}
+	want := []string{"GET /docs", "GET /docs/*", "GET /openapi-3.0.json", "GET /openapi-3.0.yaml", "GET /openapi.json", "GET /openapi.yaml", "POST /bench/noop", "POST /bench/noop/campaigns/:id/coupons"}
 	h := open(t, nil)
 	var hidden []string
 	for name, known := range h.server.router.declared {

@@ -27,7 +27,11 @@ func TestBadInput(t *testing.T) {
 	h.reserve(customer, "used", "A-1-10").wantStatus(http.StatusCreated)
 	h.addKim()
 
-	rows := append(append(badReserve(h), badOther(h)...), badAdmin(h)...)
+	h.openCampaign("")
+	h.openCampaign(`,"claimable":false`)
+	h.do(call{"POST", "/v1/admin/campaigns", h.token(admin, ticketing.Admin), h.campaignPlan(""), nil}).wantStatus(http.StatusCreated)
+	h.claim(customer, "used").wantStatus(http.StatusCreated)
+	rows := append(append(append(badReserve(h), badOther(h)...), badAdmin(h)...), badCoupons(h)...)
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			before := h.everything()
@@ -54,7 +58,7 @@ func TestBadInput(t *testing.T) {
 
 // everything is all state that a request could change.
 func (h *house) everything() string {
-	return fmt.Sprint(h.sales.state(), h.accounts.count(), h.catalogue.everything())
+	return fmt.Sprint(h.sales.state(), h.accounts.count(), h.catalogue.everything(), len(h.campaigns.planned))
 }
 
 func badReserve(h *house) []bad {

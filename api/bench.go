@@ -8,8 +8,9 @@ import (
 	"ticketblue/ticketing"
 )
 
-// benchRoutes adds what reservations are measured against: the same door, parsing and answer, but nobody asked.
+// benchRoutes adds what hot requests are measured against: the same door, parsing and answer, but nobody asked.
 func (s *Server) benchRoutes() {
+	s.claimNoop()
 	const path = "/bench/noop"
 	s.router.declare(http.MethodPost, path, route{
 		id: "bench-noop", access: Customer, deadline: hotDeadline, body: true, limit: s.reserveShare,
@@ -31,5 +32,24 @@ func (s *Server) benchRoutes() {
 				Amount: 132000 * ticketing.KRW(len(body.Seats)), HeldAt: now, ExpiresAt: now + 300_000,
 			},
 		})
+	})
+}
+
+// claimNoop is what claims are measured against.
+func (s *Server) claimNoop() {
+	const path = "/bench/noop/campaigns/:id/coupons"
+	s.router.declare(http.MethodPost, path, route{
+		id: "bench-noop-claim", access: Customer, deadline: hotDeadline, limit: s.reserveShare,
+	})
+	s.router.Add(http.MethodPost, path, func(c *fiber.Ctx) error {
+		campaign, err := parseClaim(c)
+		if err != nil {
+			return err
+		}
+		now := ticketing.MillisOf(s.Clock())
+		return answerCoupon(c, ticketing.Result{Seq: 123456, Coupon: &ticketing.Coupon{
+			ID: ticketing.CouponID{Campaign: campaign, Number: 4812}, User: callerOf(c.Context()).User, Status: ticketing.IssuedCoupon,
+			Of: 5000, Discount: ticketing.Discount{Kind: ticketing.AmountOff, Value: 5000}, IssuedAt: now, ExpiresAt: now + 30*couponDay,
+		}})
 	})
 }

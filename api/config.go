@@ -53,6 +53,19 @@ type Reservations interface {
 	Reservation(ctx context.Context, user ticketing.UserID, id ticketing.ReservationID) (ticketing.ReservationSummary, error)
 }
 
+// Campaigns keeps coupon campaigns, and lists what is projected of them.
+type Campaigns interface {
+	// CreateCampaign stores the row and the first event of its stream together.
+	CreateCampaign(ctx context.Context, c ticketing.CampaignInfo) (ticketing.CampaignInfo, error)
+	// Campaign is one of them; ticketing.ErrNotFound when there is none.
+	Campaign(ctx context.Context, id ticketing.CampaignID) (ticketing.CampaignSummary, error)
+	// Campaigns lists at most limit of them, newest first, those before the given one, or from the newest on for 0;
+	// for the public only those that can be claimed from.
+	Campaigns(ctx context.Context, public bool, before ticketing.CampaignID, limit int) ([]ticketing.CampaignSummary, error)
+	// CouponsOf lists at most limit of a user's coupons, newest first, those after the given place.
+	CouponsOf(ctx context.Context, user ticketing.UserID, f ticketing.CouponFilter, after ticketing.CouponCursor, limit int) ([]ticketing.CouponSummary, error)
+}
+
 // Projections tells how far the read tables are.
 type Projections interface {
 	// AwaitProjected waits until the read tables hold the stream's event seq. The error is the context's when it
@@ -66,6 +79,7 @@ type Config struct {
 	Accounts     Accounts
 	Catalogue    Catalogue
 	Reservations Reservations
+	Campaigns    Campaigns
 	Projections  Projections
 	Posters      Posters
 	Blobs        Blobs

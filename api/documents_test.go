@@ -173,6 +173,12 @@ func TestDocumentShowsTheLimitsThatAreChecked(t *testing.T) {
 	if round["max_per_user"].Maximum != ticketing.MaxSeatsPerRequest {
 		t.Errorf("rounds are documented as %+v", round)
 	}
+	campaign := d.Components.Schemas["CreateCampaignInputBody"].Properties
+	discount := d.Components.Schemas["DiscountBody"].Properties
+	if campaign["stock"].Maximum != ticketing.MaxCoupons || campaign["life_days"].Maximum != ticketing.MaxCouponLife ||
+		campaign["minimum_amount"].Maximum != int(ticketing.MaxDiscount) || discount["cap"].Maximum != int(ticketing.MaxDiscount) {
+		t.Errorf("campaigns are documented as %+v, discounts as %+v", campaign, discount)
+	}
 	hall := d.Components.Schemas["CreateHallInputBody"].Properties
 	if hall["seats"].Maximum != ticketing.MaxPlanSeats || hall["grades"].MaxItems != ticketing.MaxPlanGrades {
 		t.Errorf("halls are documented as %+v", hall)
@@ -227,9 +233,13 @@ func TestOperationsNameTheirCodes(t *testing.T) {
 		"post /v1/rounds/{id}/reservations": "sale_not_open sale_paused sale_closed idempotency_mismatch seat_unknown seats_invalid " +
 			"limit_exceeded too_many_keys seat_blocked seat_taken payment_in_progress grade_unknown section_unknown no_block " +
 			"all_held sold_out malformed_json idempotency_key_required invalid_input" + shell,
-		"delete /v1/reservations/{id}":     "not_found already_confirmed payment_in_progress hold_expired reservation_ended" + shell,
-		"post /v1/admin/rounds/{id}/open":  "sale_closed",
-		"post /v1/admin/rounds/{id}/pause": "sale_not_open sale_closed",
+		"delete /v1/reservations/{id}": "not_found already_confirmed payment_in_progress hold_expired reservation_ended" + shell,
+		"post /v1/campaigns/{id}/coupons": "not_claimable campaign_not_open campaign_paused campaign_closed idempotency_mismatch " +
+			"coupon_already_issued coupons_gone idempotency_key_required invalid_input" + shell,
+		"post /v1/admin/campaigns/{id}/open":  "campaign_closed",
+		"post /v1/admin/campaigns/{id}/pause": "campaign_not_open campaign_closed",
+		"post /v1/admin/rounds/{id}/open":     "sale_closed",
+		"post /v1/admin/rounds/{id}/pause":    "sale_not_open sale_closed",
 	} {
 		method, path, _ := strings.Cut(path, " ")
 		for code := range strings.FieldsSeq(want) {

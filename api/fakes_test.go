@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 
 	"ticketblue/ticketing"
@@ -49,10 +51,70 @@ func (f *fakeSales) state() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	all := ""
-	for s, m := range f.rounds {
-		all += string(s) + string(m.Snapshot())
+	for _, s := range slices.Sorted(maps.Keys(f.rounds)) {
+		all += string(s) + string(f.rounds[s].Snapshot())
 	}
 	return all
+}
+
+// fakeCampaigns plans real campaigns; what it lists is set by the test.
+type fakeCampaigns struct {
+	mu      sync.Mutex
+	sales   *fakeSales
+	planned []ticketing.CampaignSummary
+	of      map[ticketing.UserID][]ticketing.CouponSummary // newest first
+	asked   []ticketing.CouponFilter
+	broken  error // what Campaign answers, if set
+}
+
+func (f *fakeCampaigns) CreateCampaign(_ context.Context, c ticketing.CampaignInfo) (ticketing.CampaignInfo, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c.ID = ticketing.CampaignID(len(f.planned) + 1)
+	f.planned = append(f.planned, ticketing.CampaignSummary{
+		CampaignInfo: c, Status: ticketing.CampaignStatus{Phase: ticketing.Scheduled, Terms: c.Terms, Left: c.Terms.Limit()},
+	})
+	machine := ticketing.NewCampaign(c.ID)
+	machine.Apply(ticketing.Event{At: ticketing.MillisOf(f.sales.clock.Now()), Fact: ticketing.CampaignPlanned{Terms: c.Terms}})
+	f.sales.mu.Lock()
+	defer f.sales.mu.Unlock()
+	f.sales.rounds[ticketing.CampaignStream(c.ID)] = machine
+	return c, nil
+}
+
+func (f *fakeCampaigns) Campaign(_ context.Context, id ticketing.CampaignID) (ticketing.CampaignSummary, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.broken != nil {
+		return ticketing.CampaignSummary{}, f.broken
+	}
+	return at(f.planned, int64(id), func(ticketing.CampaignSummary) bool { return false })
+}
+
+func (f *fakeCampaigns) Campaigns(_ context.Context, public bool, before ticketing.CampaignID, limit int) ([]ticketing.CampaignSummary, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var found []ticketing.CampaignSummary
+	for i := len(f.planned) - 1; i >= 0 && len(found) < limit; i-- {
+		if c := f.planned[i]; (before == 0 || c.ID < before) && (c.Terms.Claimable || !public) {
+			found = append(found, c)
+		}
+	}
+	return found, nil
+}
+
+func (f *fakeCampaigns) CouponsOf(_ context.Context, user ticketing.UserID, filter ticketing.CouponFilter, after ticketing.CouponCursor, limit int) ([]ticketing.CouponSummary, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, filter)
+	list := f.of[user]
+	for i, k := range list {
+		if k.Cursor() == after {
+			list = list[i+1:]
+			break
+		}
+	}
+	return list[:min(limit, len(list))], nil
 }
 
 type fakeAccounts struct {

@@ -11,7 +11,7 @@ import (
 	"ticketblue/ticketing"
 )
 
-// A position is how far a caller has seen into a round: the TB-Position of an answer. Sent back with a read of the
+// A position is how far a caller has seen into a round or a campaign: the TB-Position of an answer. Sent back with a read of the
 // read tables, it makes sure that they are not behind what he has seen.
 
 const headerPosition = "TB-Position"
@@ -20,29 +20,31 @@ var positionHeader = []byte("Tb-Position") // as it is sent
 
 // AfterPosition is part of every input whose operation reads the read tables. (huma fills exported parts only.)
 type AfterPosition struct {
-	Position string `header:"TB-Position" pattern:"^round:[1-9][0-9]{0,18}@[1-9][0-9]{0,19}$" doc:"The TB-Position of an answer you had: what you read is at least as new, or 503 after half a second" example:"round:42@1234"`
+	Position string `header:"TB-Position" pattern:"^(round|campaign):[1-9][0-9]{0,18}@[1-9][0-9]{0,19}$" doc:"The TB-Position of an answer you had: what you read is at least as new, or 503 after half a second" example:"round:42@1234"`
 }
 
-func setPosition(c *fiber.Ctx, round ticketing.RoundID, seq uint64) {
+func setPosition(c *fiber.Ctx, s ticketing.Stream, seq uint64) {
 	var space [64]byte
-	c.Response().Header.SetCanonical(positionHeader, appendPosition(space[:0], round, seq))
+	c.Response().Header.SetCanonical(positionHeader, appendPosition(space[:0], s, seq))
 }
 
 // positionOf tells how far the caller has seen, so that a later read elsewhere can wait for as much.
-func positionOf(round ticketing.RoundID, seq uint64) string {
-	return string(appendPosition(nil, round, seq))
+func positionOf(s ticketing.Stream, seq uint64) string {
+	return string(appendPosition(nil, s, seq))
 }
 
-func appendPosition(dst []byte, round ticketing.RoundID, seq uint64) []byte {
-	dst = append(append(dst, ticketing.RoundStream(round)...), '@')
+func appendPosition(dst []byte, s ticketing.Stream, seq uint64) []byte {
+	dst = append(append(dst, s...), '@')
 	return strconv.AppendUint(dst, seq, 10)
 }
 
 func parsePosition(text string) (s ticketing.Stream, seq uint64, ok bool) {
 	stream, number, _ := strings.Cut(text, "@")
 	seq, err := strconv.ParseUint(number, 10, 64)
-	_, isRound := ticketing.Stream(stream).Round()
-	return ticketing.Stream(stream), seq, isRound && err == nil
+	s = ticketing.Stream(stream)
+	_, isRound := s.Round()
+	_, isCampaign := s.Campaign()
+	return s, seq, (isRound || isCampaign) && err == nil
 }
 
 // await waits until the read tables are as far as the position, if there is one.

@@ -219,7 +219,7 @@ func (s *Server) reservation(command func(ticketing.UserID, uint32) ticketing.Co
 
 func answerReservation(c *fiber.Ctx, status int, result ticketing.Result) error {
 	r := result.Reservation
-	setPosition(c, r.ID.Round, result.Seq)
+	setPosition(c, ticketing.RoundStream(r.ID.Round), result.Seq)
 	response := c.Response()
 	response.SetStatusCode(status)
 	response.Header.SetContentType(fiber.MIMEApplicationJSON)

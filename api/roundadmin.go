@@ -152,6 +152,6 @@ func (s *Server) changeSale(command ticketing.Command) func(context.Context, *ro
 		if err != nil {
 			return nil, err
 		}
-		return &statusOutput{positionOf(id, result.Seq), body}, nil
+		return &statusOutput{positionOf(ticketing.RoundStream(id), result.Seq), body}, nil
 	}
 }

@@ -102,7 +102,7 @@ func (s *Server) round(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	setPosition(c, id, result.Seq)
+	setPosition(c, ticketing.RoundStream(id), result.Seq)
 	return c.JSON(body)
 }
 
@@ -133,7 +133,7 @@ func (s *Server) seats(c *fiber.Ctx) error {
 	}
 	seq, known := s.Sales.Durable(ticketing.RoundStream(id))
 	if known && matches(c.Get(fiber.HeaderIfNoneMatch), seatsTag(seq)) {
-		setSeatHeaders(c, seatsTag(seq), positionOf(id, seq))
+		setSeatHeaders(c, seatsTag(seq), positionOf(ticketing.RoundStream(id), seq))
 		return c.SendStatus(http.StatusNotModified)
 	}
 	m, b, err := s.seatMap(c.UserContext(), id, seq, known)

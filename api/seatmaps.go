@@ -35,7 +35,7 @@ type seatMap struct {
 }
 
 func newSeatMap(id ticketing.RoundID, r ticketing.Result) *seatMap {
-	return &seatMap{seq: r.Seq, etag: seatsTag(r.Seq), position: positionOf(id, r.Seq), plain: appendSeats(nil, r)}
+	return &seatMap{seq: r.Seq, etag: seatsTag(r.Seq), position: positionOf(ticketing.RoundStream(id), r.Seq), plain: appendSeats(nil, r)}
 }
 
 func seatsTag(seq uint64) string { return `"` + strconv.FormatUint(seq, 10) + `"` }

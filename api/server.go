@@ -28,6 +28,7 @@ type Server struct {
 	plans  *planCache
 	facts  *factsCache
 	boards *boards
+	names  *namesCache // of campaigns
 	drain  drain
 
 	viewers *viewers
@@ -50,7 +51,7 @@ func New(config Config) *Server {
 		config.Metrics = prometheus.NewRegistry()
 	}
 	s := &Server{
-		Config: config, plans: newPlanCache(), facts: newFactsCache(), boards: newBoards(), drain: newDrain(),
+		Config: config, plans: newPlanCache(), facts: newFactsCache(), boards: newBoards(), names: newNamesCache(), drain: newDrain(),
 		pictures: pictures.NewMaker(), posters: newPosterCache(),
 	}
 	limits := config.Limits.withDefaults()
@@ -75,6 +76,8 @@ func New(config Config) *Server {
 	s.roundAdminRoutes()
 	s.reservationRoutes()
 	s.myReservationRoutes()
+	s.campaignRoutes()
+	s.couponRoutes()
 	s.documentRoutes()
 	s.pageRoutes()
 	if config.Bench {

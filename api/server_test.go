@@ -49,6 +49,7 @@ type house struct {
 	sales     *fakeSales
 	accounts  *fakeAccounts
 	catalogue *fakeCatalogue
+	campaigns *fakeCampaigns
 	lists     *fakeLists
 	live      *fakeLive
 	tokens    *auth.Tokens
@@ -119,7 +120,7 @@ func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 	h := &house{t: t, clock: &clock{now: time.Date(2026, 11, 22, 11, 0, 0, 0, time.UTC)}, log: &lockedLog{}}
 	h.accounts, h.metrics = &fakeAccounts{}, prometheus.NewRegistry()
 	h.sales = &fakeSales{clock: h.clock, rounds: map[ticketing.Stream]ticketing.Machine{}}
-	h.catalogue = newFakeCatalogue(h.sales)
+	h.catalogue, h.campaigns = newFakeCatalogue(h.sales), &fakeCampaigns{sales: h.sales}
 	h.live, h.lists = newFakeLive(), &fakeLists{at: map[ticketing.Stream]uint64{"round:1": 10}}
 	var err error
 	if h.tokens, err = auth.NewTokens(testKey, h.clock.Now); err != nil {
@@ -130,7 +131,7 @@ func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 		t.Fatal(err)
 	}
 	config := Config{
-		Sales: h.sales, Accounts: h.accounts, Catalogue: h.catalogue, Live: h.live, Reservations: h.lists, Projections: h.lists,
+		Sales: h.sales, Accounts: h.accounts, Catalogue: h.catalogue, Live: h.live, Reservations: h.lists, Campaigns: h.campaigns, Projections: h.lists,
 		Tokens: h.tokens, Passwords: hashing,
 		Clock: h.clock.Now, Random: func(int) int { return 0 }, Metrics: h.metrics, Limits: generous, Bench: true,
 		Log: slog.New(slog.NewTextHandler(h.log, nil)),

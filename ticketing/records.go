@@ -172,6 +172,17 @@ type CampaignInfo struct {
 	Terms CampaignTerms
 }
 
+// MaxCampaignName is the longest name of a campaign, in characters.
+const MaxCampaignName = 200
+
+// Validate checks name and terms; an *Invalid names the field.
+func (c CampaignInfo) Validate() error {
+	if err := checkLine("name", c.Name, MaxCampaignName); err != nil {
+		return err
+	}
+	return c.Terms.Validate()
+}
+
 // CampaignSummary is a campaign with its status, as the read tables know it.
 type CampaignSummary struct {
 	CampaignInfo

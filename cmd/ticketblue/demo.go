@@ -15,7 +15,7 @@ import (
 	"ticketblue/ticketing"
 )
 
-// The demo: two halls, one performance, one round on sale, one admin. Made once; after that it is data like any
+// The demo: two halls, one performance, one round on sale, one campaign of coupons, one admin. Made once; after that it is data like any
 // other.
 
 const (
@@ -34,7 +34,30 @@ func (n *node) loadDemo(ctx context.Context, server serverFile) error {
 		return err
 	}
 	fmt.Printf("  round      %s/v1/rounds/%d\n", server.URL, round)
+	campaign, err := n.demoCampaign(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("  coupons    %s/v1/campaigns/%d\n", server.URL, campaign)
 	return nil
+}
+
+// demoCampaign is the newest campaign; there is always one.
+func (n *node) demoCampaign(ctx context.Context) (ticketing.CampaignID, error) {
+	const stock, couponLife = 100, ticketing.Millis(30 * 24 * time.Hour / time.Millisecond)
+	newest, err := n.store.Campaigns(ctx, true, 0, 1)
+	if err != nil {
+		return 0, err
+	}
+	if len(newest) > 0 {
+		return newest[0].ID, nil
+	}
+	now := ticketing.MillisOf(time.Now())
+	made, err := n.store.CreateCampaign(ctx, ticketing.CampaignInfo{Name: "선착순 100명 10% 할인", Terms: ticketing.CampaignTerms{
+		Stock: stock, Claimable: true, OpensAt: now, ClosesAt: now.Add(demoOpenFor), LifeMillis: couponLife,
+		Discount: ticketing.Discount{Kind: ticketing.RateOff, Value: 10, Cap: 30_000, Minimum: 50_000},
+	}})
+	return made.ID, err
 }
 
 // demoAdmin is an admin whose log-in works. It is kept beside the data so that the next start can show it again; when

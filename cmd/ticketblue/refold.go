@@ -15,9 +15,12 @@ type claim struct {
 }
 
 type refolded struct {
-	round    roundReport
-	problems []string
+	findings
+	round roundReport
 }
+
+// findings are what does not agree with the replay.
+type findings struct{ problems []string }
 
 // readTables is what the tables that customers' lists come from say, as far as they have followed the journal.
 type readTables struct {
@@ -54,11 +57,7 @@ func refold(stream ticketing.Stream, history ticketing.History, want map[uint64]
 			}
 		}
 	}
-	for _, seq := range slices.Sorted(maps.Keys(want)) {
-		for _, c := range want[seq] {
-			out.differs("the %s is at event %d, the journal ends at %d", c.who, seq, round.Seq())
-		}
-	}
+	out.ahead(want, round.Seq())
 	if tables.projected > round.Seq() || tables.projected == 0 && len(tables.live) > 0 {
 		out.differs("the read tables are at event %d, the journal ends at %d", tables.projected, round.Seq())
 	}
@@ -85,21 +84,30 @@ func (x *refolded) compareTables(tables, live []ticketing.LiveReservation, plan 
 	}
 }
 
-func (x *refolded) differs(format string, args ...any) {
+func (x *findings) differs(format string, args ...any) {
 	x.problems = append(x.problems, fmt.Sprintf(format, args...))
 }
 
 // compare settles the claims about the state as it is now.
-func (x *refolded) compare(want map[uint64][]claim, round *ticketing.Round) {
-	claims, some := want[round.Seq()]
+func (x *findings) compare(want map[uint64][]claim, m ticketing.Machine) {
+	claims, some := want[m.Seq()]
 	if !some {
 		return
 	}
-	delete(want, round.Seq())
-	hash := ticketing.StateHash(round)
+	delete(want, m.Seq())
+	hash := ticketing.StateHash(m)
 	for _, c := range claims {
 		if c.hash != hash {
-			x.differs("the %s at event %d is %s, the replay %s", c.who, round.Seq(), c.hash, hash)
+			x.differs("the %s at event %d is %s, the replay %s", c.who, m.Seq(), c.hash, hash)
+		}
+	}
+}
+
+// ahead names the claims that are left at the end of the journal.
+func (x *findings) ahead(want map[uint64][]claim, end uint64) {
+	for _, seq := range slices.Sorted(maps.Keys(want)) {
+		for _, c := range want[seq] {
+			x.differs("the %s is at event %d, the journal ends at %d", c.who, seq, end)
 		}
 	}
 }

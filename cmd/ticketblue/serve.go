@@ -223,7 +223,7 @@ func (n *node) startHTTP(context.Context) error {
 		return err
 	}
 	n.api = api.New(api.Config{
-		Sales: n.actors, Accounts: n.store, Catalogue: n.store, Reservations: n.store, Projections: n.projector, Live: n.hub,
+		Sales: n.actors, Accounts: n.store, Catalogue: n.store, Reservations: n.store, Campaigns: n.store, Projections: n.projector, Live: n.hub,
 		Posters: n.store, Blobs: n.blobs,
 		Tokens: tokens, Passwords: n.passwords,
 		Clock: time.Now, Log: n.log, Metrics: n.registry, Bench: n.cmd.Bench, Limits: n.limits(),

@@ -171,14 +171,27 @@ func writeWhole(path string, body []byte) (err error) {
 
 // CreateRound plans a round: its catalogue row and the first event of its stream, in one transaction.
 func (s *store) CreateRound(ctx context.Context, r ticketing.RoundInfo) (ticketing.RoundInfo, error) {
-	var writer ticketing.WriterID
-	if _, err := rand.Read(writer[:]); err != nil {
-		return r, fmt.Errorf("naming a writer: %w", err)
+	first, writer, err := firstChunk(ticketing.RoundPlanned{Plan: r.PlanHash, Terms: r.Terms})
+	if err != nil {
+		return r, err
 	}
-	planned := ticketing.Event{
-		At:   ticketing.MillisOf(time.Now()),
-		Fact: ticketing.RoundPlanned{Plan: r.PlanHash, Terms: r.Terms},
-	}
-	first := ticketing.ChunkPayload(1, ticketing.EncodeEvents(nil, []ticketing.Event{planned}))
 	return s.DB.CreateRound(ctx, r, first, writer)
+}
+
+// CreateCampaign plans a campaign in the same way.
+func (s *store) CreateCampaign(ctx context.Context, c ticketing.CampaignInfo) (ticketing.CampaignInfo, error) {
+	first, writer, err := firstChunk(ticketing.CampaignPlanned{Terms: c.Terms})
+	if err != nil {
+		return c, err
+	}
+	return s.DB.CreateCampaign(ctx, c, first, writer)
+}
+
+// firstChunk is what a stream is born with.
+func firstChunk(planned ticketing.Fact) (payload []byte, writer ticketing.WriterID, err error) {
+	if _, err := rand.Read(writer[:]); err != nil {
+		return nil, writer, fmt.Errorf("naming a writer: %w", err)
+	}
+	event := ticketing.Event{At: ticketing.MillisOf(time.Now()), Fact: planned}
+	return ticketing.ChunkPayload(1, ticketing.EncodeEvents(nil, []ticketing.Event{event})), writer, nil
 }

@@ -29,6 +29,8 @@ type verifyReport struct {
 	Live     bool          `json:"live"` // a running server's machines were compared too
 	Events   uint64        `json:"events"`
 	Rounds   []roundReport `json:"rounds"`
+
+	Campaigns []campaignReport `json:"campaigns"`
 }
 
 type roundReport struct {
@@ -115,13 +117,17 @@ func (r *verifyReport) print(w io.Writer) error {
 	if r.Live {
 		compared = "snapshots, read tables and live state"
 	}
-	fmt.Fprintf(&out, "%s  %d rounds, %d events replayed and compared with %s\n", verdict, len(r.Rounds), r.Events, compared)
+	fmt.Fprintf(&out, "%s  %d rounds, %d campaigns, %d events replayed and compared with %s\n", verdict, len(r.Rounds), len(r.Campaigns), r.Events, compared)
 	for _, p := range r.Problems {
 		fmt.Fprintln(&out, "  differs:", p)
 	}
 	for _, x := range r.Rounds {
 		fmt.Fprintf(&out, "  round %d: seq %d, free %d, held %d, sold %d, blocked %d, %d live reservations, %d snapshots\n",
 			x.Round, x.Seq, x.Free, x.Held, x.Sold, x.Blocked, len(x.Reservations), x.Snapshots)
+	}
+	for _, x := range r.Campaigns {
+		fmt.Fprintf(&out, "  campaign %d: seq %d, %d issued of %s, %d reserved, %d redeemed, %d snapshots\n",
+			x.Campaign, x.Seq, x.Issued, x.stock(), x.Reserved, x.Redeemed, x.Snapshots)
 	}
 	_, err := w.Write(out.Bytes())
 	return err
@@ -143,7 +149,7 @@ func verify(ctx context.Context, s *store, live asker) (*verifyReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	report := &verifyReport{Live: live != nil, Problems: []string{}, Rounds: []roundReport{}}
+	report := &verifyReport{Live: live != nil, Problems: []string{}, Rounds: []roundReport{}, Campaigns: []campaignReport{}}
 	for _, f := range frozen {
 		report.differs(f.Stream, "it is frozen: %s", f.Reason)
 	}
@@ -209,6 +215,9 @@ func (r *verifyReport) stream(ctx context.Context, s *store, live asker, stream 
 		if snap.Version == ticketing.SnapshotVersion {
 			want[snap.Seq] = append(want[snap.Seq], claim{"snapshot", snap.Hash})
 		}
+	}
+	if _, isCampaign := stream.Campaign(); isCampaign {
+		return r.campaign(ctx, s, stream, want, len(snapshots))
 	}
 	// The tables before the journal: what they hold is in the journal by then.
 	var tables readTables
