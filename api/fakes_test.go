@@ -88,7 +88,7 @@ func (f *fakeCampaigns) Campaign(_ context.Context, id ticketing.CampaignID) (ti
 	if f.broken != nil {
 		return ticketing.CampaignSummary{}, f.broken
 	}
-	return at(f.planned, int64(id), func(ticketing.CampaignSummary) bool { return false })
+	return at(f.planned, int64(id), func(ticketing.CampaignSummary) bool { return true })
 }
 
 func (f *fakeCampaigns) Campaigns(_ context.Context, public bool, before ticketing.CampaignID, limit int) ([]ticketing.CampaignSummary, error) {
