@@ -76,12 +76,13 @@ func Start(ctx context.Context, opts Options) (*Broadcaster, error) {
 		opts.MaxAge = maxAge
 	}
 	b := &Broadcaster{
-		opts: opts, log: opts.Log, metrics: newMetrics(opts.Registry), fault: errStarting, done: make(chan struct{}),
+		opts: opts, log: opts.Log, fault: errStarting, done: make(chan struct{}),
 		kick: make(chan struct{}, 1), ready: make(chan struct{}), changed: make(chan struct{}),
 	}
 	if err := b.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("broadcast: %w", err), b.shut(ctx))
 	}
+	b.metrics = newMetrics(opts.Registry) // not before: after a failure the same registry may be given again
 	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	b.stop = stop
 	if b.server != nil {

@@ -20,13 +20,20 @@ const (
 	minRetry      = 100 * time.Millisecond
 	maxRetry      = 30 * time.Second
 	reopenEvery   = time.Second // after the consumer was lost
+	lagEvery      = time.Second // JetStream is asked how much is still to come
 )
 
-// Follower wants every event of every stream, in order per stream.
+// Follower wants every event of some streams, in order per stream.
 type Follower struct {
 	// Name is the durable consumer's: letters, digits, '-' and '_'. It is for one process at a time: two would be told
-	// much of it twice.
-	Name    string
+	// much of it twice. How many messages are still to come is shown under it, in follower_lag_messages.
+	Name string
+	// Ephemeral followers leave no position behind: each run begins with the oldest message JetStream has, and many
+	// processes may use one name. For caches in memory.
+	Ephemeral bool
+	// Of names the streams by the beginning of their names, whole parts: "catalogue" for "catalogue:hall:7" and all its
+	// like. None: all streams. No two may overlap.
+	Of      []string
 	Journal Journal
 	// Seen is the last seq of a stream that Do has taken in, from wherever the follower keeps it. It is asked at a
 	// stream's first event. Nil means that a new process knows nothing: every stream is then told from its beginning, once
@@ -43,7 +50,11 @@ func (b *Broadcaster) Follow(ctx context.Context, f Follower) error {
 	if f.Name == "" || f.Journal == nil || f.Do == nil {
 		return errors.New("broadcast: a follower needs a name, a journal and something to do")
 	}
-	t := &teller{Follower: f, b: b, streams: map[ticketing.Stream]*told{}}
+	subjects, err := f.subjects()
+	if err != nil {
+		return err
+	}
+	t := &teller{Follower: f, b: b, filter: subjects, streams: map[ticketing.Stream]*told{}}
 	if err := b.started(ctx); err != nil {
 		return err
 	}
@@ -58,10 +69,26 @@ func (b *Broadcaster) Follow(ctx context.Context, f Follower) error {
 	return ctx.Err()
 }
 
+func (f Follower) subjects() ([]string, error) {
+	if len(f.Of) == 0 {
+		return []string{subjectPrefix + ">"}, nil
+	}
+	var all []string
+	for _, name := range f.Of {
+		subject, err := Subject(ticketing.Stream(name))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, subject+".>")
+	}
+	return all, nil
+}
+
 // teller is one run of Follow. One goroutine uses it.
 type teller struct {
 	Follower
 	b       *Broadcaster
+	filter  []string
 	streams map[ticketing.Stream]*told // about 100 bytes for every stream with an event since the start
 }
 
@@ -85,15 +112,19 @@ type anchor struct {
 // consume opens the consumer and handles its messages until it breaks or ctx ends.
 func (t *teller) consume(ctx context.Context) error {
 	renewed := t.b.renewed()
-	consumer, err := t.b.js.CreateOrUpdateConsumer(ctx, StreamName, jetstream.ConsumerConfig{
-		Durable:       t.Name,
-		Description:   "A follower of Ticket Blue's facts.",
-		AckPolicy:     jetstream.AckExplicitPolicy,
-		AckWait:       ackWait,
-		MaxAckPending: maxInFlight,
-		MaxDeliver:    -1,
-		FilterSubject: subjectPrefix + ">",
-	})
+	config := jetstream.ConsumerConfig{
+		Durable:        t.Name,
+		Description:    "A follower of Ticket Blue's facts.",
+		AckPolicy:      jetstream.AckExplicitPolicy,
+		AckWait:        ackWait,
+		MaxAckPending:  maxInFlight,
+		MaxDeliver:     -1,
+		FilterSubjects: t.filter,
+	}
+	if t.Ephemeral {
+		config.Durable, config.InactiveThreshold, config.MemoryStorage = "", inactiveAfter, true
+	}
+	consumer, err := t.b.js.CreateOrUpdateConsumer(ctx, StreamName, config)
 	if err != nil {
 		return fmt.Errorf("opening consumer %s: %w", t.Name, err)
 	}
@@ -105,11 +136,8 @@ func (t *teller) consume(ctx context.Context) error {
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() { // a stream made anew has no such consumer, and nobody tells the iterator
-		select {
-		case <-renewed:
-			stop()
-		case <-watching.Done():
-		}
+		defer stop()
+		t.showLag(watching, consumer, renewed)
 	}()
 	for {
 		msg, err := messages.Next(jetstream.NextContext(watching))
@@ -124,6 +152,24 @@ func (t *teller) consume(ctx context.Context) error {
 		}
 		if err := t.handle(ctx, msg); err != nil {
 			return err
+		}
+	}
+}
+
+// showLag keeps the figure of what is still to come, until ctx ends or the consumer is of no use any more.
+func (t *teller) showLag(ctx context.Context, consumer jetstream.Consumer, renewed <-chan struct{}) {
+	tick := time.NewTicker(lagEvery)
+	defer tick.Stop()
+	for {
+		if info, err := consumer.Info(ctx); err == nil {
+			t.b.metrics.followLag.WithLabelValues(t.Name).Set(float64(info.NumPending) + float64(info.NumAckPending))
+		}
+		select {
+		case <-tick.C:
+		case <-renewed:
+			return
+		case <-ctx.Done():
+			return
 		}
 	}
 }

@@ -2,7 +2,7 @@ package broadcast
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// metrics are the room's figures. They have no labels: a round or a viewer is nobody's time series.
+// metrics are the room's figures. Only followers, which are few, have labels: a round or a viewer is nobody's time series.
 type metrics struct {
 	messages   prometheus.Counter
 	bytes      prometheus.Counter
@@ -15,6 +15,7 @@ type metrics struct {
 	followed   prometheus.Counter
 	refilled   prometheus.Counter
 	followErrs prometheus.Counter
+	followLag  *prometheus.GaugeVec
 	rounds     prometheus.Gauge
 	viewers    prometheus.Gauge
 	cut        prometheus.Counter
@@ -60,6 +61,10 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 16),
 		}),
 	}
-	registry.MustRegister(m.lag)
+	m.followLag = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "ticketblue_broadcast_follower_lag_messages",
+		Help: "Messages a follower has not been told, or has not taken in yet.",
+	}, []string{"follower"})
+	registry.MustRegister(m.lag, m.followLag)
 	return m
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -42,8 +43,13 @@ func startServer(ctx context.Context, dir string, log *slog.Logger) (*server.Ser
 	if err != nil {
 		return nil, fmt.Errorf("configuring NATS: %w", err)
 	}
-	s.SetLoggerV2(serverLog{log}, false, false, false)
+	var fatal atomic.Bool
+	s.SetLoggerV2(serverLog{log, &fatal}, false, false, false)
 	s.Start()
+	if fatal.Load() { // it has given up, and would never be ready
+		s.Shutdown()
+		return nil, fmt.Errorf("NATS did not start in %s; its log says why", dir)
+	}
 	patience := startPatience
 	if deadline, ok := ctx.Deadline(); ok {
 		patience = min(patience, time.Until(deadline))
@@ -94,7 +100,10 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // serverLog passes the server's warnings and errors on; its notices tell of nothing but starting and stopping.
-type serverLog struct{ log *slog.Logger }
+type serverLog struct {
+	log   *slog.Logger
+	fatal *atomic.Bool // the server would have ended the process
+}
 
 func (serverLog) Noticef(string, ...any) {}
 func (serverLog) Debugf(string, ...any)  {}
@@ -107,5 +116,6 @@ func (l serverLog) Errorf(format string, args ...any) {
 	l.log.Error("NATS: " + fmt.Sprintf(format, args...))
 }
 func (l serverLog) Fatalf(format string, args ...any) {
+	l.fatal.Store(true)
 	l.log.Error("NATS: " + fmt.Sprintf(format, args...))
 }
