@@ -16,6 +16,7 @@ import (
 
 type cli struct {
 	Run     Run     `cmd:"" help:"A workload by turns with a request that does nothing, each repeat on a new database. Prints PASS or FAIL first; exit code 1 on FAIL."`
+	Outage  Outage  `cmd:"" help:"Reservations while NATS is stopped in every other slice. Prints PASS or FAIL first; exit code 1 on FAIL."`
 	Rush    Rush    `cmd:"" help:"A crowd wants one round's seats. Prints PASS or FAIL first; exit code 1 on FAIL."`
 	Growth  Growth  `cmd:"" help:"CPU per reservation as rounds and seats become many. Prints PASS or FAIL first; exit code 1 on FAIL."`
 	Reads   Reads   `cmd:"" help:"Plan and seat map of a large round, by turns with a request that does nothing."`
@@ -39,6 +40,8 @@ func main() {
 		pass = c.Growth.run(ctx, os.Stdout, os.Stderr)
 	case "reads":
 		pass = c.Reads.run(ctx, os.Stdout)
+	case "outage":
+		pass = c.Outage.run(ctx, os.Stdout, report.NewProgress(os.Stderr, false))
 	case "viewers":
 		pass = c.Viewers.run(ctx, os.Stdout, os.Stderr)
 	default:

@@ -31,6 +31,9 @@ type Run struct {
 	JSON       string `placeholder:"FILE" type:"path" help:"Write all figures as JSON."`
 	Profile    string `placeholder:"FILE" type:"path" help:"Save a CPU profile of the server, taken during the first repeat's second slice."`
 	Ticketblue string `default:"bin/ticketblue" placeholder:"PROGRAM" help:"The program to load, with flags if it has any: bin/ticketblue, or bin/peers --kind row-lock."`
+
+	disturb func(slice int) (end func() error, err error) // what is done to the program during a slice
+	env     []string                                      // more of it for the program
 }
 
 const (
@@ -73,6 +76,11 @@ func (r *Run) customers() int {
 
 // run runs all repeats, writes the reports, and tells whether every one of them passed.
 func (r *Run) run(ctx context.Context, out io.Writer, progress *report.Progress) bool {
+	return r.runJudged(ctx, out, progress, r.JSON, func(*report.Trial) {})
+}
+
+// runJudged is run with one more judge.
+func (r *Run) runJudged(ctx context.Context, out io.Writer, progress *report.Progress, file string, judge func(*report.Trial)) bool {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	go progress.Run(ctx)
@@ -84,9 +92,10 @@ func (r *Run) run(ctx context.Context, out io.Writer, progress *report.Progress)
 			break
 		}
 	}
+	judge(trial)
 	trial.Sum()
-	if r.JSON != "" {
-		if err := report.WriteJSON(r.JSON, trial); err != nil {
+	if file != "" {
+		if err := report.WriteJSON(file, trial); err != nil {
 			trial.Fail(err)
 		}
 	}
@@ -109,7 +118,7 @@ func (r *Run) repeat(ctx context.Context, n int, progress *report.Progress) (m r
 	if len(words) == 0 {
 		return m, errors.New("--ticketblue names no program")
 	}
-	b := binary{path: words[0], args: words[1:]}
+	b := binary{path: words[0], args: words[1:], env: r.env}
 	err = b.onServer(ctx, "", &m.Kept, func(target string, b binary) error {
 		return r.measure(ctx, n, target, b, progress, &m)
 	})

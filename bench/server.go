@@ -30,6 +30,7 @@ type binary struct {
 	path string
 	data string   // the data directory its commands work on
 	args []string // before every command's name
+	env  []string // more of the environment, for serve
 }
 
 // run runs one command and returns what it printed. On failure the error has the end of what it complained.
@@ -224,6 +225,7 @@ func (b binary) serve(ctx context.Context) (*server, error) {
 	s.cmd = exec.Command(b.path, slices.Concat(b.args, []string{
 		"serve", "--bench", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--data", b.data,
 	})...)
+	s.cmd.Env = append(os.Environ(), b.env...)
 	s.cmd.Stdout, s.cmd.Stderr = logFile, logFile
 	// A group of its own: Ctrl-C is for us, and the server must live until the judge has asked.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

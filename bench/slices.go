@@ -180,7 +180,16 @@ func (m *measuring) alternate(ctx context.Context, b binary, first bool) error {
 			profiled <- nil
 		}
 		before, own := usageOf(m.server.PID), cpuSeconds()
+		began := m.play.next
+		end, err := m.turn(n)
+		if err != nil {
+			return err
+		}
 		took := m.slice(ctx, m.Slice)
+		if err := end(); err != nil {
+			return err
+		}
+		m.into.Rates = append(m.into.Rates, float64(m.play.next-began)/took.Seconds())
 		m.into.GeneratorCPU += cpuSeconds() - own
 		late, err := drain(ctx, m.on.all(), m.server.OpsURL)
 		if err != nil {
@@ -199,6 +208,14 @@ func (m *measuring) alternate(ctx context.Context, b binary, first bool) error {
 	}
 	m.into.ServerCPU, m.into.PostgresCPU, m.into.RedisCPU = loaded.Server, loaded.Postgres, loaded.Redis
 	return context.Cause(ctx)
+}
+
+// turn begins a slice that something is done to, and returns what ends that.
+func (m *measuring) turn(n int) (end func() error, err error) {
+	if m.disturb == nil {
+		return func() error { return nil }, nil
+	}
+	return m.disturb(n)
 }
 
 // slices is how many slices of load there are.

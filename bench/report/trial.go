@@ -34,7 +34,8 @@ type Measured struct {
 	Crowd           load.Summary  `json:"requests"`
 	Reads           load.Summary  `json:"maps"`
 	Late            int           `json:"late"`
-	Noops           []float64     `json:"noop_per_second"` // each slice
+	Rates           []float64     `json:"answered_per_second"` // each slice
+	Noops           []float64     `json:"noop_per_second"`     // each slice
 	ProjectionsLate []float64     `json:"projections_caught_up_seconds"`
 	RelayLate       []float64     `json:"relay_caught_up_seconds"`
 	ServerCPU       float64       `json:"server_cpu_seconds"` // load and catching up

@@ -66,8 +66,8 @@ var importTable = []line{
 var libraryTable = []library{
 	{prefix: "github.com/asynkron/protoactor-go", rooms: []string{"actors"},
 		why: "the actor library is a detail of the driver; the shell and everyone else do without"},
-	{prefix: "github.com/nats-io/", rooms: []string{"broadcast"},
-		why: "JetStream is a carrier, never truth: everyone else may know events, not how they travel"},
+	{prefix: "github.com/nats-io/", rooms: []string{"broadcast", "bench"},
+		why: "JetStream is a carrier, never truth: everyone else may know events, not how they travel; bench has a server to take away"},
 	{prefix: "github.com/gofiber/", rooms: []string{"api", "bench"},
 		why: "HTTP is spoken in api; bench has a bare Fiber endpoint of its own to compare with"},
 	{prefix: "github.com/danielgtaylor/huma", rooms: []string{"api"},
