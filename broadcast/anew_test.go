@@ -100,13 +100,13 @@ func TestNothingOldIsSentAgain(t *testing.T) {
 		"a wipe":        func() { wipe(t, b, dir); b = startWith(t, opts) },
 	} {
 		aged(b)
-		mark := must(l.Relayed(t.Context(), o.stream))(t)
+		mark := must(l.Relayed(t.Context(), []ticketing.Stream{o.stream}))(t)[o.stream]
 		rewinds := l.rewinds
 		before()
 		if want := name == "a wipe"; (l.rewinds > rewinds) != want {
 			t.Errorf("%s: the marks were taken back: %v", name, !want)
 		}
-		if now := must(l.Relayed(t.Context(), o.stream))(t); now != mark {
+		if now := must(l.Relayed(t.Context(), []ticketing.Stream{o.stream}))(t)[o.stream]; now != mark {
 			t.Errorf("%s: the mark was %d and is %d", name, mark, now)
 		}
 		relay, already := quickRelay(b, l), written(b.metrics.messages)

@@ -257,7 +257,8 @@ func (t *teller) tell(ctx context.Context, s *told, m message, again bool) error
 	}
 	t.b.metrics.refilled.Inc()
 	for {
-		chunks, err := t.Journal.ChunksAfter(ctx, m.stream, s.seen, readBytes)
+		found, err := t.Journal.ChunksAfter(ctx, map[ticketing.Stream]uint64{m.stream: s.seen}, readBytes)
+		chunks := found[m.stream]
 		if err != nil {
 			return fmt.Errorf("reading the journal: %w", err)
 		}

@@ -120,35 +120,40 @@ func (l *ledger) Streams(context.Context) ([]ticketing.Stream, error) {
 	return all, nil
 }
 
-func (l *ledger) ChunksAfter(ctx context.Context, s ticketing.Stream, after uint64, maxBytes int) ([]ticketing.Chunk, error) {
+func (l *ledger) ChunksAfter(ctx context.Context, after map[ticketing.Stream]uint64, maxBytes int) (map[ticketing.Stream][]ticketing.Chunk, error) {
 	if err := l.called(); err != nil {
 		return nil, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.reads++
-	var found []ticketing.Chunk
-	size := 0
-	all := l.chunks[s]
-	for _, c := range all[sort.Search(len(all), func(i int) bool { return all[i].To > after }):] {
-		if size += len(c.Payload); size > maxBytes && len(found) > 0 {
-			break
+	found := map[ticketing.Stream][]ticketing.Chunk{}
+	for s, seq := range after {
+		size, all := 0, l.chunks[s]
+		for _, c := range all[sort.Search(len(all), func(i int) bool { return all[i].To > seq }):] {
+			if size += len(c.Payload); size > maxBytes && len(found[s]) > 0 {
+				break
+			}
+			found[s] = append(found[s], c)
 		}
-		found = append(found, c)
 	}
 	return found, ctx.Err()
 }
 
-func (l *ledger) Relayed(ctx context.Context, s ticketing.Stream) (uint64, error) {
+func (l *ledger) Relayed(ctx context.Context, streams []ticketing.Stream) (map[ticketing.Stream]uint64, error) {
 	if err := l.called(); err != nil {
-		return 0, err
+		return nil, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.relayed[s], ctx.Err()
+	marks := map[ticketing.Stream]uint64{}
+	for _, s := range streams {
+		marks[s] = l.relayed[s]
+	}
+	return marks, ctx.Err()
 }
 
-func (l *ledger) SetRelayed(ctx context.Context, s ticketing.Stream, seq uint64) error {
+func (l *ledger) SetRelayed(ctx context.Context, marks map[ticketing.Stream]uint64) error {
 	if err := l.called(); err != nil {
 		return err
 	}
@@ -157,11 +162,13 @@ func (l *ledger) SetRelayed(ctx context.Context, s ticketing.Stream, seq uint64)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.relayed[s] = max(l.relayed[s], seq)
+	for s, seq := range marks {
+		l.relayed[s] = max(l.relayed[s], seq)
+	}
 	return nil
 }
 
-// events are all records of a stream after a seq, as bytes.
+// records are all events of a stream after a seq, as bytes.
 func (l *ledger) records(t *testing.T, s ticketing.Stream, after uint64) []byte {
 	t.Helper()
 	l.mu.Lock()

@@ -2,6 +2,7 @@ package broadcast
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,11 +14,13 @@ import (
 const (
 	SweepEvery    = 5 * time.Second        // the journal is asked who is behind, hints or no hints
 	PassEvery     = 100 * time.Millisecond // per subject: ten messages a second
-	passDeadline  = 10 * time.Second       // of one message, journal and JetStream together
+	passesPerPace = 4                      // so that a stream's first news waits for a quarter of the others' pace at most
+	passDeadline  = 10 * time.Second       // of one pass, journal and JetStream together
 	settleEvery   = time.Second            // a busy stream's mark beside the journal is at most this old
-	relayWorkers  = 4
-	maxLanes      = 4096 // streams in work at the same time; hints beyond are dropped
-	sweepLimit    = 1024 // streams per sweep
+	maxLanes      = 4096                   // streams in work at the same time; hints beyond are dropped
+	passStreams   = 256                    // read and sent together
+	passBytes     = 16 << 20               // read at once, besides one chunk of each stream
+	sweepLimit    = 1024                   // streams per sweep
 	readBytes     = joinBytes
 	rebuildTrials = 10 // per stream, against rival relays
 )
@@ -28,13 +31,15 @@ type Journal interface {
 	Behind(ctx context.Context, limit int) ([]ticketing.Stream, error)
 	// Streams are all streams that are not retired.
 	Streams(ctx context.Context) ([]ticketing.Stream, error)
-	// ChunksAfter are the chunks that hold events after a seq, consecutive and in order, up to maxBytes of payload but
-	// at least one when there is any. The first may begin before that seq when the seq lies inside a chunk.
-	ChunksAfter(ctx context.Context, s ticketing.Stream, after uint64, maxBytes int) ([]ticketing.Chunk, error)
-	// Relayed is the mark of SetRelayed; 0 when there is none.
-	Relayed(ctx context.Context, s ticketing.Stream) (uint64, error)
-	// SetRelayed marks events up to seq as relayed. The mark never goes back: a lower seq changes nothing.
-	SetRelayed(ctx context.Context, s ticketing.Stream, seq uint64) error
+	// ChunksAfter are of each stream the chunks that hold events after a seq, consecutive and in order, up to maxBytes
+	// of payload but at least one when there is any. The first may begin before that seq when the seq lies inside a
+	// chunk.
+	ChunksAfter(ctx context.Context, after map[ticketing.Stream]uint64, maxBytes int) (map[ticketing.Stream][]ticketing.Chunk, error)
+	// Relayed are the streams' marks of SetRelayed; 0 where there is none.
+	Relayed(ctx context.Context, streams []ticketing.Stream) (map[ticketing.Stream]uint64, error)
+	// SetRelayed marks events up to a seq as relayed. A mark never goes back: a lower seq changes nothing. It may be
+	// forgotten when the machine dies.
+	SetRelayed(ctx context.Context, marks map[ticketing.Stream]uint64) error
 }
 
 // RelayConfig is what a relay needs; zero durations mean the constants above.
@@ -45,12 +50,13 @@ type RelayConfig struct {
 	PassEvery   time.Duration
 }
 
-// Relay carries the journal's chunks to JetStream. Any number may run at once, in one process or in many.
+// Relay carries the journal's chunks to JetStream, all streams that have news together: asked for one by one they would
+// cost Postgres more than the sale itself. Any number may run at once, in one process or in many.
 type Relay struct {
 	cfg     RelayConfig
 	b       *Broadcaster
-	ready   chan ticketing.Stream // room for every lane: sending never waits
-	failing atomic.Bool           // the last pass failed: the next failure is not worth a line in the log
+	hinted  chan struct{} // capacity 1: there are lanes
+	failing atomic.Bool   // the last pass failed: the next failure is not worth a line in the log
 
 	passes sync.RWMutex // held for writing while a stream is rebuilt
 
@@ -59,13 +65,18 @@ type Relay struct {
 }
 
 // lane is a stream in work. It lives until a pass finds nothing left to send, or fails: then it is forgotten, and the
-// next hint or sweep begins again from what JetStream and the journal say.
+// next hint or sweep begins again from what JetStream and the journal say. All but hinted is the passes' own.
 type lane struct {
-	hinted  time.Time // when the oldest commit not yet acknowledged was heard of
+	stream  ticketing.Stream
+	hinted  time.Time // when the oldest commit not yet acknowledged was heard of; under the relay's mutex
+	heard   time.Time // the same, of this pass
 	known   bool      // cursor is, for a stream of that generation
 	born    time.Time
 	cursor  cursor
+	due     time.Time // of its next pass
 	settled time.Time // when the mark was last set
+	sent    bool      // by this pass
+	err     error     // of this pass
 }
 
 // cursor is how far a subject has come.
@@ -83,8 +94,7 @@ func NewRelay(cfg RelayConfig) *Relay {
 		cfg.PassEvery = PassEvery
 	}
 	return &Relay{
-		cfg: cfg, b: cfg.Broadcaster,
-		ready: make(chan ticketing.Stream, maxLanes), lanes: map[ticketing.Stream]*lane{},
+		cfg: cfg, b: cfg.Broadcaster, hinted: make(chan struct{}, 1), lanes: map[ticketing.Stream]*lane{},
 	}
 }
 
@@ -104,9 +114,12 @@ func (r *Relay) Hint(s ticketing.Stream) {
 		r.b.metrics.hintsLost.Inc()
 		return
 	}
-	r.lanes[s] = &lane{hinted: now, settled: now}
+	r.lanes[s] = &lane{stream: s, hinted: now, settled: now}
 	r.b.metrics.busy.Set(float64(len(r.lanes)))
-	r.ready <- s
+	select {
+	case r.hinted <- struct{}{}:
+	default:
+	}
 }
 
 // Run relays until ctx ends.
@@ -115,9 +128,7 @@ func (r *Relay) Run(ctx context.Context) {
 		return
 	}
 	var running sync.WaitGroup
-	for range relayWorkers {
-		running.Go(func() { r.work(ctx) })
-	}
+	running.Go(func() { r.work(ctx) })
 	running.Go(func() { r.sweep(ctx) })
 	running.Wait()
 }
@@ -147,43 +158,66 @@ func (r *Relay) sweepOnce(ctx context.Context) {
 	}
 }
 
+// work makes passes while there are lanes.
 func (r *Relay) work(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case s := <-r.ready:
-			r.workOn(ctx, s)
+		case <-r.hinted:
+		}
+		for more := true; more; {
+			now := time.Now()
+			for part := range slices.Chunk(r.take(now), passStreams) {
+				r.pass(ctx, part)
+				r.finish(ctx, part)
+			}
+			if pause(ctx, time.Until(now.Add(r.cfg.PassEvery/passesPerPace))) != nil {
+				return
+			}
+			r.mu.Lock()
+			more = len(r.lanes) > 0
+			r.mu.Unlock()
 		}
 	}
 }
 
-// workOn makes one pass over a stream and says when the next is due.
-func (r *Relay) workOn(ctx context.Context, s ticketing.Stream) {
-	r.mu.Lock()
-	l := r.lanes[s]
-	hinted := l.hinted
-	l.hinted = time.Time{} // a hint from now on is for the next pass: this one may have read the journal before it
-	r.mu.Unlock()
-
-	sent, err := r.pass(ctx, s, l)
-	if err != nil {
-		r.failed(ctx, "pass", err, "stream", s)
-	} else if sent {
-		r.failing.Store(false)
-		if !hinted.IsZero() {
-			r.b.metrics.lag.Observe(time.Since(hinted).Seconds())
-		}
-	}
-
+// take are the lanes whose pass is due, each at the pace that a subject may have. A hint from now on is for the one after: this pass may read the journal before it.
+func (r *Relay) take(now time.Time) []*lane {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err != nil || !sent && l.known && l.hinted.IsZero() {
-		delete(r.lanes, s)
-		r.b.metrics.busy.Set(float64(len(r.lanes)))
-		return
+	lanes := make([]*lane, 0, len(r.lanes))
+	for _, l := range r.lanes {
+		if l.due.After(now) {
+			continue
+		}
+		l.due = now.Add(r.cfg.PassEvery)
+		l.heard, l.hinted, l.sent, l.err = l.hinted, time.Time{}, false, nil
+		lanes = append(lanes, l)
 	}
-	time.AfterFunc(r.cfg.PassEvery, func() { r.ready <- s }) // there is room: the lane is in no other queue
+	return lanes
+}
+
+// finish forgets the lanes that are done or failed.
+func (r *Relay) finish(ctx context.Context, lanes []*lane) {
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range lanes {
+		switch {
+		case l.err != nil:
+			r.failed(ctx, "pass", l.err, "stream", l.stream)
+		case l.sent:
+			r.failing.Store(false)
+			if !l.heard.IsZero() {
+				r.b.metrics.lag.Observe(now.Sub(l.heard).Seconds())
+			}
+		}
+		if l.err != nil || !l.sent && l.known && l.hinted.IsZero() {
+			delete(r.lanes, l.stream)
+		}
+	}
+	r.b.metrics.busy.Set(float64(len(r.lanes)))
 }
 
 func (r *Relay) failed(ctx context.Context, what string, err error, args ...any) {

@@ -15,61 +15,114 @@ import (
 // errMoved: the subject does not end where we thought.
 var errMoved = errors.New("the subject has moved on")
 
-// pass sends what the journal has after the lane's cursor, one message at most. It reports whether it sent one.
-func (r *Relay) pass(ctx context.Context, s ticketing.Stream, l *lane) (sent bool, err error) {
+// pass sends what the journal has after the lanes' cursors, one message of each stream at most, and says in the lanes
+// how that went.
+func (r *Relay) pass(ctx context.Context, lanes []*lane) {
 	r.passes.RLock()
 	defer r.passes.RUnlock()
 	r.b.sending.RLock()
 	defer r.b.sending.RUnlock()
 	ctx, cancel := context.WithTimeout(ctx, passDeadline)
 	defer cancel()
-	if err := r.b.Healthy(); err != nil {
-		return false, err
+	err := r.b.Healthy()
+	if err == nil {
+		err = r.locate(ctx, lanes)
 	}
-	if born := r.b.generation(); !l.known || !born.Equal(l.born) {
-		if l.cursor, err = r.cursor(ctx, s); err != nil {
-			return false, err
-		}
-		l.known, l.born = true, born
+	if err == nil {
+		err = r.sendNext(ctx, lanes)
 	}
-	chunks, err := r.cfg.Journal.ChunksAfter(ctx, s, l.cursor.to, readBytes)
+	if err == nil {
+		err = r.settle(ctx, lanes)
+	}
 	if err != nil {
-		return false, fmt.Errorf("reading the journal: %w", err)
-	}
-	if len(chunks) > 0 {
-		err := r.send(ctx, s, &l.cursor, chunks, "")
-		if errors.Is(err, errMoved) {
-			l.known = false // a rival, or a limit has taken the last message away: look again
-			r.b.metrics.lost.Inc()
-			return false, nil
+		for _, l := range lanes {
+			l.err = err
 		}
-		if err != nil {
-			return false, err
-		}
-		sent = true
 	}
-	if now := time.Now(); !sent || now.Sub(l.settled) >= settleEvery {
-		if err := r.cfg.Journal.SetRelayed(ctx, s, l.cursor.to); err != nil {
-			return sent, fmt.Errorf("marking as relayed: %w", err)
-		}
-		l.settled = now
-	}
-	return sent, nil
 }
 
-// cursor is where the subject ends. The last message alone is not enough: after its age it is gone, and history would
-// be sent again. The mark alone is not either: it is set later.
-func (r *Relay) cursor(ctx context.Context, s ticketing.Stream) (cursor, error) {
-	c, err := r.lastOnSubject(ctx, s)
-	if err != nil {
-		return cursor{}, err
+// locate finds out where the subjects end, of lanes that do not know. The last message alone is not enough: after its
+// age it is gone, and history would be sent again. The mark alone is not either: it is set later.
+func (r *Relay) locate(ctx context.Context, lanes []*lane) error {
+	born := r.b.generation()
+	var lost []*lane
+	var streams []ticketing.Stream
+	for _, l := range lanes {
+		if !l.known || !born.Equal(l.born) {
+			lost, streams = append(lost, l), append(streams, l.stream)
+		}
 	}
-	relayed, err := r.cfg.Journal.Relayed(ctx, s)
-	if err != nil {
-		return cursor{}, fmt.Errorf("reading the mark: %w", err)
+	if len(lost) == 0 {
+		return nil
 	}
-	c.to = max(c.to, relayed)
-	return c, nil
+	marks, err := r.cfg.Journal.Relayed(ctx, streams)
+	if err != nil {
+		return fmt.Errorf("reading the marks: %w", err)
+	}
+	for _, l := range lost {
+		if l.cursor, l.err = r.lastOnSubject(ctx, l.stream); l.err == nil {
+			l.cursor.to = max(l.cursor.to, marks[l.stream])
+			l.known, l.born = true, born
+		}
+	}
+	return nil
+}
+
+// sendNext reads on in all streams and sends what there is. JetStream is waited for once, not stream by stream.
+func (r *Relay) sendNext(ctx context.Context, lanes []*lane) error {
+	after := make(map[ticketing.Stream]uint64, len(lanes))
+	for _, l := range lanes {
+		if l.err == nil {
+			after[l.stream] = l.cursor.to
+		}
+	}
+	if len(after) == 0 {
+		return nil
+	}
+	chunks, err := r.cfg.Journal.ChunksAfter(ctx, after, min(readBytes, passBytes/len(after)))
+	if err != nil {
+		return fmt.Errorf("reading the journal: %w", err)
+	}
+	var under []posted
+	for _, l := range lanes {
+		if own := chunks[l.stream]; l.err == nil && len(own) > 0 {
+			p, err := r.post(l.stream, l.cursor, own, "")
+			if l.err = err; err == nil {
+				p.lane = l
+				under = append(under, p)
+			}
+		}
+	}
+	for _, p := range under {
+		l := p.lane
+		l.err = r.acknowledged(ctx, &l.cursor, p)
+		switch {
+		case errors.Is(l.err, errMoved):
+			l.known, l.err = false, nil // a rival, or a limit has taken the last message away: look again
+			r.b.metrics.lost.Inc()
+		case l.err == nil:
+			l.sent = true
+		}
+	}
+	return nil
+}
+
+// settle marks what has been sent, of streams that are done and now and then of busy ones.
+func (r *Relay) settle(ctx context.Context, lanes []*lane) error {
+	marks, now := map[ticketing.Stream]uint64{}, time.Now()
+	for _, l := range lanes {
+		if l.err == nil && l.known && (!l.sent || now.Sub(l.settled) >= settleEvery) {
+			marks[l.stream] = l.cursor.to
+			l.settled = now
+		}
+	}
+	if len(marks) == 0 {
+		return nil
+	}
+	if err := r.cfg.Journal.SetRelayed(ctx, marks); err != nil {
+		return fmt.Errorf("marking as relayed: %w", err)
+	}
+	return nil
 }
 
 func (r *Relay) lastOnSubject(ctx context.Context, s ticketing.Stream) (cursor, error) {
@@ -96,31 +149,54 @@ func (r *Relay) lastOnSubject(ctx context.Context, s ticketing.Stream) (cursor, 
 	return cursor{to: m.to, sequence: last.Sequence}, nil
 }
 
-// send publishes one message made of the chunks after the cursor, and moves the cursor. It returns errMoved when the
-// subject does not end at the cursor.
-func (r *Relay) send(ctx context.Context, s ticketing.Stream, at *cursor, chunks []ticketing.Chunk, nonce string) error {
+// posted is a message on its way to JetStream.
+type posted struct {
+	message
+	lane *lane // whose it is, in a pass
+	ack  jetstream.PubAckFuture
+}
+
+// post publishes one message made of the chunks after a cursor, without waiting for it.
+func (r *Relay) post(s ticketing.Stream, at cursor, chunks []ticketing.Chunk, nonce string) (posted, error) {
 	m, err := join(s, at.to, chunks, int(r.b.nc.MaxPayload())-headerBytes)
 	if err != nil {
-		return err
+		return posted{}, err
 	}
 	msg, err := m.encode(time.Now(), nonce)
 	if err != nil {
-		return err
+		return posted{}, err
 	}
-	ack, err := r.b.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(StreamName), jetstream.WithExpectLastSequencePerSubject(at.sequence))
+	ack, err := r.b.js.PublishMsgAsync(msg, jetstream.WithExpectStream(StreamName), jetstream.WithExpectLastSequencePerSubject(at.sequence))
+	if err != nil {
+		return posted{}, fmt.Errorf("publishing %s: %w", m.id(), err)
+	}
+	return posted{message: m, ack: ack}, nil
+}
+
+// acknowledged waits until JetStream has a message, and moves the cursor. It returns errMoved when the subject did not
+// end at the cursor.
+func (r *Relay) acknowledged(ctx context.Context, at *cursor, p posted) error {
+	var ack *jetstream.PubAck
+	var err error
+	select {
+	case ack = <-p.ack.Ok():
+	case err = <-p.ack.Err():
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
 	if err != nil {
 		if movedOn(err) {
 			return errMoved
 		}
 		r.b.lookSoon() // the stream may be gone
-		return fmt.Errorf("publishing %s: %w", m.id(), err)
+		return fmt.Errorf("publishing %s: %w", p.id(), err)
 	}
 	if ack.Duplicate {
-		return r.afterDuplicate(ctx, at, m)
+		return r.afterDuplicate(ctx, at, p.message)
 	}
 	r.b.metrics.messages.Inc()
-	r.b.metrics.bytes.Add(float64(len(m.payload)))
-	*at = cursor{to: m.to, sequence: ack.Sequence}
+	r.b.metrics.bytes.Add(float64(len(p.payload)))
+	*at = cursor{to: p.to, sequence: ack.Sequence}
 	return nil
 }
 
@@ -189,17 +265,25 @@ func (r *Relay) rebuild(ctx context.Context, s ticketing.Stream) error {
 func (r *Relay) sendAll(ctx context.Context, s ticketing.Stream, nonce string) error {
 	var at cursor
 	for {
-		chunks, err := r.cfg.Journal.ChunksAfter(ctx, s, at.to, readBytes)
+		chunks, err := r.cfg.Journal.ChunksAfter(ctx, map[ticketing.Stream]uint64{s: at.to}, readBytes)
 		if err != nil {
 			return fmt.Errorf("reading the journal: %w", err)
 		}
-		if len(chunks) == 0 {
-			return r.cfg.Journal.SetRelayed(ctx, s, at.to)
+		if len(chunks[s]) == 0 {
+			return r.cfg.Journal.SetRelayed(ctx, map[ticketing.Stream]uint64{s: at.to})
 		}
-		if err := r.send(ctx, s, &at, chunks, nonce); err != nil {
+		if err := r.send(ctx, s, &at, chunks[s], nonce); err != nil {
 			return err
 		}
 	}
+}
+
+func (r *Relay) send(ctx context.Context, s ticketing.Stream, at *cursor, chunks []ticketing.Chunk, nonce string) error {
+	p, err := r.post(s, *at, chunks, nonce)
+	if err != nil {
+		return err
+	}
+	return r.acknowledged(ctx, at, p)
 }
 
 func (r *Relay) purge(ctx context.Context, opts ...jetstream.StreamPurgeOpt) error {

@@ -57,7 +57,7 @@ func TestDuplicateOfAPurgedMessage(t *testing.T) {
 	o.rush(10)
 	relay := quickRelay(b, l)
 	var at cursor
-	chunks := must(l.ChunksAfter(t.Context(), o.stream, 0, readBytes))(t)
+	chunks := must(l.ChunksAfter(t.Context(), map[ticketing.Stream]uint64{o.stream: 0}, readBytes))(t)[o.stream]
 	if err := relay.send(t.Context(), o.stream, &at, chunks, ""); err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestJoin(t *testing.T) {
 		var got []byte
 		after := uint64(0)
 		for after < l.head(o.stream) {
-			chunks := must(l.ChunksAfter(t.Context(), o.stream, after, 1000))(t)
+			chunks := must(l.ChunksAfter(t.Context(), map[ticketing.Stream]uint64{o.stream: after}, 1000))(t)[o.stream]
 			m := must(join(o.stream, after, chunks, limit))(t)
 			if m.from != after+1 {
 				t.Fatalf("%s: message %d-%d follows %d", name, m.from, m.to, after)

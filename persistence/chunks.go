@@ -3,6 +3,8 @@ package persistence
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -58,14 +60,24 @@ func nextChunks(ctx context.Context, q querier, streams []ticketing.Stream, afte
 	return found, err
 }
 
-// ChunksAfter reads on in a stream after a seq: some chunks in order, of about maxBytes together but always at
-// least one; none when the stream ends there. When the seq lies inside a chunk, that chunk is the first.
-func (db *DB) ChunksAfter(ctx context.Context, s ticketing.Stream, after uint64, maxBytes int) ([]ticketing.Chunk, error) {
-	found, err := nextChunks(ctx, db.pool, []ticketing.Stream{s}, []uint64{after}, maxBytes)
+// ChunksAfter reads on in several streams, in each after a seq: some chunks in order, of about maxBytes together but
+// always at least one; none where the stream ends there. When the seq lies inside a chunk, that chunk is the first.
+func (db *DB) ChunksAfter(ctx context.Context, after map[ticketing.Stream]uint64, maxBytes int) (map[ticketing.Stream][]ticketing.Chunk, error) {
+	streams, seqs := columns(after)
+	found, err := nextChunks(ctx, db.pool, streams, seqs, maxBytes)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s after %d: %w", s, after, err)
+		return nil, fmt.Errorf("reading on in %d streams: %w", len(streams), err)
 	}
-	return found[s], nil
+	return found, nil
+}
+
+// columns are a map's keys in order, and its values.
+func columns(seqs map[ticketing.Stream]uint64) (streams []ticketing.Stream, values []uint64) {
+	streams = slices.Sorted(maps.Keys(seqs))
+	for _, s := range streams {
+		values = append(values, seqs[s])
+	}
+	return streams, values
 }
 
 // aheadOf lists streams whose journal is ahead of a mark. The head is asked stream by stream, by the index: given
@@ -83,14 +95,22 @@ func (db *DB) Behind(ctx context.Context, limit int) ([]ticketing.Stream, error)
 	return found, nil
 }
 
-// Relayed is the last seq of the stream that was noted as relayed. It returns ticketing.ErrNotFound for an unknown
-// stream.
-func (db *DB) Relayed(ctx context.Context, s ticketing.Stream) (uint64, error) {
-	seq, err := one(ctx, db, pgx.RowTo[uint64], `SELECT relayed_seq FROM streams WHERE stream = $1`, string(s))
-	if err != nil {
-		return 0, fmt.Errorf("how far %s is relayed: %w", s, err)
+// Relayed are the last seqs of streams that were noted as relayed; streams that are not known are left out.
+func (db *DB) Relayed(ctx context.Context, streams []ticketing.Stream) (map[ticketing.Stream]uint64, error) {
+	marks := make(map[ticketing.Stream]uint64, len(streams))
+	rows, err := db.pool.Query(ctx, `SELECT stream, relayed_seq FROM streams WHERE stream = ANY ($1)`, streams)
+	if err == nil {
+		var s ticketing.Stream
+		var seq int64
+		_, err = pgx.ForEachRow(rows, []any{&s, &seq}, func() error {
+			marks[s] = uint64(seq)
+			return nil
+		})
 	}
-	return seq, nil
+	if err != nil {
+		return nil, fmt.Errorf("how far %d streams are relayed: %w", len(streams), err)
+	}
+	return marks, nil
 }
 
 // RewindRelayed takes every stream's note of SetRelayed back to the last event older than age, to 0 where there is none
@@ -109,15 +129,23 @@ func (db *DB) RewindRelayed(ctx context.Context, age time.Duration) error {
 	return nil
 }
 
-// SetRelayed notes that the stream is relayed up to seq; it never takes a note back. It returns
-// ticketing.ErrNotFound for an unknown stream.
-func (db *DB) SetRelayed(ctx context.Context, s ticketing.Stream, seq uint64) error {
-	tag, err := db.pool.Exec(ctx, `UPDATE streams SET relayed_seq = greatest(relayed_seq, $2) WHERE stream = $1`, string(s), int64(seq))
-	if err == nil && tag.RowsAffected() == 0 {
-		err = ticketing.ErrNotFound
-	}
+// SetRelayed notes how far streams are relayed; it never takes a note back and passes over streams that are not known. It
+// does not wait for the disk: that would cost the buyers' commits, and a note that is lost is made again.
+func (db *DB) SetRelayed(ctx context.Context, marks map[ticketing.Stream]uint64) error {
+	streams, seqs := columns(marks)
+	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SET LOCAL synchronous_commit = off`); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `
+			UPDATE streams s SET relayed_seq = w.seq
+			  FROM (SELECT w.stream, w.seq FROM unnest($1::text[], $2::bigint[]) w (stream, seq) JOIN streams k USING (stream)
+			         WHERE k.relayed_seq < w.seq ORDER BY w.stream FOR UPDATE OF k) w
+			 WHERE s.stream = w.stream AND s.relayed_seq < w.seq`, streams, seqs)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("noting %s as relayed up to %d: %w", s, seq, err)
+		return fmt.Errorf("noting %d streams as relayed: %w", len(streams), err)
 	}
 	return nil
 }

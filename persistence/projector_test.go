@@ -385,7 +385,7 @@ func TestPassHoldsUpNoOtherMarks(t *testing.T) {
 	}
 	p := startProjector(t, db, o)
 	<-inside
-	if err := db.SetRelayed(t.Context(), b.stream, 1); err != nil {
+	if err := db.SetRelayed(t.Context(), map[ticketing.Stream]uint64{b.stream: 1}); err != nil {
 		t.Error(err)
 	}
 	if err := db.Park(t.Context(), b.stream, saleDay); err != nil {
