@@ -62,6 +62,9 @@ func logIn(c *client.Client, email, password string) (string, error) {
 	return in.AccessToken, err
 }
 
+// showEvery is enough for one showing and the way to the next in the same hall.
+const showEvery = 4 * time.Hour
+
 // terms are what rounds of a bench have different.
 type terms struct {
 	seats, rounds, perUser int
@@ -112,7 +115,7 @@ func setStages(ctx context.Context, c *client.Client, token string, t terms) ([]
 			ID int64 `json:"id"`
 		}
 		failures[i] = post("/v1/admin/performances/"+strconv.FormatInt(performance.ID, 10)+"/rounds", map[string]any{
-			"opens_at": now, "closes_at": now.Add(12 * time.Hour), "starts_at": now.Add(24 * time.Hour),
+			"opens_at": now, "closes_at": now.Add(12 * time.Hour), "starts_at": now.Add(24*time.Hour + time.Duration(i)*showEvery),
 			"hold_seconds": holdSeconds, "max_per_user": t.perUser,
 		}, &round)
 		if failures[i] != nil {
