@@ -73,7 +73,7 @@ func TestDamagedBroadcastDirectory(t *testing.T) {
 // noJournal is what a follower has who must do with JetStream.
 type noJournal struct{ broadcast.Journal }
 
-func (noJournal) ChunksAfter(context.Context, ticketing.Stream, uint64, int) ([]ticketing.Chunk, error) {
+func (noJournal) ChunksAfter(context.Context, map[ticketing.Stream]uint64, int) (map[ticketing.Stream][]ticketing.Chunk, error) {
 	return nil, nil
 }
 
