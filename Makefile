@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help run build server test bench sim crash lint fuzz vulncheck clean
+.PHONY: help run build server test bench bench-peers sim crash lint fuzz vulncheck clean
 
 # What may be set on the command line, as in `make fuzz T=10m`.
 DATA     ?= ./data
@@ -13,6 +13,7 @@ T        ?= 1m
 SEATS    ?= 20007
 ATTEMPTS ?= 200000
 CYCLES   ?= 100
+REPEAT   ?= 2
 SEEDS    ?= 20000
 FROM     ?= 1
 
@@ -20,7 +21,7 @@ FROM     ?= 1
 PARALLEL := 2
 
 help: ## List what can be done
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Start everything, with a demo, on this machine; data stays in ./data
 	@tools/needs server
@@ -42,6 +43,13 @@ test: ## Check everything: vet, and every test with the race detector, on real P
 bench: build ## Sell out SEATS seats to ATTEMPTS attempts on a server of its own; ends in PASS or FAIL
 	@mkdir -p report
 	@bin/bench rush --seats $(SEATS) --attempts $(ATTEMPTS) --json report/rush.json --html report/rush.html
+
+bench-peers: build ## Measure Ticket Blue beside what people would use instead, REPEAT times by turns; ten minutes
+	@tools/needs postgres redis
+	@go -C bench/peers test ./...
+	@go -C bench/peers build -o ../../bin/peers .
+	@mkdir -p report
+	@bin/bench peers --repeat $(REPEAT) --json report/peers.json --html report/peers.html
 
 sim: ## Play SEEDS histories with every fault from seed FROM on; SEEDS=1 FROM=n repeats one
 	SEEDS=$(SEEDS) FROM=$(FROM) go test ./sim -run '^TestSim$$' -count=1 -timeout 3h -v

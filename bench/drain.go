@@ -32,11 +32,15 @@ func drain(ctx context.Context, sales []*sale, ops string) (d drained, err error
 	defer cancel()
 	began := time.Now()
 	for _, s := range sales {
-		if err := s.awaitLists(ctx); err != nil {
+		hasLists, err := s.awaitLists(ctx)
+		if err != nil {
 			return d, err
 		}
+		if !hasLists {
+			break // and no other round has
+		}
+		d.projections = time.Since(began).Seconds()
 	}
-	d.projections = time.Since(began).Seconds()
 	for {
 		left, err := backlog(ctx, ops)
 		if err != nil {
@@ -52,11 +56,11 @@ func drain(ctx context.Context, sales []*sale, ops string) (d drained, err error
 	}
 }
 
-// awaitLists waits until the lists show all that the round has decided. Servers that have no positions have no delay.
-func (s *sale) awaitLists(ctx context.Context) error {
+// awaitLists waits until the lists show all that the round has decided. Servers without positions have none that lag.
+func (s *sale) awaitLists(ctx context.Context) (lag bool, err error) {
 	round, err := s.status(s.client)
 	if err != nil || round.Seq == 0 {
-		return err
+		return false, err
 	}
 	r := client.Request{
 		Method: "GET", Path: "/v1/reservations?limit=1", Token: s.tokens[0],
@@ -66,14 +70,14 @@ func (s *sale) awaitLists(ctx context.Context) error {
 		answer, err := s.client.Do(r)
 		switch {
 		case err != nil:
-			return err
-		case answer.Status == http.StatusOK, answer.Status == http.StatusNotFound:
-			return nil
+			return true, err
+		case answer.Status == http.StatusOK:
+			return true, nil
 		case !answer.Again():
-			return fmt.Errorf("waiting for the lists of round %d: status %d: %.200s", s.round, answer.Status, answer.Body)
+			return true, fmt.Errorf("waiting for the lists of round %d: status %d: %.200s", s.round, answer.Status, answer.Body)
 		}
 		if err := rest(ctx, drainLook); err != nil {
-			return fmt.Errorf("the lists of round %d did not catch up: %w", s.round, err)
+			return true, fmt.Errorf("the lists of round %d did not catch up: %w", s.round, err)
 		}
 	}
 }

@@ -28,6 +28,8 @@ type Run struct {
 	Timeout     time.Duration `default:"30s" help:"Time for one request."`
 	Seed        uint64        `default:"1" help:"Seed of everything random."`
 
+	Best bool `help:"Ask for as many of the best available seats instead of certain ones."`
+
 	JSON       string `placeholder:"FILE" type:"path" help:"Write all figures as JSON."`
 	Profile    string `placeholder:"FILE" type:"path" help:"Save a CPU profile of the server, taken during the first repeat's second slice."`
 	Ticketblue string `default:"bin/ticketblue" placeholder:"PROGRAM" help:"The program to load, with flags if it has any: bin/ticketblue, or bin/peers --kind row-lock."`
@@ -106,7 +108,7 @@ func (r *Run) runJudged(ctx context.Context, out io.Writer, progress *report.Pro
 func (r *Run) config() map[string]any {
 	return map[string]any{
 		"seconds": r.Seconds, "slice": r.Slice.String(), "repeat": r.Repeat, "rounds": r.Rounds, "seats": r.Seats,
-		"connections": r.Connections, "customers": r.customers(), "viewers": r.Viewers, "rate": r.Rate, "seed": r.Seed,
+		"connections": r.Connections, "customers": r.customers(), "viewers": r.Viewers, "rate": r.Rate, "best": r.Best, "seed": r.Seed,
 	}
 }
 

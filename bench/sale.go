@@ -22,6 +22,7 @@ type sale struct {
 	owner  map[int64]string // token by user
 	quoted []string         // labels as JSON
 	hot    string           // path of the round's reservations
+	best   bool             // orders are for the best seats, not for certain ones
 	run    string           // makes this run's keys differ from all others'
 	acks   *ackLog
 	data   string                  // the server's data directory
@@ -51,13 +52,17 @@ func newSale(st *stage, c *client.Client, tokens []string, run string, acks *ack
 func (s *sale) of(st *stage, acks *ackLog) *sale {
 	return &sale{
 		stage: st, client: s.client, tokens: s.tokens, users: s.users, owner: s.owner, quoted: s.quoted,
-		hot: st.path() + "/reservations", run: s.run, acks: acks, data: s.data, stop: s.stop, unexpected: map[string]int{},
+		hot: st.path() + "/reservations", run: s.run, best: s.best, acks: acks, data: s.data, stop: s.stop, unexpected: map[string]int{},
 	}
 }
 
-// body is the request for a block: {"seats":["A-1-1","A-1-2"]}.
+// body is the request for a block, {"seats":["A-1-1","A-1-2"]}, or for as many others.
 func (s *sale) body(b load.Block) []byte {
 	body := make([]byte, 0, 64)
+	if s.best {
+		body = strconv.AppendInt(append(body, `{"best_available":{"count":`...), int64(b.Count), 10)
+		return append(body, "}}"...)
+	}
 	body = append(body, `{"seats":[`...)
 	for i := range b.Count {
 		if i > 0 {
@@ -99,6 +104,9 @@ func (s *sale) granted(customer int, b load.Block, key string, answer client.Ans
 		return s.surprise("unreadable_201")
 	}
 	asked := s.labels[b.First : b.First+b.Count]
+	if s.best && len(got.Seats) == b.Count {
+		asked = got.Seats
+	}
 	err := s.acks.add(judge.Ack{Key: key, ID: got.ID, User: s.users[customer], Asked: asked, Seats: got.Seats})
 	if err != nil {
 		s.stop(err)

@@ -90,6 +90,7 @@ func (m *measuring) prepare(ctx context.Context, b binary) error {
 		if err != nil {
 			return nil, err
 		}
+		base.best = m.Best
 		base.stop = func(error) {} // acks are in memory: they cannot fail
 		sales := make([]*sale, len(sts))
 		for i, st := range sts {
