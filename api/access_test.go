@@ -49,6 +49,16 @@ func accessMatrix(h *house) map[string]verdict {
 		"create-hall":         {"POST", "/v1/admin/halls", `{"name":"H","seats":1}`, adminOnly(201)},
 		"create-performance": {"POST", "/v1/admin/performances",
 			`{"title":"T","category":"concert","hall_id":1,"duration_minutes":1,"prices":{"standard":1}}`, adminOnly(201)},
+		"preview-plan":     {"POST", "/v1/admin/plans/preview", `{"seats":3}`, adminOnly(200)},
+		"list-reviews":     {"GET", "/v1/performances/1/reviews", "", anyone(200)},
+		"get-review":       {"GET", "/v1/reviews/1", "", anyone(200)},
+		"create-review":    {"POST", "/v1/performances/1/reviews", `{"rate":5}`, signedIn(201)},
+		"update-review":    {"PUT", "/v1/reviews/1", `{"rate":5}`, [4]int{401, 200, 404, 404}},
+		"delete-review":    {"DELETE", "/v1/reviews/1", "", [4]int{401, 204, 404, 404}},
+		"moderate-review":  {"DELETE", "/v1/admin/reviews/1", "", adminOnly(204)},
+		"cancel-round":     {"POST", "/v1/admin/rounds/1/cancel", "", adminOnly(200)},
+		"reschedule-round": {"PUT", "/v1/admin/rounds/2", h.roundTimes(), adminOnly(200)},
+		"delete-round":     {"DELETE", "/v1/admin/rounds/2", "", adminOnly(204)},
 		"list-halls":       {"GET", "/v1/halls", "", anyone(200)},
 		"get-hall":         {"GET", "/v1/halls/1", "", anyone(200)},
 		"update-hall":      {"PUT", "/v1/admin/halls/1", `{"name":"H"}`, adminOnly(200)},
@@ -89,9 +99,11 @@ func (h *house) furnish() {
 	for _, c := range [][2]string{
 		{"/v1/admin/performers", `{"name":"A"}`}, {"/v1/admin/performers", `{"name":"B"}`},
 		{"/v1/admin/performances", `{"title":"T","category":"concert","hall_id":1,"duration_minutes":1,"prices":{"standard":1}}`},
+		{"/v1/admin/performances/1/rounds", h.roundTimes()},
 	} {
 		h.do(call{"POST", c[0], token, c[1], nil}).wantStatus(http.StatusCreated)
 	}
+	h.do(call{"POST", "/v1/performances/1/reviews", h.token(customer, ticketing.Customer), `{"rate":4}`, nil}).wantStatus(http.StatusCreated)
 	h.do(call{"POST", "/v1/admin/performances/1/performers", token, `{"performer_id":1}`, nil}).wantStatus(http.StatusNoContent)
 }
 

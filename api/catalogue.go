@@ -22,6 +22,7 @@ type Catalogue interface {
 	Performers
 	Performances
 	Rounds
+	Reviews
 }
 
 // Halls keeps places with seats.
@@ -69,8 +70,24 @@ type Rounds interface {
 	CreateRound(ctx context.Context, r ticketing.RoundInfo) (ticketing.RoundInfo, error)
 	// DeleteRound asks drop to end its sale, and changes nothing when that fails.
 	DeleteRound(ctx context.Context, id ticketing.RoundID, version int64, drop func() error) error
+	// RescheduleRound asks move to tell its machine of the new times, and changes nothing when that fails.
+	RescheduleRound(ctx context.Context, r ticketing.RoundInfo, move func() error) (ticketing.RoundInfo, error)
 	Round(ctx context.Context, id ticketing.RoundID) (ticketing.RoundInfo, error)
 	RoundsOf(ctx context.Context, performanceID int64) ([]ticketing.RoundInfo, error)
+}
+
+// Reviews keeps what customers think of performances.
+type Reviews interface {
+	// CreateReview refuses who has no confirmed reservation of a showing that was over by now, and who has reviewed the
+	// performance before.
+	CreateReview(ctx context.Context, r ticketing.Review, now ticketing.Millis) (ticketing.Review, error)
+	// UpdateReview and DeleteReview return ticketing.ErrNotFound for another's.
+	UpdateReview(ctx context.Context, r ticketing.Review, now ticketing.Millis) (ticketing.Review, error)
+	// DeleteReview deletes anybody's for user 0.
+	DeleteReview(ctx context.Context, id int64, user ticketing.UserID, version int64) error
+	Review(ctx context.Context, id int64) (ticketing.Review, error)
+	// ReviewsOf lists at most limit of a performance's, newest first, those before the given id; 0 for all.
+	ReviewsOf(ctx context.Context, performance, before int64, limit int) ([]ticketing.Review, error)
 }
 
 // Conditional is part of every input whose answer the caller may have already.

@@ -14,6 +14,7 @@ import (
 // Limits of one request. The document shows them.
 const (
 	MaxBodyBytes     = 64 << 10
+	MaxLayoutBytes   = 16 << 20 // of an admin's hall with its layout: 100,000 seats in the wordiest format
 	MaxHeaderBytes   = 16 << 10
 	MaxKeyBytes      = 255 // of an Idempotency-Key
 	MaxSeatLabel     = 40  // characters: two names of 16, a number of 6, two dashes

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ type fakeCatalogue struct {
 	performers   []ticketing.Performer
 	performances []ticketing.Performance
 	rounds       []ticketing.RoundInfo
+	reviews      []ticketing.Review
 	links        [][2]int64 // performance, performer
 	plans        map[ticketing.Hash]*ticketing.Plan
 	broken       error // what Performances and Round answer, if set
@@ -340,5 +342,83 @@ func (f *fakeCatalogue) roundsOf(performance int64) []ticketing.RoundInfo {
 func (f *fakeCatalogue) everything() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return fmt.Sprint(f.halls, f.performers, f.performances, f.rounds, f.links)
+	return fmt.Sprint(f.halls, f.performers, f.performances, f.rounds, f.links, f.reviews)
+}
+
+func (f *fakeCatalogue) RescheduleRound(_ context.Context, r ticketing.RoundInfo, move func() error) (ticketing.RoundInfo, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	was, err := at(f.rounds, int64(r.ID), isRound)
+	if err == nil {
+		err = f.expect(was.Version, r.Version)
+	}
+	if err == nil {
+		err = move()
+	}
+	if err != nil {
+		return was, err
+	}
+	r.Version = was.Version + 1
+	f.rounds[r.ID-1] = r
+	return r, nil
+}
+
+func isReview(r ticketing.Review) bool { return r.ID != 0 }
+
+func (f *fakeCatalogue) CreateReview(_ context.Context, r ticketing.Review, now ticketing.Millis) (ticketing.Review, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, err := at(f.performances, r.PerformanceID, isPerformance); err != nil || f.refuse != nil {
+		return r, errors.Join(err, f.refuse)
+	}
+	r.ID, r.CreatedAt, r.Version = int64(len(f.reviews)+1), now, 1
+	f.reviews = append(f.reviews, r)
+	return r, nil
+}
+
+func (f *fakeCatalogue) UpdateReview(_ context.Context, r ticketing.Review, now ticketing.Millis) (ticketing.Review, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	was, err := at(f.reviews, r.ID, func(v ticketing.Review) bool { return v.ID != 0 && v.User == r.User })
+	if err == nil {
+		err = f.expect(was.Version, r.Version)
+	}
+	if err != nil {
+		return was, err
+	}
+	was.Rate, was.Text, was.EditedAt, was.Version = r.Rate, r.Text, now, was.Version+1
+	f.reviews[r.ID-1] = was
+	return was, nil
+}
+
+func (f *fakeCatalogue) DeleteReview(_ context.Context, id int64, user ticketing.UserID, version int64) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	was, err := at(f.reviews, id, func(v ticketing.Review) bool { return v.ID != 0 && (user == 0 || v.User == user) })
+	if err == nil {
+		err = f.expect(was.Version, version)
+	}
+	if err == nil {
+		f.reviews[id-1] = ticketing.Review{}
+	}
+	return err
+}
+
+func (f *fakeCatalogue) Review(_ context.Context, id int64) (ticketing.Review, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return at(f.reviews, id, isReview)
+}
+
+func (f *fakeCatalogue) ReviewsOf(_ context.Context, performance, before int64, limit int) ([]ticketing.Review, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, err := at(f.performances, performance, isPerformance); err != nil {
+		return nil, err
+	}
+	newest := slices.Clone(f.reviews)
+	slices.Reverse(newest)
+	return rest(newest, limit, func(r ticketing.Review) bool {
+		return isReview(r) && r.PerformanceID == performance && (before == 0 || r.ID < before)
+	}), nil
 }

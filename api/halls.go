@@ -25,10 +25,21 @@ type LayoutFields struct {
 	Seats    int            `json:"seats,omitempty" minimum:"1" maximum:"100000" doc:"A plain hall: section A, row 1, seats 1 to this, grade standard" example:"20007"`
 	Grades   []string       `json:"grades,omitempty" maxItems:"16" nullable:"false" doc:"With sections; else leave it out" example:"[\"VIP\",\"R\"]"`
 	Sections []sectionInput `json:"sections,omitempty" maxItems:"1000" nullable:"false"`
+	CSV      string         `json:"csv,omitempty" doc:"A table with a heading line of section,row,seat,grade,x,y in any order and a line for each seat; x and y in centimetres" example:"section,row,seat,grade,x,y\nA,1,1,R,0,300\n"`
+	Pretix   *pretixPlan    `json:"pretix,omitempty" doc:"A seating plan as pretix exports it"`
+	Scale    float64        `json:"scale,omitempty" minimum:"0.01" maximum:"1000" doc:"With pretix: centimetres a unit of its drawing; 2 when left out" example:"2"`
 }
 
-func (f LayoutFields) none() bool {
-	return f.Seats == 0 && len(f.Sections) == 0 && len(f.Grades) == 0
+func (f LayoutFields) none() bool { return len(f.ways()) == 0 && len(f.Grades) == 0 }
+
+// ways names the fields that say where the seats are.
+func (f LayoutFields) ways() (ways []string) {
+	for name, given := range map[string]bool{"seats": f.Seats > 0, "sections": len(f.Sections) > 0, "csv": f.CSV != "", "pretix": f.Pretix != nil} {
+		if given {
+			ways = append(ways, name)
+		}
+	}
+	return ways
 }
 
 type createHallInput struct {
@@ -59,7 +70,7 @@ type hallBody struct {
 	Version     int64  `json:"version" doc:"Counts its changes" example:"3"`
 }
 
-const aboutLayouts = "Either `seats` for a plain hall, or `grades` and `sections`. " +
+const aboutLayouts = "The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. " +
 	"Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, " +
 	"as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats " +
 	"55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between " +
@@ -77,12 +88,20 @@ func (s *Server) hallRoutes() {
 	register(s, operation{
 		id: "create-hall", method: http.MethodPost, path: "/v1/admin/halls", tag: "admin", access: Admin,
 		status: http.StatusCreated, errors: []int{http.StatusUnprocessableEntity}, summary: "Add a hall", about: aboutLayouts,
+		maxBody: MaxLayoutBytes,
 	}, s.createHall)
+	register(s, operation{
+		id: "preview-plan", method: http.MethodPost, path: "/v1/admin/plans/preview", tag: "admin", access: Admin,
+		status: http.StatusOK, errors: []int{http.StatusUnprocessableEntity}, summary: "See what a layout would become",
+		about: "Keeps nothing. What is wrong in a table or a drawing is listed with its line or place, the first " +
+			"twenty of it. " + aboutLayouts, maxBody: MaxLayoutBytes,
+	}, s.previewPlan)
 	register(s, operation{
 		id: "update-hall", method: http.MethodPut, path: "/v1/admin/halls/{id}", tag: "admin", access: Admin,
 		status: http.StatusOK, errors: []int{http.StatusPreconditionFailed, http.StatusUnprocessableEntity}, summary: "Replace what is known of a hall",
 		about: "Without a layout it keeps the one it has. With another one it gets a new version of its plan, for rounds that are " +
 			"planned from now on; those that exist keep theirs. 412 is `changed_meanwhile`. " + aboutLayouts,
+		maxBody: MaxLayoutBytes,
 	}, s.updateHall)
 	register(s, operation{
 		id: "delete-hall", method: http.MethodDelete, path: "/v1/admin/halls/{id}", tag: "admin", access: Admin,
@@ -157,18 +176,6 @@ func hallOnWire(h ticketing.Hall) hallBody {
 	return hallBody{
 		ID: h.ID, Name: h.Name, Address: h.Address, Plan: h.PlanHash.String(), PlanVersion: h.PlanVersion, Seats: h.Seats, Version: h.Version,
 	}
-}
-
-func planOf(f LayoutFields) (*ticketing.Plan, error) {
-	plain := f.Seats > 0
-	drawn := len(f.Sections) > 0 && len(f.Grades) > 0
-	switch {
-	case plain && len(f.Sections) == 0 && len(f.Grades) == 0:
-		return ticketing.PlainPlan(f.Seats)
-	case drawn && !plain:
-		return drawnPlan(f.Grades, f.Sections)
-	}
-	return nil, invalid("body", "a name with either seats, or grades and sections")
 }
 
 // fieldMissing turns "not found" of something a body names into what is wrong with that field.

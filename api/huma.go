@@ -38,6 +38,7 @@ type operation struct {
 	errors  []int // beyond those that follow from the rest
 	limit   func(c *fiber.Ctx, caller auth.Caller) error
 	noBody  bool // a POST without one
+	maxBody int  // bytes, when it is more than MaxBodyBytes; see largeBody
 	upload  bool // the body is a form with a file
 
 	responses map[string]*huma.Response // by status, where they do not follow from the type of the output
@@ -108,8 +109,8 @@ func (op operation) document() huma.Operation {
 	return huma.Operation{
 		OperationID: op.id, Method: op.method, Path: op.path, Summary: op.summary, Description: op.about,
 		Tags: []string{op.tag}, DefaultStatus: op.status, Errors: errs, Security: security, Responses: op.responses,
-		MaxBodyBytes:    MaxBodyBytes + 1, // Fiber has counted already
-		BodyReadTimeout: -1,               // and read it whole
+		MaxBodyBytes:    int64(max(op.maxBody, MaxBodyBytes) + 1), // Fiber has counted already
+		BodyReadTimeout: -1,                                       // and read it whole
 	}
 }
 

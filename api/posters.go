@@ -96,14 +96,27 @@ func (s *Server) posterRoutes() {
 
 // bodyLimits lets an admin's upload be larger than any other body. Whoever else sends as much is cut off before.
 func (s *Server) bodyLimits(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
-	if string(h.Method()) != http.MethodPut || !strings.HasSuffix(string(h.RequestURI()), "/poster") {
+	size := largeBody(string(h.Method()), string(h.RequestURI()))
+	if size == 0 {
 		return fasthttp.RequestConfig{}
 	}
 	token, _ := bytes.CutPrefix(h.Peek(fiber.HeaderAuthorization), bearer)
 	if caller, err := s.Tokens.Verify(string(token)); err != nil || caller.Role != ticketing.Admin {
 		return fasthttp.RequestConfig{}
 	}
-	return fasthttp.RequestConfig{MaxRequestBodySize: maxUpload, ReadTimeout: uploadDeadline}
+	return fasthttp.RequestConfig{MaxRequestBodySize: size, ReadTimeout: uploadDeadline}
+}
+
+// largeBody is how many bytes a request may have that may have more than others; 0 for others.
+func largeBody(method, path string) int {
+	switch {
+	case method == http.MethodPut && strings.HasSuffix(path, "/poster"):
+		return maxUpload
+	case method == http.MethodPost && (path == "/v1/admin/halls" || path == "/v1/admin/plans/preview"),
+		method == http.MethodPut && strings.HasPrefix(path, "/v1/admin/halls/"):
+		return MaxLayoutBytes
+	}
+	return 0
 }
 
 func (s *Server) setPoster(c *fiber.Ctx) error {

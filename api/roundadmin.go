@@ -23,6 +23,17 @@ type planRoundInput struct {
 	}
 }
 
+type rescheduleInput struct {
+	ID int64 `path:"id" minimum:"1" example:"42"`
+	Expecting
+	Body struct {
+		StartsAt    time.Time `json:"starts_at" doc:"The showing"`
+		OpensAt     time.Time `json:"opens_at" doc:"The sale opens by itself"`
+		ClosesAt    time.Time `json:"closes_at" doc:"and closes"`
+		CancelUntil time.Time `json:"cancel_until,omitempty" doc:"Last moment for a customer's cancellation; without it never"`
+	}
+}
+
 type roundBody struct {
 	ID               int64      `json:"id" example:"42"`
 	PerformanceID    int64      `json:"performance_id" example:"1"`
@@ -57,19 +68,34 @@ func (s *Server) roundAdminRoutes() {
 		about: "It takes the hall's plan and the performance's prices as they are now. 409 is `round_clash`: another showing is in the " +
 			"hall then, or ends or begins less than an hour away.",
 	}, s.planRound)
+	register(s, operation{
+		id: "reschedule-round", method: http.MethodPut, path: "/v1/admin/rounds/{id}", tag: "admin", access: Admin,
+		status: http.StatusOK, errors: []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusUnprocessableEntity},
+		summary: "Give a round other times",
+		about: "409 is `sale_begun`: customers rely on the times it has (close or cancel it, and plan another one); or `round_clash`, as " +
+			"when it is planned. 412 is `changed_meanwhile`.",
+	}, s.rescheduleRound)
+	register(s, operation{
+		id: "delete-round", method: http.MethodDelete, path: "/v1/admin/rounds/{id}", tag: "admin", access: Admin,
+		status: http.StatusNoContent, errors: []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusUnprocessableEntity},
+		summary: "Delete a round of which nobody ever had a seat",
+		about:   "409 is `has_sales`: cancel it instead. 412 is `changed_meanwhile`. Asked for by its id, a deleted round is closed and canceled.",
+	}, s.deleteRound)
 	for verb, command := range map[string]ticketing.Command{
-		"open": ticketing.OpenSale{}, "pause": ticketing.PauseSale{}, "close": ticketing.CloseSale{},
+		"open": ticketing.OpenSale{}, "pause": ticketing.PauseSale{}, "close": ticketing.CloseSale{}, "cancel": ticketing.CancelRound{},
 	} {
 		register(s, operation{
 			id: verb + "-round", method: http.MethodPost, path: "/v1/admin/rounds/{id}/" + verb, tag: "admin",
 			access: Admin, noBody: true, status: http.StatusOK, errors: []int{http.StatusConflict},
 			summary: map[string]string{
 				"open": "Open a sale now, or resume it", "pause": "Pause a sale", "close": "Close a sale for good",
+				"cancel": "Cancel a round and give all money back",
 			}[verb],
 			about: map[string]string{
-				"open":  "409 is `sale_closed`: what is closed stays closed. Open already is fine.",
-				"pause": "409 is `sale_not_open` (`retry_at`: when it opens by itself) or `sale_closed`. Paused already is fine.",
-				"close": "Closed already is fine.",
+				"open":   "409 is `sale_closed`: what is closed stays closed. Open already is fine.",
+				"pause":  "409 is `sale_not_open` (`retry_at`: when it opens by itself) or `sale_closed`. Paused already is fine.",
+				"close":  "Closed already is fine.",
+				"cancel": "Every reservation ends, and what was paid for it is owed in full. There is no way back. Canceled already is fine.",
 			}[verb],
 		}, s.changeSale(command))
 	}
@@ -108,7 +134,7 @@ func (s *Server) planRound(ctx context.Context, in *planRoundInput) (*tagged[rou
 		}
 		terms.Prices = append(terms.Prices, price)
 	}
-	if err := terms.Validate(plan); err != nil {
+	if err := checkTerms(terms, plan); err != nil {
 		return nil, err
 	}
 	round, err := s.Catalogue.CreateRound(ctx, ticketing.RoundInfo{
@@ -118,6 +144,61 @@ func (s *Server) planRound(ctx context.Context, in *planRoundInput) (*tagged[rou
 		return nil, err
 	}
 	return tag(http.StatusCreated, round.Version, roundOnWire(round), "")
+}
+
+func (s *Server) rescheduleRound(ctx context.Context, in *rescheduleInput) (*tagged[roundBody], error) {
+	version, err := in.version()
+	if err != nil {
+		return nil, err
+	}
+	round, err := s.Catalogue.Round(ctx, ticketing.RoundID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	plan, err := s.Catalogue.Plan(ctx, round.PlanHash)
+	if err != nil {
+		return nil, fmt.Errorf("reading the plan of round %d: %w", in.ID, asInternal(err))
+	}
+	t := ticketing.RescheduleRound{
+		OpensAt: ticketing.MillisOf(in.Body.OpensAt), ClosesAt: ticketing.MillisOf(in.Body.ClosesAt),
+		StartsAt: ticketing.MillisOf(in.Body.StartsAt), CancelUntil: ticketing.MillisOf(in.Body.CancelUntil),
+	}
+	round.Version, round.StartsAt = version, t.StartsAt
+	round.Terms.OpensAt, round.Terms.ClosesAt, round.Terms.StartsAt, round.Terms.CancelUntil = t.OpensAt, t.ClosesAt, t.StartsAt, t.CancelUntil
+	if err := checkTerms(round.Terms, plan); err != nil {
+		return nil, err
+	}
+	round, err = s.Catalogue.RescheduleRound(ctx, round, func() error {
+		_, err := s.askRound(ctx, round.ID, t)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return tag(http.StatusOK, round.Version, roundOnWire(round), "")
+}
+
+// checkTerms also wants times that databases and calendars can write down.
+func checkTerms(t ticketing.Terms, plan *ticketing.Plan) error {
+	if err := t.Validate(plan); err != nil {
+		return err
+	}
+	if max(t.StartsAt, t.ClosesAt, t.CancelUntil) > maxMillis {
+		return invalid("starts_at", "with all other times before the year 10000")
+	}
+	return nil
+}
+
+func (s *Server) deleteRound(ctx context.Context, in *deleteInput) (*struct{}, error) {
+	version, err := in.version()
+	if err == nil {
+		id := ticketing.RoundID(in.ID)
+		err = s.Catalogue.DeleteRound(ctx, id, version, func() error {
+			_, err := s.askRound(ctx, id, ticketing.DropRound{})
+			return err
+		})
+	}
+	return nil, err
 }
 
 func termsOf(in *planRoundInput) ticketing.Terms {

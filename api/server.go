@@ -69,6 +69,7 @@ func New(config Config) *Server {
 	s.posterRoutes()
 	s.performanceAdminRoutes()
 	s.performerRoutes()
+	s.reviewRoutes()
 	s.hallRoutes()
 	s.planRoutes()
 	s.roundRoutes()

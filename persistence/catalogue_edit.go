@@ -55,7 +55,7 @@ var lockSQL = map[ticketing.Noun]string{
 }
 
 // lock takes the thing's row. It returns ticketing.ErrNotFound when there is none, and refuses another version than
-// the one expected. Who needs several rows takes them in this order: review, round, performance, hall, performer.
+// the one expected. Who needs several rows takes them in this order: performance, review, hall, round.
 func (e *edit) lock(ctx context.Context, noun ticketing.Noun, id, expected int64) error {
 	var version int64
 	err := e.QueryRow(ctx, lockSQL[noun], id).Scan(&version)

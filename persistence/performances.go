@@ -157,6 +157,9 @@ func (db *DB) DeletePerformance(ctx context.Context, id, version int64, drop fun
 				return err
 			}
 		}
+		if err := db.takePoster(ctx, e, id); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
 		var batch pgx.Batch
 		batch.Queue(`DELETE FROM performance_performers WHERE performance_id = $1`, id)
 		batch.Queue(`UPDATE performances SET deleted_at = clock_timestamp(), version = version + 1 WHERE id = $1`, id)

@@ -115,6 +115,43 @@ func (db *DB) DeleteRound(ctx context.Context, id ticketing.RoundID, version int
 	return nil
 }
 
+// RescheduleRound gives a round other times, those of r.Terms. r.Version is the version expected. move is asked to
+// tell its machine: its error undoes everything. It returns what CreateRound does, and a *ticketing.Refusal when
+// somebody has changed the round meanwhile.
+func (db *DB) RescheduleRound(ctx context.Context, r ticketing.RoundInfo, move func() error) (ticketing.RoundInfo, error) {
+	var moved ticketing.RoundInfo
+	err := db.edit(ctx, func(e *edit) error {
+		if err := e.checkShowing(ctx, r); err != nil {
+			return err
+		}
+		if err := e.lock(ctx, ticketing.NounRound, int64(r.ID), r.Version); err != nil {
+			return err
+		}
+		t := r.Terms
+		_, err := e.Exec(ctx, `
+			UPDATE rounds SET starts_at = $2, opens_at = $3, closes_at = $4, cancel_until = $5, version = version + 1 WHERE id = $1`,
+			int64(r.ID), t.StartsAt.Time(), t.OpensAt.Time(), t.ClosesAt.Time(), moment(t.CancelUntil))
+		if err != nil {
+			return err
+		}
+		rows, err := e.Query(ctx, selectRound+`AND r.id = $1`, int64(r.ID))
+		if err != nil {
+			return err
+		}
+		if moved, err = exactlyOne(rows, scanRound); err != nil {
+			return err
+		}
+		if err := e.saved(ctx, ticketing.NounRound, int64(r.ID)); err != nil {
+			return err
+		}
+		return move() // last: what the machine has done cannot be undone
+	})
+	if err != nil {
+		return ticketing.RoundInfo{}, fmt.Errorf("rescheduling round %d: %w", r.ID, err)
+	}
+	return moved, nil
+}
+
 // deleteRound leaves the row, which the round's stream and those who look at ended sales still need.
 func (e *edit) deleteRound(ctx context.Context, id ticketing.RoundID) error {
 	if _, err := e.Exec(ctx, `UPDATE rounds SET deleted_at = clock_timestamp(), version = version + 1 WHERE id = $1`, int64(id)); err != nil {

@@ -56,6 +56,9 @@ type planBody struct {
 // No '-' in names, for it separates the parts of a label.
 var planName = regexp.MustCompile(`^[\p{L}\p{N}]{1,16}$`)
 
+// IsPlanName tells whether a section, row or grade may be called so: 1 to 16 letters and digits.
+func IsPlanName(name string) bool { return planName.MatchString(name) }
+
 // NewPlan checks a layout and gives it its name.
 func NewPlan(grades []string, seats []Seat) (*Plan, error) {
 	p := &Plan{Grades: grades, Seats: seats, byName: make(map[string]SeatIndex, len(seats))}
