@@ -91,13 +91,15 @@ func (db *DB) Performer(ctx context.Context, id int64) (ticketing.Performer, err
 // lastRune is after every character: what begins with a text lies between the text and the text with this behind it.
 const lastRune = "\U0010FFFF"
 
+const performersSQL = selectPerformer + `
+		WHERE (a.name_key, a.id) > (lower($1), $2) AND a.name_key >= lower($3) AND a.name_key <= lower($3) || $4
+		  AND position(lower($5) IN a.name_key) > 0
+		ORDER BY a.name_key, a.id LIMIT $6`
+
 // Performers lists up to limit performers after a place, by name, those that the filter lets through. Beginnings of
 // names are found by the index; of parts of names at most all are looked at.
 func (db *DB) Performers(ctx context.Context, f ticketing.PerformerFilter, after ticketing.PerformerCursor, limit int) ([]ticketing.Performer, error) {
-	list, err := many(ctx, db, scanPerformer, selectPerformer+`
-		WHERE (a.name_key, a.id) > (lower($1), $2) AND a.name_key >= lower($3) AND a.name_key <= lower($3) || $4
-		  AND position(lower($5) IN a.name_key) > 0
-		ORDER BY a.name_key, a.id LIMIT $6`,
+	list, err := many(ctx, db, scanPerformer, performersSQL,
 		after.Name, after.ID, f.Prefix, lastRune, f.Contains, pageSize(limit))
 	if err != nil {
 		return nil, fmt.Errorf("listing performers: %w", err)
@@ -105,13 +107,14 @@ func (db *DB) Performers(ctx context.Context, f ticketing.PerformerFilter, after
 	return list, nil
 }
 
+const performersOfSQL = selectPerformer + `
+		JOIN performance_performers l ON l.performer_id = a.id
+		WHERE l.performance_id = $1 AND l.performer_id > $2 ORDER BY l.performer_id LIMIT $3`
+
 // PerformersOf lists up to limit performers of a performance with ids above after, by id. It returns
 // ticketing.ErrNotFound when there is no such performance.
 func (db *DB) PerformersOf(ctx context.Context, performance, after int64, limit int) ([]ticketing.Performer, error) {
-	list, err := many(ctx, db, scanPerformer, selectPerformer+`
-		JOIN performance_performers l ON l.performer_id = a.id
-		WHERE l.performance_id = $1 AND l.performer_id > $2 ORDER BY l.performer_id LIMIT $3`,
-		performance, after, pageSize(limit))
+	list, err := many(ctx, db, scanPerformer, performersOfSQL, performance, after, pageSize(limit))
 	if err == nil && len(list) == 0 {
 		_, err = db.Performance(ctx, performance)
 	}

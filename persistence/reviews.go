@@ -12,7 +12,10 @@ import (
 	"ticketblue/ticketing"
 )
 
-const selectReview = `SELECT v.id, v.performance_id, v.user_id, v.rate, v.body, v.round, v.number, v.created_at, v.edited_at, v.version FROM reviews v `
+const (
+	reviewColumns = `SELECT v.id, v.performance_id, v.user_id, v.rate, v.body, v.round, v.number, v.created_at, v.edited_at, v.version `
+	selectReview  = reviewColumns + `FROM reviews v `
+)
 
 func scanReview(row pgx.CollectableRow) (ticketing.Review, error) {
 	var r ticketing.Review
@@ -123,8 +126,7 @@ func (db *DB) UpdateReview(ctx context.Context, r ticketing.Review, now ticketin
 			return err
 		}
 		rows, err := e.Query(ctx, `
-			WITH v AS (UPDATE reviews SET rate = $2, body = $3, edited_at = $4, version = version + 1 WHERE id = $1 RETURNING *)
-			SELECT v.id, v.performance_id, v.user_id, v.rate, v.body, v.round, v.number, v.created_at, v.edited_at, v.version FROM v`,
+			WITH v AS (UPDATE reviews SET rate = $2, body = $3, edited_at = $4, version = version + 1 WHERE id = $1 RETURNING *)`+reviewColumns+`FROM v`,
 			r.ID, r.Rate, r.Text, now.Time())
 		if err != nil {
 			return err
@@ -167,14 +169,15 @@ func (db *DB) Review(ctx context.Context, id int64) (ticketing.Review, error) {
 	return r, nil
 }
 
+const reviewsOfSQL = selectReview + `WHERE v.performance_id = $1 AND v.id < $2 ORDER BY v.id DESC LIMIT $3`
+
 // ReviewsOf lists up to limit reviews of a performance with ids below before, or all for 0, newest first. It returns
 // ticketing.ErrNotFound when there is no such performance.
 func (db *DB) ReviewsOf(ctx context.Context, performance, before int64, limit int) ([]ticketing.Review, error) {
 	if before == 0 {
 		before = math.MaxInt64
 	}
-	list, err := many(ctx, db, scanReview, selectReview+`
-		WHERE v.performance_id = $1 AND v.id < $2 ORDER BY v.id DESC LIMIT $3`, performance, before, pageSize(limit))
+	list, err := many(ctx, db, scanReview, reviewsOfSQL, performance, before, pageSize(limit))
 	if err == nil && len(list) == 0 {
 		_, err = db.Performance(ctx, performance)
 	}
