@@ -130,7 +130,8 @@ type Problem struct {
 	RequestID string       `json:"request_id,omitempty"`
 
 	retryAfter time.Duration
-	cause      error // for the log only
+	cause      error  // for the log only
+	head       string // its JSON up to retryable, when there is no detail
 }
 
 // Error makes a Problem an error that handlers can return.
@@ -165,21 +166,24 @@ const (
 )
 
 // blanks are the problems of all codes with nothing filled in, made once.
-var blanks = func() map[ticketing.Code]Problem {
-	all := make(map[ticketing.Code]Problem, len(rules))
+var blanks = func() map[ticketing.Code]*Problem {
+	all := make(map[ticketing.Code]*Problem, len(rules))
 	for code, r := range rules {
-		all[code] = Problem{
+		p := &Problem{
 			Type: "urn:ticketblue:problem:" + string(code), Title: r.title, Status: r.status, Code: string(code), Retryable: r.retryable,
 		}
+		p.head = string(appendProblemHead(nil, p))
+		all[code] = p
 	}
 	return all
 }()
 
 func problem(code ticketing.Code, detail string) *Problem {
-	p, known := blanks[code]
+	blank, known := blanks[code]
 	if !known {
-		p = blanks[ticketing.CodeInternal]
+		blank = blanks[ticketing.CodeInternal]
 	}
+	p := *blank
 	p.Detail = detail
 	return &p
 }
@@ -197,7 +201,7 @@ func rateLimited(after time.Duration) *Problem {
 }
 
 // refusal is what a machine's no looks like; nil for a yes.
-func refusal(r ticketing.Result, now time.Time) error {
+func (s *Server) refusal(r ticketing.Result) error {
 	if r.Code == ticketing.OK {
 		return nil
 	}
@@ -205,7 +209,7 @@ func refusal(r ticketing.Result, now time.Time) error {
 	p.Seats = r.Seats
 	if r.RetryAt != 0 {
 		at := r.RetryAt.Time()
-		p.RetryAt, p.retryAfter = &at, at.Sub(now)
+		p.RetryAt, p.retryAfter = &at, at.Sub(s.Clock())
 	}
 	return p
 }

@@ -7,14 +7,11 @@ import (
 
 // appendProblem writes a Problem with the request's id as encoding/json would: in a rush nearly every answer is one.
 func appendProblem(dst []byte, p *Problem, requestID []byte) []byte {
-	dst = appendText(append(dst, `{"type":`...), p.Type)
-	dst = appendText(append(dst, `,"title":`...), p.Title)
-	dst = strconv.AppendInt(append(dst, `,"status":`...), int64(p.Status), 10)
-	if p.Detail != "" {
-		dst = appendText(append(dst, `,"detail":`...), p.Detail)
+	if p.Detail == "" && p.head != "" {
+		dst = append(dst, p.head...)
+	} else {
+		dst = appendProblemHead(dst, p)
 	}
-	dst = appendText(append(dst, `,"code":`...), p.Code)
-	dst = strconv.AppendBool(append(dst, `,"retryable":`...), p.Retryable)
 	if len(p.Seats) > 0 {
 		dst = appendTexts(append(dst, `,"seats":`...), p.Seats)
 	}
@@ -30,6 +27,17 @@ func appendProblem(dst []byte, p *Problem, requestID []byte) []byte {
 		dst = append(dst, '"')
 	}
 	return append(dst, '}')
+}
+
+func appendProblemHead(dst []byte, p *Problem) []byte {
+	dst = appendText(append(dst, `{"type":`...), p.Type)
+	dst = appendText(append(dst, `,"title":`...), p.Title)
+	dst = strconv.AppendInt(append(dst, `,"status":`...), int64(p.Status), 10)
+	if p.Detail != "" {
+		dst = appendText(append(dst, `,"detail":`...), p.Detail)
+	}
+	dst = appendText(append(dst, `,"code":`...), p.Code)
+	return strconv.AppendBool(append(dst, `,"retryable":`...), p.Retryable)
 }
 
 func appendFieldErrors(dst []byte, errs []FieldError) []byte {

@@ -12,7 +12,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
 
-	"ticketblue/api/auth"
 	"ticketblue/ticketing"
 )
 
@@ -126,34 +125,27 @@ func (s *Server) reservationRoutes() {
 }
 
 func (s *Server) reserve(c *fiber.Ctx) error {
-	round, caller, body, err := parseReserve(c)
+	round, ok := ticketing.ParseRoundID(c.Params("id"))
+	if !ok {
+		return ticketing.ErrNotFound
+	}
+	key := c.Request().Header.Peek(headerIdempotencyKey)
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	body, err := readReserveBody(c.Request().Body())
 	if err != nil {
 		return err
 	}
-	key := reserveKey(caller.User, round, c.Request().Header.Peek(headerIdempotencyKey))
-	result := s.Sales.Do(c.UserContext(), ticketing.RoundStream(round), body.command(caller.User, key))
-	if err := refusal(result, s.Clock()); err != nil {
+	user := callerOf(c.Context()).User
+	result := s.Sales.Do(c.UserContext(), ticketing.RoundStream(round), body.command(user, reserveKey(user, round, key)))
+	if err := s.refusal(result); err != nil {
 		return err
 	}
 	if result.Replayed {
 		c.Set(headerReplayed, "true")
 	}
 	return answerReservation(c, http.StatusCreated, result)
-}
-
-// parseReserve is shared with the bench's no-op, which must do the same work.
-func parseReserve(c *fiber.Ctx) (ticketing.RoundID, auth.Caller, reserveBody, error) {
-	var body reserveBody
-	caller := callerOf(c.Context())
-	round, ok := ticketing.ParseRoundID(c.Params("id"))
-	if !ok {
-		return 0, caller, body, ticketing.ErrNotFound
-	}
-	if err := checkKey(c.Request().Header.Peek(headerIdempotencyKey)); err != nil {
-		return 0, caller, body, err
-	}
-	body, err := readReserveBody(c.Request().Body())
-	return round, caller, body, err
 }
 
 func checkKey(key []byte) error {
@@ -196,7 +188,7 @@ func (s *Server) showReservation(c *fiber.Ctx) error {
 		}
 		result = ticketing.Result{Reservation: kept.Reservation}
 	}
-	if err := refusal(result, s.Clock()); err != nil {
+	if err := s.refusal(result); err != nil {
 		return err
 	}
 	return answerReservation(c, http.StatusOK, result)
@@ -210,7 +202,7 @@ func (s *Server) reservation(command func(ticketing.UserID, uint32) ticketing.Co
 			return ticketing.ErrNotFound
 		}
 		result := s.Sales.Do(c.UserContext(), ticketing.RoundStream(id.Round), command(callerOf(c.Context()).User, id.Number))
-		if err := refusal(result, s.Clock()); err != nil {
+		if err := s.refusal(result); err != nil {
 			return err
 		}
 		return answerReservation(c, http.StatusOK, result)

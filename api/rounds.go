@@ -86,7 +86,7 @@ func (s *Server) roundRoutes() {
 
 func (s *Server) askRound(ctx context.Context, round ticketing.RoundID, cmd ticketing.Command) (ticketing.Result, error) {
 	result := s.Sales.Do(ctx, ticketing.RoundStream(round), cmd)
-	return result, refusal(result, s.Clock())
+	return result, s.refusal(result)
 }
 
 func (s *Server) round(c *fiber.Ctx) error {

@@ -58,6 +58,7 @@ func New(config Config) *Server {
 	s.limits, s.viewers = newLimiters(limits, config.Clock), newViewers(limits, config.Metrics)
 	s.app = fiber.New(s.fiberConfig())
 	s.app.Server().KeepHijackedConns = true // streams close their own
+	s.app.Server().LazyRequestTime = true   // nobody asks for it
 	s.app.Server().Handler = s.knownMethods(s.app.Server().Handler)
 	s.app.Server().HeaderReceived = s.bodyLimits
 	s.app.Use(s.front)
