@@ -118,7 +118,7 @@ func (s *Server) askCampaign(command ticketing.Command) func(context.Context, *c
 		id := ticketing.CampaignID(in.ID)
 		stream := ticketing.CampaignStream(id)
 		result := s.Sales.Do(ctx, stream, command)
-		if err := refusal(result, s.Clock()); err != nil {
+		if err := s.refusal(result); err != nil {
 			return nil, err
 		}
 		name, err := s.campaignName(ctx, id)

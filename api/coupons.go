@@ -92,7 +92,7 @@ func (s *Server) claim(c *fiber.Ctx) error {
 	result := s.Sales.Do(c.UserContext(), ticketing.CampaignStream(campaign), ticketing.ClaimCoupon{
 		User: user, Key: claimKey(user, campaign, c.Request().Header.Peek(headerIdempotencyKey)), Body: claimBody,
 	})
-	if err := refusal(result, s.Clock()); err != nil {
+	if err := s.refusal(result); err != nil {
 		return err
 	}
 	if result.Replayed {
