@@ -169,7 +169,7 @@ func (r *Round) adminYes(now Millis, fact Fact) ([]Event, Result) {
 
 // block takes free seats off sale: all of them or none.
 func (r *Round) block(c BlockSeats, now Millis) ([]Event, Result) {
-	seats, unknown := r.resolve(c.Seats)
+	seats, unknown := r.resolve(nil, c.Seats)
 	if len(unknown) > 0 {
 		return nil, refuse(CodeSeatUnknown, unknown...)
 	}
@@ -185,7 +185,7 @@ func (r *Round) block(c BlockSeats, now Millis) ([]Event, Result) {
 
 // unblock puts blocked seats back on sale; seats that are on sale already stay as they are.
 func (r *Round) unblock(c UnblockSeats, now Millis) ([]Event, Result) {
-	seats, unknown := r.resolve(c.Seats)
+	seats, unknown := r.resolve(nil, c.Seats)
 	if len(unknown) > 0 {
 		return nil, refuse(CodeSeatUnknown, unknown...)
 	}
@@ -197,8 +197,9 @@ func (r *Round) unblock(c UnblockSeats, now Millis) ([]Event, Result) {
 }
 
 // resolve turns labels into seats in plan order, each once, and lists the labels that are none.
-func (r *Round) resolve(labels []string) (seats []SeatIndex, unknown []string) {
-	seats = make([]SeatIndex, 0, len(labels))
+// The seats go into the room given, if they fit.
+func (r *Round) resolve(room []SeatIndex, labels []string) (seats []SeatIndex, unknown []string) {
+	seats = slices.Grow(room, len(labels))
 	for _, label := range labels {
 		if i, ok := r.plan.Find(label); ok {
 			seats = append(seats, i)

@@ -10,7 +10,8 @@ func (r *Round) reserve(c ReserveSeats, now Millis) ([]Event, Result) {
 	if answer, done := r.beforeSeats(c.User, c.Key, c.Body); done {
 		return nil, answer
 	}
-	seats, unknown := r.resolve(c.Seats)
+	var room [MaxSeatsPerRequest]SeatIndex // on the stack: most are refused
+	seats, unknown := r.resolve(room[:0], c.Seats)
 	if len(unknown) > 0 {
 		return nil, refuse(CodeSeatUnknown, unknown...)
 	}
@@ -44,7 +45,7 @@ func (r *Round) beforeSeats(user UserID, key, body Digest) (answer Result, done 
 func (r *Round) hold(user UserID, seats []SeatIndex, key, body Digest, now Millis) ([]Event, Result) {
 	number := r.last + 1
 	return one(now, SeatsHeld{
-		Number: number, User: user, Seats: seats,
+		Number: number, User: user, Seats: append([]SeatIndex(nil), seats...),
 		ExpiresAt: r.holdEnds(user, seats, now), Key: key, Body: body,
 	}), yes(number)
 }
@@ -80,17 +81,21 @@ func (r *Round) onSale() Result {
 func (r *Round) mayHave(user UserID, seats []SeatIndex) Result {
 	var blocked, taken, paying []string
 	moving := 0
-	for _, i := range seats {
-		v := r.reservations[r.owner[i]]
-		switch {
+	c := r.customers[user]
+	for n, i := range seats {
+		owner := r.owner[i]
+		switch status := r.ownStatus(c, owner); {
 		case r.seats[i] == SeatOff:
 			blocked = append(blocked, r.plan.Label(i))
-		case v == nil:
-		case v.user == user && v.status == Held:
+		case owner == 0:
+		case status == Held:
 			moving++
-		case v.user == user && v.status == Paying:
+		case status == Paying:
 			paying = append(paying, r.plan.Label(i))
 		default:
+			if taken == nil {
+				taken = make([]string, 0, len(seats)-n)
+			}
 			taken = append(taken, r.plan.Label(i))
 		}
 	}
@@ -106,6 +111,15 @@ func (r *Round) mayHave(user UserID, seats []SeatIndex) Result {
 		return refuse(CodePaymentInProgress, paying...)
 	}
 	return Result{}
+}
+
+// ownStatus is the status of a customer's own reservation; 0 for nobody's and for that of somebody else, which is not
+// even looked up: nearly every refusal is for his seats.
+func (r *Round) ownStatus(c *customer, number uint32) ReservationStatus {
+	if c == nil || number == 0 || !slices.Contains(c.made, number) {
+		return 0
+	}
+	return r.reservations[number].status
 }
 
 // mayAdd checks whether the user may have so many seats more, and one more key.
