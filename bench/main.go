@@ -22,6 +22,7 @@ type cli struct {
 	Rush    Rush    `cmd:"" help:"A crowd wants one round's seats. Prints PASS or FAIL first; exit code 1 on FAIL."`
 	Growth  Growth  `cmd:"" help:"CPU per reservation as rounds and seats become many. Prints PASS or FAIL first; exit code 1 on FAIL."`
 	Reads   Reads   `cmd:"" help:"Plan and seat map of a large round, by turns with a request that does nothing."`
+	Claims  Claims  `cmd:"" help:"Customers claim the coupons of a campaign, by turns with a request that does nothing. Prints PASS or FAIL first; exit code 1 on FAIL."`
 	Viewers Viewers `cmd:"" help:"Many watch one round's map while seats change. Prints PASS or FAIL first; exit code 1 on FAIL."`
 }
 
@@ -50,6 +51,8 @@ func main() {
 		err = c.Compare.run(os.Stdout)
 		parser.FatalIfErrorf(err)
 		pass = true
+	case "claims":
+		pass = c.Claims.run(ctx, os.Stdout)
 	case "viewers":
 		pass = c.Viewers.run(ctx, os.Stdout, os.Stderr)
 	default:
