@@ -37,6 +37,10 @@ func (a *auditor) replied(r *request, p *process, result ticketing.Result) {
 }
 
 func (a *auditor) judge(cmd ticketing.Command, r ticketing.Result) {
+	if a.w.counter != nil {
+		a.w.counter.judge(cmd, r)
+		return
+	}
 	switch c := cmd.(type) {
 	case ticketing.ReserveSeats:
 		if r.Code == ticketing.OK {

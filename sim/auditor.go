@@ -84,6 +84,10 @@ func (a *auditor) landed(seq uint64, e ticketing.Event) {
 	a.seq, a.lastAt = seq, e.At
 	a.events = append(a.events, e)
 	a.w.say("  %d %s %+v", seq, e.Name(), e.Fact)
+	if a.w.counter != nil {
+		a.w.counter.landed(seq, e)
+		return
+	}
 	switch f := e.Fact.(type) {
 	case ticketing.RoundPlanned:
 		a.phase.set(seq, ticketing.Scheduled)
@@ -236,7 +240,10 @@ func (a *auditor) sameState(what string, seq uint64, got ticketing.Hash) {
 		a.fail("P9: %s at %d, and only %d have landed", what, seq, a.seq)
 		return
 	}
-	m := ticketing.NewRound(1, a.w.plan)
+	m := ticketing.Machine(ticketing.NewRound(1, a.w.plan))
+	if a.w.counter != nil {
+		m = ticketing.NewCampaign(1)
+	}
 	for _, e := range a.events[:seq] {
 		m.Apply(e)
 	}
@@ -266,6 +273,9 @@ func (a *auditor) settled() {
 		if c != nil && c.status.now().Live() && c.due != 0 {
 			a.fail("P10: reservation %d of user %d should have lapsed %d ms ago", number, c.user, epoch+ticketing.Millis(a.w.now)-c.due)
 		}
+	}
+	if a.w.counter != nil {
+		a.w.counter.settled()
 	}
 	m, err := a.w.journal.fold(a.seq)
 	if err != nil {

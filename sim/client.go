@@ -65,6 +65,9 @@ func (c *client) begin() {
 }
 
 func (c *client) choose() ticketing.Command {
+	if c.w.counter != nil {
+		return c.w.counter.choose(c.acc.user)
+	}
 	a, r := c.acc, c.w.rng
 	number := uint32(1 + r.IntN(4)) // often somebody else's
 	if len(a.numbers) > 0 && r.IntN(8) > 0 {

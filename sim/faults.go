@@ -89,6 +89,9 @@ type forgetful struct {
 }
 
 func (m *forgetful) Decide(cmd ticketing.Command, now ticketing.Millis) ([]ticketing.Event, ticketing.Result) {
+	if c, claim := cmd.(ticketing.ClaimCoupon); claim {
+		return m.claim(c, now)
+	}
 	c, reserve := cmd.(ticketing.ReserveSeats)
 	if !reserve {
 		return m.Machine.Decide(cmd, now)
@@ -101,6 +104,20 @@ func (m *forgetful) Decide(cmd ticketing.Command, now ticketing.Millis) ([]ticke
 		if held, ok := e.Fact.(ticketing.SeatsHeld); ok {
 			held.Key = key
 			events[i].Fact = held
+		}
+	}
+	return events, result
+}
+
+func (m *forgetful) claim(c ticketing.ClaimCoupon, now ticketing.Millis) ([]ticketing.Event, ticketing.Result) {
+	key := c.Key
+	m.n++
+	binary.BigEndian.PutUint64(c.Key[:], m.n)
+	events, result := m.Machine.Decide(c, now)
+	for i, e := range events {
+		if claimed, ok := e.Fact.(ticketing.CouponClaimed); ok {
+			claimed.Key = key
+			events[i].Fact = claimed
 		}
 	}
 	return events, result

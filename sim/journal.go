@@ -24,6 +24,9 @@ type row struct {
 func newJournal(w *world) *journal {
 	j := &journal{w: w}
 	planned := []ticketing.Event{{At: epoch, Fact: ticketing.RoundPlanned{Plan: w.plan.Hash(), Terms: w.terms}}}
+	if w.counter != nil {
+		planned[0].Fact = ticketing.CampaignPlanned{Terms: w.counter.terms}
+	}
 	j.insert(row{Chunk: ticketing.Chunk{From: 1, To: 1, Payload: ticketing.ChunkPayload(1, ticketing.EncodeEvents(nil, planned))}})
 	return j
 }
@@ -88,7 +91,7 @@ func (j *journal) fold(seq uint64) (ticketing.Machine, error) {
 			h.Tail = append(h.Tail, r.Chunk)
 		}
 	}
-	return ticketing.Restore(stream, h)
+	return ticketing.Restore(j.w.stream, h)
 }
 
 func (j *journal) save(s ticketing.Snapshot) {

@@ -65,7 +65,7 @@ func (p *process) setClock() { p.skew = p.w.between(-p.w.swarm.skew, p.w.swarm.s
 func (p *process) newShell() {
 	s := p.w.swarm
 	p.timer++
-	p.shell = actors.NewShell(stream, actors.Options{
+	p.shell = actors.NewShell(p.w.stream, actors.Options{
 		Owned: p.owned, QueueLimit: 64, SnapshotEvery: s.snapshotEvery, IdleAfter: ms2duration(s.idleAfter),
 	})
 }
@@ -253,7 +253,7 @@ func (p *process) load(attempt uint64) {
 }
 
 func (p *process) restore(l *actors.Loaded, h ticketing.History) {
-	m, err := ticketing.Restore(stream, h)
+	m, err := ticketing.Restore(p.w.stream, h)
 	if err != nil {
 		p.w.auditor.fail("P9: history does not fold: %v", err)
 		l.Err = fmt.Errorf("%w: %w", actors.ErrBroken, err)

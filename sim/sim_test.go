@@ -76,6 +76,10 @@ func TestSim(t *testing.T) {
 
 // play runs the histories of seeds, as many at once as there are processors, and yields them in order.
 func play(t *testing.T, seeds []uint64, planted plant) iter.Seq[*world] {
+	return playWith(t, seeds, func(seed uint64) *world { return newWorld(seed, planted) })
+}
+
+func playWith(t *testing.T, seeds []uint64, open func(seed uint64) *world) iter.Seq[*world] {
 	return func(yield func(*world) bool) {
 		ahead := make(chan chan *world, runtime.GOMAXPROCS(0))
 		stop := make(chan struct{})
@@ -89,7 +93,7 @@ func play(t *testing.T, seeds []uint64, planted plant) iter.Seq[*world] {
 					return
 				}
 				go func() {
-					w := newWorld(seed, planted)
+					w := open(seed)
 					if testing.Verbose() && len(seeds) == 1 {
 						w.log = t.Logf
 					}

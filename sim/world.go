@@ -17,8 +17,7 @@ const (
 	second = ms(1000)
 	minute = 60 * second
 
-	epoch  = ticketing.Millis(1_800_000_000_000) // wall time at 0
-	stream = ticketing.Stream("round:1")
+	epoch = ticketing.Millis(1_800_000_000_000) // wall time at 0
 )
 
 // plant is a bug that can be switched on.
@@ -96,6 +95,8 @@ type world struct {
 
 	plan    *ticketing.Plan
 	terms   ticketing.Terms
+	counter *counter         // what is sold is coupons of a campaign; nil: seats of a round
+	stream  ticketing.Stream // round:1 or campaign:1
 	journal *journal
 	lock    lock
 	nodes   []*process
@@ -114,8 +115,11 @@ type tally struct {
 	snapshots, passivated                    int
 }
 
-func newWorld(seed uint64, planted plant) *world {
-	w := &world{seed: seed, rng: rand.New(rand.NewPCG(seed, 0x7b)), planted: planted, trace: sha256.New()}
+func newWorld(seed uint64, planted plant) *world { return newWorldOf(seed, planted, false) }
+
+// newWorldOf is a world in which seats are sold, or coupons claimed.
+func newWorldOf(seed uint64, planted plant, coupons bool) *world {
+	w := &world{seed: seed, rng: rand.New(rand.NewPCG(seed, 0x7b)), planted: planted, trace: sha256.New(), stream: "round:1"}
 	w.swarm = drawSwarm(w.rng)
 	plan, err := ticketing.PlainPlan(w.swarm.seats)
 	if err != nil {
@@ -131,6 +135,9 @@ func newWorld(seed uint64, planted plant) *world {
 		w.terms.ClosesAt = w.terms.OpensAt + ticketing.Millis(w.swarm.chaos)/2
 	}
 	w.auditor = newAuditor(w)
+	if coupons {
+		w.counter, w.stream = newCounter(w), "campaign:1"
+	}
 	w.journal = newJournal(w)
 	for id := range w.swarm.nodes {
 		w.nodes = append(w.nodes, newProcess(w, id))
