@@ -2,10 +2,13 @@ package persistence
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"ticketblue/ticketing"
 )
@@ -14,16 +17,44 @@ import (
 const bulkTimeout = 60 * time.Second
 
 // CreateUser adds an account; ID and CreatedAt of u are not looked at. It returns ticketing.ErrEmailTaken when
-// there is one with this e-mail, which must be in lower case.
+// there is or was one with this e-mail, which must be in lower case; an empty one is none.
 func (db *DB) CreateUser(ctx context.Context, u ticketing.User) (ticketing.UserID, error) {
-	var id ticketing.UserID
-	err := db.pool.QueryRow(ctx, `
-		INSERT INTO users (email, name, password_hash, role) VALUES ($1, $2, $3, $4) RETURNING id`,
-		u.Email, u.Name, u.PasswordHash, string(u.Role)).Scan(&id)
+	id, err := insertUser(ctx, db.pool, u)
 	if err != nil {
-		return 0, fmt.Errorf("creating an account: %w", emailTaken(err))
+		return 0, fmt.Errorf("creating an account: %w", err)
 	}
 	return id, nil
+}
+
+// queryer is a pool or a transaction.
+type queryer interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+func insertUser(ctx context.Context, q queryer, u ticketing.User) (id ticketing.UserID, err error) {
+	err = q.QueryRow(ctx, `
+		INSERT INTO users (email, email_hash, email_verified_at, name, password_hash, role)
+		VALUES ($1, $2, CASE WHEN $3 THEN clock_timestamp() END, $4, $5, $6) RETURNING id`,
+		nullable(u.Email), emailHash(u.Email), u.EmailVerified, u.Name, u.PasswordHash, string(u.Role)).Scan(&id)
+	return id, taken(err)
+}
+
+// nullable keeps an empty text as NULL, of which a unique column may have many.
+func nullable(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// emailHash is what is left of a withdrawn account's e-mail. It has no salt: two accounts must meet in it, and who
+// could try e-mails against it has this database, where those of the living stand in clear.
+func emailHash(email string) []byte {
+	if email == "" {
+		return nil
+	}
+	sum := sha256.Sum256([]byte(email))
+	return sum[:]
 }
 
 // CreateUsers adds many accounts at once, all or none, and returns their ids in the same order. A zero CreatedAt
@@ -44,41 +75,123 @@ func (db *DB) CreateUsers(ctx context.Context, users []ticketing.User) ([]ticket
 		if ids, err = pgx.AppendRows(ids, rows, pgx.RowTo[ticketing.UserID]); err != nil {
 			return err
 		}
-		columns := []string{"id", "email", "name", "password_hash", "role", "created_at"}
+		columns := []string{"id", "email", "email_hash", "name", "password_hash", "role", "created_at"}
 		_, err = tx.CopyFrom(ctx, pgx.Identifier{"users"}, columns, pgx.CopyFromSlice(len(users), func(i int) ([]any, error) {
 			u := users[i]
 			if u.CreatedAt.IsZero() {
 				u.CreatedAt = now
 			}
-			return []any{int64(ids[i]), u.Email, u.Name, u.PasswordHash, string(u.Role), u.CreatedAt}, nil
+			return []any{int64(ids[i]), nullable(u.Email), emailHash(u.Email), u.Name, u.PasswordHash, string(u.Role), u.CreatedAt}, nil
 		}))
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("creating %d accounts: %w", len(users), emailTaken(err))
+		return nil, fmt.Errorf("creating %d accounts: %w", len(users), taken(err))
 	}
 	return ids, nil
 }
 
-func emailTaken(err error) error {
-	if hasCode(err, "23505") { // unique
-		return ticketing.ErrEmailTaken
+// taken names what a unique index found.
+func taken(err error) error {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || pg.Code != "23505" { // unique
+		return err
 	}
-	return err
+	if pg.TableName == "identities" {
+		return ticketing.ErrIdentityTaken
+	}
+	return ticketing.ErrEmailTaken
+}
+
+const selectUser = `
+	SELECT u.id, coalesce(u.email, ''), u.email_verified_at IS NOT NULL, u.name, coalesce(u.slack_id, ''), u.password_hash,
+	       u.role, u.created_at, u.withdrawn_at IS NOT NULL
+	  FROM users u `
+
+func scanUser(r pgx.CollectableRow) (ticketing.User, error) {
+	var u ticketing.User
+	err := r.Scan(&u.ID, &u.Email, &u.EmailVerified, &u.Name, &u.SlackID, &u.PasswordHash, &u.Role, &u.CreatedAt, &u.Withdrawn)
+	return u, err
 }
 
 // UserByEmail finds an account by its e-mail in lower case; ticketing.ErrNotFound when there is none.
 func (db *DB) UserByEmail(ctx context.Context, email string) (ticketing.User, error) {
-	u, err := one(ctx, db, scanUser, `
-		SELECT id, email, name, password_hash, role, created_at FROM users WHERE email = $1`, email)
+	u, err := one(ctx, db, scanUser, selectUser+`WHERE u.email = $1`, email)
 	if err != nil {
 		return ticketing.User{}, fmt.Errorf("looking for an account: %w", err)
 	}
 	return u, nil
 }
 
-func scanUser(r pgx.CollectableRow) (ticketing.User, error) {
-	var u ticketing.User
-	err := r.Scan(&u.ID, &u.Email, &u.Name, &u.PasswordHash, &u.Role, &u.CreatedAt)
-	return u, err
+// User is an account that is not withdrawn; ticketing.ErrNotFound when there is none.
+func (db *DB) User(ctx context.Context, id ticketing.UserID) (ticketing.User, error) {
+	u, err := one(ctx, db, scanUser, selectUser+`WHERE u.id = $1 AND u.withdrawn_at IS NULL`, int64(id))
+	if err != nil {
+		return ticketing.User{}, fmt.Errorf("account %d: %w", id, err)
+	}
+	return u, nil
+}
+
+// SetProfile changes what people may change of their accounts; ticketing.ErrNotFound when there is none.
+func (db *DB) SetProfile(ctx context.Context, id ticketing.UserID, p ticketing.Profile) error {
+	done, err := db.pool.Exec(ctx, `UPDATE users SET name = $2, slack_id = $3 WHERE id = $1 AND withdrawn_at IS NULL`,
+		int64(id), p.Name, nullable(p.SlackID))
+	if err == nil && done.RowsAffected() == 0 {
+		err = ticketing.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("changing account %d: %w", id, err)
+	}
+	return nil
+}
+
+// Withdraw ends an account: its sessions, identities and everything personal go, the row and the hash of the e-mail
+// stay. ticketing.ErrLiveTickets as long as it holds seats, pays for some, or has a ticket for a show after now;
+// ticketing.ErrNotFound when there is no such customer.
+func (db *DB) Withdraw(ctx context.Context, id ticketing.UserID, now time.Time) error {
+	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+		var email string
+		err := tx.QueryRow(ctx, `
+			SELECT coalesce(email, '') FROM users WHERE id = $1 AND withdrawn_at IS NULL AND role = 'customer' FOR UPDATE`,
+			int64(id)).Scan(&email)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ticketing.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		live := false
+		err = tx.QueryRow(ctx, `
+			SELECT EXISTS (SELECT FROM reservations r JOIN rounds o ON o.id = r.round
+			 WHERE r.user_id = $1 AND (r.status IN ('held', 'paying') OR r.status = 'confirmed' AND o.starts_at > $2))`,
+			int64(id), now).Scan(&live)
+		if err != nil {
+			return err
+		}
+		if live {
+			return ticketing.ErrLiveTickets
+		}
+		batch := &pgx.Batch{}
+		batch.Queue(`
+			UPDATE users SET email = NULL, email_verified_at = NULL, name = '', slack_id = NULL, password_hash = '', withdrawn_at = $2
+			 WHERE id = $1`, int64(id), now)
+		batch.Queue(`DELETE FROM sessions WHERE user_id = $1`, int64(id))
+		batch.Queue(`DELETE FROM identities WHERE user_id = $1`, int64(id))
+		batch.Queue(`DELETE FROM password_resets WHERE user_id = $1`, int64(id))
+		batch.Queue(`DELETE FROM outbox WHERE recipient = $1`, email)
+		return tx.SendBatch(ctx, batch).Close()
+	})
+	if err != nil {
+		return fmt.Errorf("withdrawing account %d: %w", id, err)
+	}
+	return nil
+}
+
+// WithdrawnSince lists the accounts that were withdrawn after then.
+func (db *DB) WithdrawnSince(ctx context.Context, then time.Time) ([]ticketing.UserID, error) {
+	ids, err := many(ctx, db, pgx.RowTo[ticketing.UserID], `SELECT id FROM users WHERE withdrawn_at > $1`, then)
+	if err != nil {
+		return nil, fmt.Errorf("listing withdrawn accounts: %w", err)
+	}
+	return ids, nil
 }

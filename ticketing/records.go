@@ -9,16 +9,13 @@ import (
 	"time"
 )
 
-// Records of the catalogue and of accounts, as rooms hand them to each other.
+// Records of the catalogue, as rooms hand them to each other.
 
 // ErrNotFound: there is no such thing, or it is not the caller's to see.
 var ErrNotFound = errors.New("not found")
 
 // ErrFrozen: an auditor found the stream wrong; a person must look before it is served again.
 var ErrFrozen = errors.New("the stream is frozen")
-
-// ErrEmailTaken: an account with this e-mail exists.
-var ErrEmailTaken = errors.New("e-mail is taken")
 
 // Invalid is bad input: which field, and what would be right.
 type Invalid struct {
@@ -30,25 +27,6 @@ func (e *Invalid) Error() string { return e.Field + " must be " + e.Want }
 
 func invalid(field, format string, args ...any) error {
 	return &Invalid{Field: field, Want: fmt.Sprintf(format, args...)}
-}
-
-// Role is what an account may do.
-type Role string
-
-// Roles. Only a command on the machine makes the first admin.
-const (
-	Customer Role = "customer"
-	Admin    Role = "admin"
-)
-
-// User is an account. The password is only ever kept as an argon2id hash in PHC form.
-type User struct {
-	ID           UserID
-	Email        string // lower case
-	Name         string
-	PasswordHash string
-	Role         Role
-	CreatedAt    time.Time
 }
 
 // Hall is a place with seats; its plan is the newest version of its layout.
