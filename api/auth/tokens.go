@@ -29,12 +29,14 @@ var ErrUnauthenticated = errors.New("no valid token")
 
 // Caller is who sent a request.
 type Caller struct {
-	User ticketing.UserID
-	Role ticketing.Role
+	User     ticketing.UserID
+	Role     ticketing.Role
+	LoggedIn int64 // when he last proved who he is, in Unix seconds; 0: it is not known
 }
 
 type claims struct {
-	Role ticketing.Role `json:"role"`
+	Role     ticketing.Role `json:"role"`
+	LoggedIn int64          `json:"auth_time,omitempty"`
 	jwt.RegisteredClaims
 }
 
@@ -49,6 +51,8 @@ type Tokens struct {
 	clock  func() time.Time
 	parser *jwt.Parser
 	known  *known
+
+	revoked revoked
 }
 
 // NewTokens keeps the key in memory only; whoever has it can be anyone.
@@ -67,13 +71,19 @@ func NewTokens(key []byte, clock func() time.Time) (*Tokens, error) {
 	return t, nil
 }
 
-// Mint signs a token that says who this is for TokenLife.
+// Mint signs a token that says who this is for TokenLife, and not since when.
 func (t *Tokens) Mint(user ticketing.UserID, role ticketing.Role) (string, error) {
+	return t.MintFor(Caller{User: user, Role: role})
+}
+
+// MintFor signs a token for TokenLife.
+func (t *Tokens) MintFor(who Caller) (string, error) {
 	now := t.clock()
 	token := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
-		Role: role,
+		Role:     who.Role,
+		LoggedIn: who.LoggedIn,
 		RegisteredClaims: jwt.RegisteredClaims{
-			Subject:   strconv.FormatInt(int64(user), idDecimals),
+			Subject:   strconv.FormatInt(int64(who.User), idDecimals),
 			Issuer:    name,
 			Audience:  jwt.ClaimStrings{name},
 			IssuedAt:  jwt.NewNumericDate(now),
@@ -111,8 +121,18 @@ func (t *Tokens) Admit(token []byte) (*Caller, error) {
 		entry = &knownToken{text, checked}
 		t.known.keep(entry)
 	}
+	if t.revoked.has(entry.caller.User) {
+		return nil, ErrUnauthenticated
+	}
 	return &entry.caller, nil
 }
+
+// Revoke makes every token of an account worthless. It is kept in this process only, which is the only one that
+// serves; at its start it is told again who was withdrawn in the last TokenLife.
+func (t *Tokens) Revoke(user ticketing.UserID) { t.revoked.add(user, t.clock()) }
+
+// Restore takes a Revoke back.
+func (t *Tokens) Restore(user ticketing.UserID) { t.revoked.remove(user) }
 
 func (t *Tokens) check(token string) (verified, error) {
 	var c claims
@@ -123,5 +143,5 @@ func (t *Tokens) check(token string) (verified, error) {
 	if err != nil || user < 1 || (c.Role != ticketing.Customer && c.Role != ticketing.Admin) {
 		return verified{}, ErrUnauthenticated
 	}
-	return verified{Caller{ticketing.UserID(user), c.Role}, c.ExpiresAt.Time}, nil
+	return verified{Caller{ticketing.UserID(user), c.Role, c.LoggedIn}, c.ExpiresAt.Time}, nil
 }

@@ -36,7 +36,7 @@ func TestMintedTokensVerifyUntilTheyExpire(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Caller{7, ticketing.Admin}
+	want := Caller{User: 7, Role: ticketing.Admin}
 	for _, age := range []time.Duration{0, time.Minute, TokenLife - time.Second} { // the first fills the cache
 		now = start.Add(age)
 		if caller, err := tokens.Verify(token); err != nil || caller != want {
