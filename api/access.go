@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"mime"
 	"net/http"
@@ -98,6 +99,9 @@ func (s *Server) door(rt route, observe observer) fiber.Handler {
 }
 
 func (s *Server) pass(c *fiber.Ctx, rt route) error {
+	if changes(c.Method()) && !s.sameOrigin(c) {
+		return problem(codeCrossOrigin, "")
+	}
 	caller, err := s.admit(c, rt.access)
 	if err != nil {
 		return err
@@ -112,6 +116,9 @@ func (s *Server) pass(c *fiber.Ctx, rt route) error {
 	}
 	if rt.access != Public {
 		c.Context().SetUserValue(callerKey{}, caller)
+	}
+	if rt.access == Admin {
+		return s.audited(c, rt, *caller)
 	}
 	return c.Next()
 }
@@ -133,10 +140,24 @@ func (s *Server) admit(c *fiber.Ctx, access Access) (*auth.Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	if access == Admin && caller.Role != ticketing.Admin {
-		return nil, problem(codeForbidden, "")
+	if access == Admin {
+		if err := s.stillAdmin(c.UserContext(), caller); err != nil {
+			return nil, err
+		}
 	}
 	return caller, nil
+}
+
+// stillAdmin asks the account itself: who is an admin no longer must not remain one until his token expires.
+func (s *Server) stillAdmin(ctx context.Context, caller *auth.Caller) error {
+	if caller.Role != ticketing.Admin {
+		return problem(codeForbidden, "")
+	}
+	user, err := s.Accounts.User(ctx, caller.User)
+	if errors.Is(err, ticketing.ErrNotFound) || err == nil && user.Role != ticketing.Admin {
+		return problem(codeForbidden, "")
+	}
+	return err
 }
 
 func isJSON(contentType []byte) bool {
@@ -150,6 +171,18 @@ func isJSON(contentType []byte) bool {
 
 func (s *Server) reserveShare(_ *fiber.Ctx, caller auth.Caller) error {
 	return s.limits.reserve.take(int64(caller.User))
+}
+
+func (s *Server) userShare(_ *fiber.Ctx, caller auth.Caller) error {
+	return s.limits.change.take(int64(caller.User))
+}
+
+func (s *Server) sessionShare(c *fiber.Ctx, _ auth.Caller) error {
+	from, err := s.network(c)
+	if err != nil {
+		return err
+	}
+	return s.limits.session.take(from)
 }
 
 func (s *Server) addressShare(c *fiber.Ctx, _ auth.Caller) error {

@@ -35,6 +35,22 @@ func accessMatrix(h *house) map[string]verdict {
 	return map[string]verdict{
 		"signup":              {"POST", "/v1/auth/signup", `{"email":"%s@example.com","password":"blue-ticket-7","name":"N"}`, anyone(201)},
 		"login":               {"POST", "/v1/auth/login", `{"email":"kim@example.com","password":"blue-ticket-7"}`, anyone(200)},
+		"refresh":             {"POST", "/v1/auth/refresh", `{}`, anyone(401)},
+		"logout":              {"POST", "/v1/auth/logout", `{}`, anyone(204)},
+		"logout-all":          {"POST", "/v1/auth/logout-all", "", signedIn(204)},
+		"request-reset":       {"POST", "/v1/auth/password-reset", `{"email":"kim@example.com"}`, anyone(202)},
+		"confirm-reset":       {"POST", "/v1/auth/password-reset/confirm", `{"token":"x","password":"blue-ticket-8"}`, anyone(409)},
+		"kakao-login":         {"GET", "/v1/auth/kakao", "", anyone(303)},
+		"kakao-callback":      {"GET", "/v1/auth/kakao/callback", "", anyone(303)},
+		"kakao-link":          {"POST", "/v1/me/kakao", `{}`, signedIn(200)},
+		"get-me":              {"GET", "/v1/me", "", signedIn(200)},
+		"change-me":           {"PATCH", "/v1/me", `{"name":"김"}`, signedIn(200)},
+		"change-password":     {"POST", "/v1/me/password", `{"old_password":"x","new_password":"blue-ticket-8"}`, signedIn(409)},
+		"withdraw":            {"POST", "/v1/me/withdraw", `{}`, [4]int{401, 403, 403, 409}},
+		"list-admins":         {"GET", "/v1/admin/admins", "", adminOnly(200)},
+		"create-admin":        {"POST", "/v1/admin/admins", `{"email":"lee@example.com","name":"Lee"}`, adminOnly(201)},
+		"drop-admin":          {"DELETE", "/v1/admin/admins/9", "", adminOnly(409)},
+		"list-audit":          {"GET", "/v1/admin/audit", "", adminOnly(200)},
 		"list-performances":   {"GET", "/v1/performances", "", anyone(200)},
 		"get-performance":     {"GET", "/v1/performances/1", "", anyone(200)},
 		"list-rounds":         {"GET", "/v1/performances/1/rounds", "", anyone(200)},
@@ -153,7 +169,7 @@ func TestAccessMatrix(t *testing.T) {
 }
 
 func TestWhatIsNotInTheDocumentIsKnown(t *testing.T) {
-	want := []string{"GET /docs", "GET /docs/*", "GET /openapi-3.0.json", "GET /openapi-3.0.yaml", "GET /openapi.json", "GET /openapi.yaml", "POST /bench/noop", "POST /bench/noop/campaigns/:id/coupons"}
+	want := []string{"GET /docs", "GET /docs/*", "GET /fake/kakao/*", "GET /openapi-3.0.json", "GET /openapi-3.0.yaml", "GET /openapi.json", "GET /openapi.yaml", "POST /bench/noop", "POST /bench/noop/campaigns/:id/coupons", "POST /fake/kakao/*"}
 	h := open(t, nil)
 	var hidden []string
 	for name, known := range h.server.router.declared {

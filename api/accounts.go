@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	"ticketblue/api/auth"
 	"ticketblue/ticketing"
@@ -22,7 +21,7 @@ type accountBody struct {
 	ID    int64  `json:"id" example:"7"`
 	Email string `json:"email" example:"kim@example.com"`
 	Name  string `json:"name" example:"김하늘"`
-	Role  string `json:"role" enum:"customer,admin"`
+	Role  string `json:"role" enum:"customer,admin" example:"customer"`
 }
 
 type accountOutput struct{ Body accountBody }
@@ -31,15 +30,7 @@ type loginInput struct {
 	Body struct {
 		Email    string `json:"email" minLength:"1" maxLength:"254" example:"kim@example.com"`
 		Password string `json:"password" minLength:"1" maxLength:"128" writeOnly:"true" example:"blue-ticket-7!"`
-	}
-}
-
-type tokenOutput struct {
-	Body struct {
-		AccessToken string `json:"access_token"`
-		TokenType   string `json:"token_type" enum:"Bearer"`
-		ExpiresIn   int    `json:"expires_in" doc:"Seconds" example:"900"`
-		Role        string `json:"role" enum:"customer,admin"`
+		Cookie   bool   `json:"cookie,omitempty" doc:"For pages: the refresh token comes as an HttpOnly cookie instead of in the body" example:"false"`
 	}
 }
 
@@ -48,14 +39,21 @@ func (s *Server) accountRoutes() {
 		id: "signup", method: http.MethodPost, path: "/v1/auth/signup", tag: "accounts", access: Public,
 		status: http.StatusCreated, errors: []int{http.StatusConflict, http.StatusUnprocessableEntity},
 		limit: s.addressShare, summary: "Open a customer's account",
-		about: "The role is always customer. Code `email_taken` when there is an account already.",
+		about: "The role is always customer. Code `email_taken` when there is an account already, or was one that has been withdrawn.",
 	}, s.signup)
 	register(s, operation{
 		id: "login", method: http.MethodPost, path: "/v1/auth/login", tag: "accounts", access: Public,
 		status: http.StatusOK, errors: []int{http.StatusUnauthorized, http.StatusUnprocessableEntity},
-		limit: s.addressShare, summary: "Get an access token",
-		about: "An unknown e-mail and a wrong password get the same answer: `credentials_invalid`.",
+		limit: s.addressShare, summary: "Open a session",
+		about: "Gives an access token for 15 minutes and a refresh token for 30 days. An unknown e-mail and a wrong password get " +
+			"the same answer after the same work: `credentials_invalid`. `busy` when too many people log in at once.",
 	}, s.login)
+	s.sessionRoutes()
+	s.profileRoutes()
+	s.resetRoutes()
+	s.kakaoRoutes()
+	s.adminRoutes()
+	s.auditRoutes()
 }
 
 func (s *Server) signup(ctx context.Context, in *signupInput) (*accountOutput, error) {
@@ -93,19 +91,20 @@ func (s *Server) login(ctx context.Context, in *loginInput) (*tokenOutput, error
 		return nil, err
 	}
 	// Nobody's hash is empty: the check then takes as long and fails.
-	right, err := s.Passwords.Check(ctx, in.Body.Password, user.PasswordHash)
-	if err != nil {
+	if err := s.prove(ctx, in.Body.Password, user.PasswordHash); err != nil {
 		return nil, err
+	}
+	return s.enter(ctx, user, in.Body.Cookie)
+}
+
+// prove checks a password; codeCredentialsInvalid unless it is right.
+func (s *Server) prove(ctx context.Context, password, hash string) error {
+	right, err := s.Passwords.Check(ctx, password, hash)
+	if err != nil {
+		return err
 	}
 	if !right {
-		return nil, problem(codeCredentialsInvalid, "")
+		return problem(codeCredentialsInvalid, "")
 	}
-	token, err := s.Tokens.Mint(user.ID, user.Role)
-	if err != nil {
-		return nil, err
-	}
-	out := &tokenOutput{}
-	out.Body.AccessToken, out.Body.TokenType = token, "Bearer"
-	out.Body.ExpiresIn, out.Body.Role = int(auth.TokenLife/time.Second), string(user.Role)
-	return out, nil
+	return nil
 }

@@ -15,7 +15,7 @@ import (
 // anywhere is what a request may be answered whatever it asks for, some of it before an operation has been found.
 var anywhere = []ticketing.Code{
 	codeMalformedRequest, ticketing.CodeNotFound, codeMethodNotAllowed, codeRequestTimeout, codeBodyTooLarge, codeMediaType,
-	codeHeadersTooLarge, ticketing.CodeInternal, ticketing.CodeUnavailable,
+	codeHeadersTooLarge, codeCrossOrigin, ticketing.CodeInternal, ticketing.CodeUnavailable,
 }
 
 // documentedCodes are all codes, by status and name.

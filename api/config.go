@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"ticketblue/api/auth"
+	"ticketblue/api/auth/fakekakao"
 	"ticketblue/ticketing"
 )
 
@@ -36,14 +37,6 @@ type Sales interface {
 	// Durable is the stream's last durable event, as far as it is known without asking: everything that anybody has
 	// been answered rests on events up to it. Not known: ask.
 	Durable(s ticketing.Stream) (seq uint64, known bool)
-}
-
-// Accounts keeps who may log in. E-mails are lower case.
-type Accounts interface {
-	// CreateUser stores a new account and names it; ticketing.ErrEmailTaken when there is one.
-	CreateUser(ctx context.Context, u ticketing.User) (ticketing.UserID, error)
-	// UserByEmail finds an account; ticketing.ErrNotFound when there is none.
-	UserByEmail(ctx context.Context, email string) (ticketing.User, error)
 }
 
 // Reservations lists what customers have, as far as it is projected.
@@ -87,6 +80,9 @@ type Config struct {
 	Live         Live // nil: live maps are not available
 	Tokens       *auth.Tokens
 	Passwords    *auth.Passwords
+	Kakao        *auth.Kakao           // nil: nobody logs in by Kakao
+	FakeKakao    *fakekakao.Kakao      // nil: none is shown
+	PublicURL    string                // where browsers find this server: https://tickets.example.com; "": as they say, and cookies go over plain HTTP
 	Clock        func() time.Time      // for what the api itself says; decisions use the owner's clock
 	Random       func(n int) int       // one of the n numbers from 0; nil: math/rand/v2.IntN
 	Log          *slog.Logger          // nil: slog.Default()

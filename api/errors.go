@@ -30,6 +30,14 @@ const (
 	codeInvalidInput       ticketing.Code = "invalid_input"
 	codeRateLimited        ticketing.Code = "rate_limited"
 	codeHeadersTooLarge    ticketing.Code = "headers_too_large"
+	codeSessionEnded       ticketing.Code = "session_ended"
+	codeCrossOrigin        ticketing.Code = "cross_origin"
+	codeReauthenticate     ticketing.Code = "reauthentication_required"
+	codeLiveTickets        ticketing.Code = "live_tickets"
+	codeAdminAccount       ticketing.Code = "admin_account"
+	codeOwnAccount         ticketing.Code = "own_account"
+	codePasswordNotSet     ticketing.Code = "password_not_set"
+	codeResetInvalid       ticketing.Code = "reset_invalid"
 )
 
 // rule is how a code looks on the wire.
@@ -54,7 +62,15 @@ var rules = map[ticketing.Code]rule{
 	codeInvalidInput:       {http.StatusUnprocessableEntity, "Some fields are not right", false},
 	codeRateLimited:        {http.StatusTooManyRequests, "Too many requests of yours", true},
 	codeHeadersTooLarge:    {http.StatusRequestHeaderFieldsTooLarge, "The headers are too large", false},
-	codeEmailTaken:         {http.StatusConflict, "An account with this e-mail exists", false},
+	codeEmailTaken:         {http.StatusConflict, "An account with this e-mail exists, or did", false},
+	codeSessionEnded:       {http.StatusUnauthorized, "The session has ended; log in again", false},
+	codeCrossOrigin:        {http.StatusForbidden, "A page of another site may not do this", false},
+	codeReauthenticate:     {http.StatusForbidden, "Log in again first", false},
+	codeLiveTickets:        {http.StatusConflict, "There are tickets or held seats", false},
+	codeAdminAccount:       {http.StatusConflict, "An admin's account; another admin must make it a customer's first", false},
+	codeOwnAccount:         {http.StatusConflict, "Not with one's own account", false},
+	codePasswordNotSet:     {http.StatusConflict, "The account has no password", false},
+	codeResetInvalid:       {http.StatusConflict, "The link was used, or replaced, or is too old", false},
 
 	ticketing.CodeNotFound:            {http.StatusNotFound, "There is no such thing, or it is not yours", false},
 	ticketing.CodeSaleNotOpen:         {http.StatusConflict, "The sale has not opened", false},
@@ -242,6 +258,8 @@ func problemOf(err error) *Problem {
 		return problem(ticketing.CodeNotFound, "")
 	case errors.Is(err, ticketing.ErrEmailTaken):
 		return problem(codeEmailTaken, "")
+	case errors.Is(err, ticketing.ErrLiveTickets):
+		return problem(codeLiveTickets, "")
 	case errors.Is(err, auth.ErrUnauthenticated):
 		return problem(codeUnauthenticated, "")
 	case errors.Is(err, auth.ErrBusy):

@@ -117,37 +117,3 @@ func (f *fakeCampaigns) CouponsOf(_ context.Context, user ticketing.UserID, filt
 	return list[:min(limit, len(list))], nil
 }
 
-type fakeAccounts struct {
-	mu    sync.Mutex
-	users []ticketing.User
-}
-
-func (f *fakeAccounts) CreateUser(_ context.Context, u ticketing.User) (ticketing.UserID, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, other := range f.users {
-		if other.Email == u.Email {
-			return 0, ticketing.ErrEmailTaken
-		}
-	}
-	u.ID = ticketing.UserID(len(f.users) + 1)
-	f.users = append(f.users, u)
-	return u.ID, nil
-}
-
-func (f *fakeAccounts) UserByEmail(_ context.Context, email string) (ticketing.User, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, u := range f.users {
-		if u.Email == email {
-			return u, nil
-		}
-	}
-	return ticketing.User{}, ticketing.ErrNotFound
-}
-
-func (f *fakeAccounts) count() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.users)
-}

@@ -95,7 +95,7 @@ func (op operation) document() huma.Operation {
 		errs = append(errs, http.StatusUnauthorized)
 		security = []map[string][]string{{"bearer": {}}}
 	}
-	if op.access == Admin {
+	if op.access == Admin || changes(op.method) { // not an admin, or another site's page
 		errs = append(errs, http.StatusForbidden)
 	}
 	if op.limit != nil {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"ticketblue/ticketing"
 )
 
 const (
@@ -26,6 +28,7 @@ type OpsConfig struct {
 	Verify   func(context.Context) (json.RawMessage, error) // compares everything with the journal
 	// Rebuild makes again what follows from the journal, by name: POST /rebuild/{name}.
 	Rebuild map[string]func(context.Context) error
+	Outbox  func(context.Context) ([]ticketing.Message, error) // mail that goes nowhere: GET /outbox
 	Metrics prometheus.Gatherer
 	Log     *slog.Logger
 }
@@ -41,6 +44,7 @@ func NewOps(config OpsConfig) *http.Server {
 	mux.HandleFunc("GET /readyz", config.readyz)
 	mux.HandleFunc("POST /verify", config.verify)
 	mux.HandleFunc("POST /rebuild/{name}", config.rebuild)
+	mux.HandleFunc("GET /outbox", config.outbox)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(config.Metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)

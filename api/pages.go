@@ -9,7 +9,7 @@ import (
 )
 
 // pagePaths are the addresses of pages. They all get the same HTML, which looks at the address itself.
-var pagePaths = []string{"/", "/login", "/reservations", "/performances/:id", "/rounds/:id"}
+var pagePaths = []string{"/", "/login", "/reset-password", "/reservations", "/performances/:id", "/rounds/:id"}
 
 // pageRoutes serves the pages for customers from this program.
 func (s *Server) pageRoutes() {

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"ticketblue/api/auth"
+	"ticketblue/api/auth/fakekakao"
 	"ticketblue/ticketing"
 )
 
@@ -106,6 +107,7 @@ func (h *house) addKim() {
 // generous keeps the limiters out of tests that are not about them.
 var generous = Limits{
 	AuthPerAddress: Rate{1e6, 1e6}, AuthPerAccount: Rate{1e6, 1e6}, ReservePerUser: Rate{1e6, 1e6},
+	SessionPerAddress: Rate{1e6, 1e6}, ChangePerUser: Rate{1e6, 1e6}, MailPerAccount: Rate{1e6, 1e6},
 	Streams: 1e6, StreamsPerAddress: 1e6,
 }
 
@@ -118,7 +120,7 @@ func open(t *testing.T, change func(*Config)) *house {
 func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 	t.Helper()
 	h := &house{t: t, clock: &clock{now: time.Date(2026, 11, 22, 11, 0, 0, 0, time.UTC)}, log: &lockedLog{}}
-	h.accounts, h.metrics = &fakeAccounts{}, prometheus.NewRegistry()
+	h.accounts, h.metrics = newFakeAccounts(), prometheus.NewRegistry()
 	h.sales = &fakeSales{clock: h.clock, rounds: map[ticketing.Stream]ticketing.Machine{}}
 	h.catalogue, h.campaigns = newFakeCatalogue(h.sales), &fakeCampaigns{sales: h.sales}
 	h.live, h.lists = newFakeLive(), &fakeLists{at: map[ticketing.Stream]uint64{"round:1": 10}}
@@ -130,7 +132,17 @@ func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	fake := fakekakao.New("/v1/auth/kakao/callback", h.clock.Now)
+	t.Cleanup(fake.Close)
+	kakao, err := auth.NewKakao(auth.KakaoOptions{
+		Places: fakekakao.Places, ClientID: fakekakao.ClientID, ClientSecret: fakekakao.ClientSecret, Key: testKey,
+		RedirectURL: "/v1/auth/kakao/callback", Clock: h.clock.Now, Transport: fake,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	config := Config{
+		Kakao: kakao, FakeKakao: fake,
 		Sales: h.sales, Accounts: h.accounts, Catalogue: h.catalogue, Live: h.live, Reservations: h.lists, Campaigns: h.campaigns, Projections: h.lists,
 		Tokens: h.tokens, Passwords: hashing,
 		Clock: h.clock.Now, Random: func(int) int { return 0 }, Metrics: h.metrics, Limits: generous, Bench: true,
@@ -151,7 +163,8 @@ func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 	h.url = "http://" + h.addr
 	h.served = make(chan error, 1)
 	go func() { h.served <- h.server.Listen(ln) }()
-	h.client = &http.Client{Transport: &http.Transport{DisableCompression: true}, Timeout: 20 * time.Second}
+	h.client = &http.Client{Transport: &http.Transport{DisableCompression: true}, Timeout: 20 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	t.Cleanup(h.close)
 	return h
 }

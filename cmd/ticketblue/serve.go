@@ -29,6 +29,8 @@ type serveCmd struct {
 	Store     storeFlags `embed:""`
 	Listen    string     `default:"127.0.0.1:8080" env:"TB_LISTEN" placeholder:"HOST:PORT" help:"Public address (${default})."`
 	OpsListen string     `default:"127.0.0.1:8081" env:"TB_OPS_LISTEN" placeholder:"HOST:PORT" help:"Operations address: probes, metrics, profiles, verify (${default}). Keep it private."`
+	PublicURL string     `name:"public-url" env:"TB_PUBLIC_URL" placeholder:"URL" help:"Where browsers find the service, when that is not the public address: https://tickets.example.com. Links in mails and cookies follow it."`
+	Kakao     kakaoFlags `embed:""`
 	NATSURL   string     `name:"nats-url" env:"TB_NATS_URL" placeholder:"URL" help:"NATS with JetStream to use instead of one inside the program."`
 	S3URL     string     `name:"s3-url" env:"TB_S3_URL" placeholder:"URL" help:"Bucket for posters instead of a directory: https://host/bucket. Its keys: TB_S3_ACCESS_KEY, TB_S3_SECRET_KEY."`
 	S3Region  string     `name:"s3-region" env:"TB_S3_REGION" placeholder:"NAME" help:"The bucket's region, where it is not found out."`
@@ -139,6 +141,9 @@ func (n *node) atStop(name string, stop func(context.Context) error) {
 }
 
 func (n *node) listen(context.Context) (err error) {
+	if err := checkPublicURL(n.cmd.PublicURL); err != nil {
+		return err
+	}
 	if n.public, err = net.Listen("tcp", n.cmd.Listen); err != nil {
 		return fmt.Errorf("opening the public port: %w", err)
 	}
@@ -214,8 +219,12 @@ func (n *node) startMachines(context.Context) error {
 	return nil
 }
 
-func (n *node) startHTTP(context.Context) error {
-	tokens, err := auth.NewTokens(n.store.tokens, time.Now)
+func (n *node) startHTTP(ctx context.Context) error {
+	tokens, err := n.tokens(ctx)
+	if err != nil {
+		return err
+	}
+	kakao, fake, err := n.kakao()
 	if err != nil {
 		return err
 	}
@@ -225,10 +234,10 @@ func (n *node) startHTTP(context.Context) error {
 	n.api = api.New(api.Config{
 		Sales: n.actors, Accounts: n.store, Catalogue: n.store, Reservations: n.store, Campaigns: n.store, Projections: n.projector, Live: n.hub,
 		Posters: n.store, Blobs: n.blobs,
-		Tokens: tokens, Passwords: n.passwords,
+		Tokens: tokens, Passwords: n.passwords, Kakao: kakao, FakeKakao: fake, PublicURL: n.base(),
 		Clock: time.Now, Log: n.log, Metrics: n.registry, Bench: n.cmd.Bench, Limits: n.limits(),
 	})
-	n.ops = api.NewOps(api.OpsConfig{Ready: n.ready, Degraded: n.degraded, Verify: n.verify, Metrics: n.registry, Log: n.log, Rebuild: map[string]func(context.Context) error{
+	n.ops = api.NewOps(api.OpsConfig{Ready: n.ready, Degraded: n.degraded, Verify: n.verify, Metrics: n.registry, Log: n.log, Outbox: n.store.Outbox, Rebuild: map[string]func(context.Context) error{
 		"tables": n.projector.Rebuild, "broadcast": n.relay.Rebuild,
 	}})
 	go func() { n.failed <- n.api.Listen(n.public) }()

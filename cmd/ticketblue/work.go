@@ -12,12 +12,13 @@ import (
 
 // kinds are all the kinds of job there are. Every process that opens the database may enqueue them; only serve
 // works them.
-var kinds = []string{persistence.PosterUnused}
+var kinds = []string{persistence.PosterUnused, persistence.MailPasswordReset}
 
 // startJobs begins to work what was enqueued, here or by another process.
 func (n *node) startJobs(ctx context.Context) error {
 	work := n.store.jobs
 	work.Register(persistence.PosterUnused, n.posterUnused)
+	n.registerAccounts()
 	if err := work.Start(ctx); err != nil {
 		return err
 	}

@@ -1,0 +1,118 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"ticketblue/api/auth"
+	"ticketblue/ticketing"
+)
+
+const (
+	auditDeadline  = 2 * time.Second // for the line about how an act ended
+	maxAuditTarget = 100             // bytes of a path's parameter that are kept
+)
+
+// audited runs an admin's operation so that nothing happens unseen. An act has a line before it begins and one after
+// it ended; without the first it does not begin. What only looks has one line, and without it no answer. Only the
+// second line of an act can be missing, after a crash: then the first says who began what.
+func (s *Server) audited(c *fiber.Ctx, rt route, caller auth.Caller) error {
+	line := ticketing.AuditEntry{User: caller.User, Operation: rt.id, Targets: targetsOf(c), RequestID: string(requestID(c))}
+	act := changes(c.Method())
+	var begun int64
+	if act {
+		var err error
+		if begun, err = s.Accounts.Audit(c.UserContext(), line, 0); err != nil {
+			return unaudited(err)
+		}
+	}
+	if err := c.Next(); err != nil {
+		s.fail(c, err)
+	}
+	line.Status = c.Response().StatusCode()
+	ctx, cancel := context.WithTimeout(context.Background(), auditDeadline) // the request's own may have ended
+	defer cancel()
+	_, err := s.Accounts.Audit(ctx, line, begun)
+	switch {
+	case err == nil:
+	case act:
+		s.Log.Error("an admin's act ended and the audit log does not say how", slog.String("operation", rt.id),
+			slog.Int64("line", begun), slog.Int("status", line.Status), slog.Any("error", err))
+	default:
+		return unaudited(err)
+	}
+	return nil
+}
+
+func unaudited(err error) error {
+	p := problem(ticketing.CodeUnavailable, "The audit log cannot be written, and without it admins do nothing.")
+	p.cause = err
+	return p
+}
+
+// targetsOf is what the path names, as it came.
+func targetsOf(c *fiber.Ctx) map[string]string {
+	targets := c.AllParams()
+	for name, value := range targets {
+		if len(value) > maxAuditTarget {
+			value = value[:maxAuditTarget]
+		}
+		targets[name] = strings.ReplaceAll(strings.ToValidUTF8(value, "?"), "\x00", "?")
+	}
+	return targets
+}
+
+type auditInput struct {
+	After int64 `query:"after" minimum:"1" doc:"The next of the page before"`
+	Limit int   `query:"limit" minimum:"1" maximum:"100" default:"50"`
+	User  int64 `query:"user" minimum:"1" doc:"Only what this admin did"`
+}
+
+type auditBody struct {
+	ID        int64             `json:"id" example:"311"`
+	At        time.Time         `json:"at"`
+	User      int64             `json:"user" example:"1"`
+	Operation string            `json:"operation" doc:"As in this document" example:"open-round"`
+	Targets   map[string]string `json:"targets" nullable:"false" doc:"Parameters of the path" example:"{\"id\":\"42\"}"`
+	Status    int               `json:"status,omitempty" doc:"Of the answer; absent when nobody knows how it ended" example:"200"`
+	RequestID string            `json:"request_id"`
+}
+
+type auditOutput struct {
+	Body struct {
+		Items []auditBody `json:"items" nullable:"false"`
+		Next  string      `json:"next,omitempty" doc:"Send it as after for the next page; absent on the last" example:"261"`
+	}
+}
+
+func (s *Server) auditRoutes() {
+	register(s, operation{
+		id: "list-audit", method: http.MethodGet, path: "/v1/admin/audit", tag: "admins", access: Admin,
+		status: http.StatusOK, errors: []int{http.StatusUnprocessableEntity}, summary: "What admins did, newest first",
+		about: "Every operation of an admin is here, reads too, with what its path named and how it was answered; bodies are not.",
+	}, s.auditLog)
+}
+
+func (s *Server) auditLog(ctx context.Context, in *auditInput) (*auditOutput, error) {
+	list, err := s.Accounts.AuditLog(ctx, ticketing.UserID(in.User), in.After, in.Limit+1)
+	if err != nil {
+		return nil, fmt.Errorf("listing the audit log: %w", err)
+	}
+	out := &auditOutput{}
+	out.Body.Items = []auditBody{}
+	for i, e := range list {
+		if i == in.Limit {
+			out.Body.Next = strconv.FormatInt(list[i-1].ID, 10)
+			break
+		}
+		out.Body.Items = append(out.Body.Items, auditBody{e.ID, e.At, int64(e.User), e.Operation, e.Targets, e.Status, e.RequestID})
+	}
+	return out, nil
+}
