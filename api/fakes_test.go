@@ -116,4 +116,3 @@ func (f *fakeCampaigns) CouponsOf(_ context.Context, user ticketing.UserID, filt
 	}
 	return list[:min(limit, len(list))], nil
 }
-
