@@ -47,6 +47,9 @@ func accessMatrix(h *house) map[string]verdict {
 		"change-me":           {"PATCH", "/v1/me", `{"name":"김"}`, signedIn(200)},
 		"change-password":     {"POST", "/v1/me/password", `{"old_password":"x","new_password":"blue-ticket-8"}`, signedIn(409)},
 		"withdraw":            {"POST", "/v1/me/withdraw", `{}`, [4]int{401, 403, 403, 409}},
+		"get-poster":          {"GET", "/v1/posters/none.jpg", "", anyone(404)},
+		"set-poster":          {"PUT", "/v1/admin/performances/1/poster", `{}`, adminOnly(415)},
+		"drop-poster":         {"DELETE", "/v1/admin/performances/1/poster", "", adminOnly(404)},
 		"list-admins":         {"GET", "/v1/admin/admins", "", adminOnly(200)},
 		"create-admin":        {"POST", "/v1/admin/admins", `{"email":"lee@example.com","name":"Lee"}`, adminOnly(201)},
 		"drop-admin":          {"DELETE", "/v1/admin/admins/9", "", adminOnly(409)},
@@ -136,7 +139,7 @@ func TestAccessMatrix(t *testing.T) {
 		t.Fatalf("the matrix has rows for %v, the document operations %v", rows, operations)
 	}
 	for id := range accessMatrix(sample) {
-		h := withRound(t, nil)
+		h, _ := withPosters(t)
 		h.reserve(customer, "first", "A-1-10").wantStatus(http.StatusCreated)
 		h.addKim()
 		h.furnish()
