@@ -108,8 +108,8 @@ func TestAdminsThroughTheWholeProgram(t *testing.T) {
 	}
 }
 
-// visitor is an HTTP client that keeps cookies and follows redirects.
-func visitor(t *testing.T) *http.Client {
+// cookieBrowser is an HTTP client that keeps cookies and follows redirects.
+func cookieBrowser(t *testing.T) *http.Client {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -121,7 +121,7 @@ func visitor(t *testing.T) *http.Client {
 // TestKakaoButtonWorksWithNothingConfigured is what a browser does, click by click.
 func TestKakaoButtonWorksWithNothingConfigured(t *testing.T) {
 	s := startServer(t, t.TempDir(), "--database-url", pgtest.DSN(t))
-	b := visitor(t)
+	b := cookieBrowser(t)
 	page, err := b.Get(s.url + "/v1/auth/kakao?return=/reservations")
 	if err != nil {
 		t.Fatal(err)
