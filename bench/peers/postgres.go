@@ -29,7 +29,8 @@ const (
 type child struct {
 	cmd    *exec.Cmd
 	exited chan struct{}
-	err    error // read it after exited is closed
+	err    error  // read it after exited is closed
+	dir    string // removed when it has stopped; empty: none
 }
 
 // launch starts a program that dies with this one.
@@ -62,7 +63,10 @@ func (c *child) stop() error {
 	_ = c.cmd.Process.Signal(syscall.SIGINT)
 	select {
 	case <-c.exited:
-		return nil
+		if c.dir == "" {
+			return nil
+		}
+		return os.RemoveAll(c.dir)
 	case <-time.After(stopWithin):
 		_ = c.cmd.Process.Kill()
 		<-c.exited
@@ -139,6 +143,7 @@ func startPostgres(ctx context.Context, data string, log *os.File) (*child, stri
 	if err != nil {
 		return nil, "", err
 	}
+	server.dir = socket
 	q := url.Values{"host": {socket}, "port": {"5432"}, "sslmode": {"disable"}}
 	dsn := (&url.URL{Scheme: "postgres", User: url.User("postgres"), Path: "/postgres", RawQuery: q.Encode()}).String()
 	err = server.await(ctx, func() error {
