@@ -47,6 +47,12 @@ type ratingBody struct {
 	Count   int64   `json:"count" example:"12"`
 }
 
+// posterOfShow is a poster where there may be none.
+type posterOfShow struct {
+	_      struct{}          `nullable:"true"`
+	Widths map[string]string `json:"widths" doc:"Address of the picture by its width in pixels" example:"{\"320\":\"/posters/5f2c-320.jpg\"}"`
+}
+
 type performanceBody struct {
 	ID              int64            `json:"id" example:"1"`
 	Title           string           `json:"title" example:"TWENTY"`
@@ -58,6 +64,7 @@ type performanceBody struct {
 	Prices          map[string]int64 `json:"prices" doc:"KRW by grade" example:"{\"R\":132000}"`
 	Description     string           `json:"description,omitempty" doc:"Not in lists"`
 	Rating          ratingBody       `json:"rating"`
+	Poster          *posterOfShow    `json:"poster" doc:"null: it has none"`
 	Version         int64            `json:"version" doc:"Counts its changes" example:"3"`
 }
 
@@ -141,6 +148,9 @@ func performanceOnWire(p ticketing.Performance) performanceBody {
 	body := performanceBody{
 		ID: p.ID, Title: p.Title, Category: p.Category, Hall: hallRef{p.HallID, p.HallName}, From: string(p.From), To: string(p.To),
 		DurationMinutes: p.DurationMinutes, Prices: prices, Description: p.Description, Rating: ratingBody{Count: p.Ratings}, Version: p.Version,
+	}
+	if p.Poster != nil {
+		body.Poster = &posterOfShow{Widths: posterOnWire(*p.Poster).Widths}
 	}
 	if p.Ratings > 0 {
 		body.Rating.Average = math.Round(float64(p.RatingSum)/float64(p.Ratings)*10) / 10

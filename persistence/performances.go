@@ -14,14 +14,20 @@ import (
 
 const (
 	performanceColumns = `SELECT p.id, p.title, p.category, p.hall_id, h.name, p.duration_minutes, p.prices, p.description,
-       p.from_day::text, p.to_day::text, p.rating_sum, p.ratings, p.version `
-	selectPerformance = performanceColumns + `FROM performances p JOIN halls h ON h.id = p.hall_id WHERE p.deleted_at IS NULL `
+       p.from_day::text, p.to_day::text, p.rating_sum, p.ratings, p.version, o.name, o.extension, o.widths `
+	withHallAndPoster = `JOIN halls h ON h.id = p.hall_id LEFT JOIN posters o ON o.performance_id = p.id `
+	selectPerformance = performanceColumns + `FROM performances p ` + withHallAndPoster + `WHERE p.deleted_at IS NULL `
 )
 
 func scanPerformance(r pgx.CollectableRow) (ticketing.Performance, error) {
 	var p ticketing.Performance
+	var name, extension *string // NULL: no poster
+	var widths []int
 	err := r.Scan(&p.ID, &p.Title, &p.Category, &p.HallID, &p.HallName, &p.DurationMinutes, &p.Prices, &p.Description,
-		&p.From, &p.To, &p.RatingSum, &p.Ratings, &p.Version)
+		&p.From, &p.To, &p.RatingSum, &p.Ratings, &p.Version, &name, &extension, &widths)
+	if name != nil && extension != nil {
+		p.Poster = &ticketing.Poster{Name: *name, Extension: *extension, Widths: widths}
+	}
 	return p, err
 }
 
@@ -50,7 +56,7 @@ func (db *DB) CreatePerformance(ctx context.Context, p ticketing.Performance) (t
 
 // performance reads the row that a statement named p has made or changed.
 func (e *edit) performance(ctx context.Context, with string, args ...any) (ticketing.Performance, error) {
-	rows, err := e.Query(ctx, with+performanceColumns+`FROM p JOIN halls h ON h.id = p.hall_id`, args...)
+	rows, err := e.Query(ctx, with+performanceColumns+`FROM p `+withHallAndPoster, args...)
 	if err != nil {
 		return ticketing.Performance{}, err
 	}
@@ -157,7 +163,7 @@ func (db *DB) DeletePerformance(ctx context.Context, id, version int64, drop fun
 				return err
 			}
 		}
-		if err := db.takePoster(ctx, e, id); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		if err := db.takePoster(ctx, e, id); err != nil && !errors.Is(err, ticketing.ErrNotFound) {
 			return err
 		}
 		var batch pgx.Batch

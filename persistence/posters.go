@@ -37,11 +37,11 @@ func scanPoster(r pgx.CollectableRow) (ticketing.Poster, error) {
 // BeginPoster must come before the first file of a poster is written: from here on somebody will delete the files,
 // should the upload break off. It returns ticketing.ErrNotFound when there is no such performance.
 func (db *DB) BeginPoster(ctx context.Context, performance int64, p ticketing.Poster, now time.Time) error {
-	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-		if err := lockPerformance(ctx, tx, performance); err != nil {
+	err := db.edit(ctx, func(e *edit) error {
+		if err := e.lock(ctx, ticketing.NounPerformance, performance, ticketing.AnyVersion); err != nil {
 			return err
 		}
-		return db.discard(ctx, tx, p, "begun", ticketing.MillisOf(now.Add(posterPatience)))
+		return db.discard(ctx, e, p, "begun", ticketing.MillisOf(now.Add(posterPatience)))
 	})
 	if err != nil {
 		return fmt.Errorf("beginning a poster of performance %d: %w", performance, err)
@@ -49,15 +49,22 @@ func (db *DB) BeginPoster(ctx context.Context, performance int64, p ticketing.Po
 	return nil
 }
 
-// SetPoster makes a poster whose files are all written the performance's own; the one before is deleted by a job.
+// SetPoster makes a poster whose files are all written the performance's own, a change of the performance; the one
+// before is deleted by a job. It returns ticketing.ErrNotFound when there is no such performance.
 func (db *DB) SetPoster(ctx context.Context, performance int64, p ticketing.Poster) error {
-	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-		if err := db.takePoster(ctx, tx, performance); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+	err := db.edit(ctx, func(e *edit) error {
+		if err := e.lock(ctx, ticketing.NounPerformance, performance, ticketing.AnyVersion); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO posters (performance_id, name, extension, widths) VALUES ($1, $2, $3, $4)`,
+		if err := db.takePoster(ctx, e, performance); err != nil && !errors.Is(err, ticketing.ErrNotFound) {
+			return err
+		}
+		_, err := e.Exec(ctx, `INSERT INTO posters (performance_id, name, extension, widths) VALUES ($1, $2, $3, $4)`,
 			performance, p.Name, p.Extension, p.Widths)
-		return err
+		if err != nil {
+			return err
+		}
+		return e.touchPerformance(ctx, performance)
 	})
 	if err != nil {
 		return fmt.Errorf("setting the poster of performance %d: %w", performance, err)
@@ -65,42 +72,36 @@ func (db *DB) SetPoster(ctx context.Context, performance int64, p ticketing.Post
 	return nil
 }
 
-// DropPoster takes a performance's poster away. It returns ticketing.ErrNotFound when there is none.
+// DropPoster takes a performance's poster away, a change of the performance. It returns ticketing.ErrNotFound when
+// there is none.
 func (db *DB) DropPoster(ctx context.Context, performance int64) error {
-	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error { return db.takePoster(ctx, tx, performance) })
-	if errors.Is(err, pgx.ErrNoRows) {
-		err = ticketing.ErrNotFound
-	}
+	err := db.edit(ctx, func(e *edit) error {
+		if err := e.lock(ctx, ticketing.NounPerformance, performance, ticketing.AnyVersion); err != nil {
+			return err
+		}
+		if err := db.takePoster(ctx, e, performance); err != nil {
+			return err
+		}
+		return e.touchPerformance(ctx, performance)
+	})
 	if err != nil {
 		return fmt.Errorf("dropping the poster of performance %d: %w", performance, err)
 	}
 	return nil
 }
 
-// takePoster returns pgx.ErrNoRows when there is none.
+// takePoster leaves the performance, which the caller has locked, without a poster. It returns ticketing.ErrNotFound
+// when it has none.
 func (db *DB) takePoster(ctx context.Context, tx pgx.Tx, performance int64) error {
-	if err := lockPerformance(ctx, tx, performance); err != nil {
-		return err
-	}
 	rows, err := tx.Query(ctx, `DELETE FROM posters WHERE performance_id = $1 RETURNING name, extension, widths`, performance)
 	if err != nil {
 		return err
 	}
-	old, err := pgx.CollectExactlyOneRow(rows, scanPoster)
+	old, err := exactlyOne(rows, scanPoster)
 	if err != nil {
 		return err
 	}
 	return db.discard(ctx, tx, old, "replaced", 0)
-}
-
-// lockPerformance lets one change of a performance after the other.
-func lockPerformance(ctx context.Context, tx pgx.Tx, id int64) error {
-	var locked int64
-	err := tx.QueryRow(ctx, `SELECT id FROM performances WHERE id = $1 FOR UPDATE`, id).Scan(&locked)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return ticketing.ErrNotFound
-	}
-	return err
 }
 
 func (db *DB) discard(ctx context.Context, tx pgx.Tx, p ticketing.Poster, why string, at ticketing.Millis) error {

@@ -53,7 +53,8 @@ type Performance struct {
 	From            Day // first day it is shown
 	To              Day // last day
 	RatingSum       int64
-	Ratings         int64 // reviews
+	Ratings         int64   // reviews
+	Poster          *Poster // nil: it has none
 	Version         int64
 }
 

@@ -116,7 +116,37 @@ func TestPages(t *testing.T) {
 	t.Run("paused while asking", func(t *testing.T) { th.paused(t, korean) })
 	t.Run("lost answer", func(t *testing.T) { th.lostAnswer(t, korean) })
 	t.Run("phone", func(t *testing.T) { th.phone(t, korean) })
+	t.Run("poster", func(t *testing.T) { th.poster(t, korean) })
 	t.Run("English", func(t *testing.T) { th.english(t, startBrowser(t, "en-US")) })
+}
+
+// poster: without one its place is there all the same, so that nothing moves when the picture comes.
+func (th *theatre) poster(t *testing.T, b *browser) {
+	const place = `(e => [e.offsetLeft, e.offsetTop, e.offsetWidth, e.offsetHeight].join())(document.querySelector(%s))`
+	where := func(w *window, selector string) string { return eval[string](w, fmt.Sprintf(place, quoted(selector))) }
+	w := b.open(t, th.url, 1280, 900)
+	w.visit("/")
+	w.untilText(".show .poster", "밤의 노래")
+	inList := where(w, ".show .poster")
+	w.visit(th.path())
+	w.untilText("h1", "밤의 노래")
+	besideTitle := where(w, ".thumb")
+	small := th.upload(t, 10)
+	for path, c := range map[string]struct{ box, picture, place string }{
+		"/": {".show .poster", ".show img.poster", inList}, th.path(): {".thumb", ".thumb img", besideTitle},
+		fmt.Sprintf("/performances/%d", th.show): {".poster", "img.poster", ""},
+	} {
+		w.visit(path)
+		w.until(fmt.Sprintf(`(i => i && i.complete && i.naturalWidth >= 320)(document.querySelector(%s))`, quoted(c.picture)))
+		said := eval[string](w, fmt.Sprintf(`(i => [i.alt, i.loading, i.hasAttribute("width") && i.hasAttribute("height"), (i.srcset || i.src).includes(%s)].join())(document.querySelector(%s))`,
+			quoted(small), quoted(c.picture)))
+		if want := "밤의 노래 포스터,lazy,true,true"; said != want {
+			t.Errorf("%s: the picture says %q, want %q", path, said, want)
+		}
+		if got := where(w, c.box); c.place != "" && got != c.place {
+			t.Errorf("%s: the picture is at %s, its place was at %s", path, got, c.place)
+		}
+	}
 }
 
 // files: the page is asked about each time and allows nothing inline; what it names is kept for ever.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -17,6 +18,11 @@ import (
 // TestPosters: what is replaced goes from the disk, what is shown stays, also over a restart.
 func TestPosters(t *testing.T) {
 	th := openTheatre(t)
+	show := fmt.Sprintf("%s/v1/performances/%d", th.url, th.show)
+	before := mustAsk(t, http.StatusOK, "GET", show, "", nil)
+	if before.body["poster"] != nil {
+		t.Errorf("a poster before there is one: %v", before.body)
+	}
 	blobs := filepath.Join(th.data, "blobs")
 	first := th.upload(t, 10)
 	if n := files(t, blobs); n != 2 {
@@ -28,6 +34,14 @@ func TestPosters(t *testing.T) {
 		if time.Now().After(gone) {
 			t.Fatalf("%d files: the first poster was not deleted", files(t, blobs))
 		}
+	}
+	after := mustAsk(t, http.StatusOK, "GET", show, "", nil)
+	if poster, _ := after.body["poster"].(map[string]any); poster == nil || poster["widths"].(map[string]any)["320"] != second {
+		t.Errorf("the performance shows %v, want %s", after.body["poster"], second)
+	}
+	mustAsk(t, http.StatusPreconditionFailed, "DELETE", strings.Replace(show, "/v1/", "/v1/admin/", 1), th.admin, nil, "If-Match", before.header.Get("ETag"))
+	if report := th.verify(); !report.OK {
+		t.Errorf("%v", report.Problems)
 	}
 	th.stop()
 	again := startServer(t, th.data)

@@ -9,6 +9,7 @@ export interface Performance {
   hall: { id: number; name: string };
   duration_minutes: number;
   prices: Record<string, number>;
+  poster: { widths: Record<string, string> } | null; // addresses by width in pixels
 }
 
 export interface RoundTerms {

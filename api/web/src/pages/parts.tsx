@@ -1,7 +1,7 @@
 // What several pages use.
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { explain, Refusal } from "../api";
+import { explain, Refusal, type Performance } from "../api";
 import { t, tMaybe } from "../words";
 
 export function Loading() {
@@ -33,12 +33,29 @@ export function useLoaded<T>(key: string, load: () => Promise<T>) {
 
 export const categoryName = (category: string): string => tMaybe("category." + category) ?? category;
 
-/** Poster stands in for a picture: the title, on a colour of its own. */
-export function Poster({ id, title, category, large }: { id: number; title: string; category: string; large?: boolean }) {
+/** Poster is the performance's picture, always of the same shape; without one the title, on a colour of its own. */
+export function Poster({ show, large }: { show: Performance; large?: boolean }) {
+  const looks = `poster hue-${show.id % 6}${large ? " large" : ""}`, widths = Object.entries(show.poster?.widths ?? {});
+  if (widths.length > 0) {
+    return (
+      <img class={looks} src={widths[0][1]} srcset={widths.map(([width, address]) => `${address} ${width}w`).join(", ")}
+        sizes="(max-width: 640px) 50vw, 320px" width={300} height={400} loading="lazy" alt={t("poster.alt", { title: show.title })} />
+    );
+  }
   return (
-    <div class={`poster hue-${id % 6}${large ? " large" : ""}`} aria-hidden="true">
-      <span>{categoryName(category)}</span>
-      <strong>{title}</strong>
+    <div class={looks} aria-hidden="true">
+      <span>{categoryName(show.category)}</span>
+      <strong>{show.title}</strong>
     </div>
+  );
+}
+
+/** Thumb is the poster beside a heading; its place is there before anybody knows what comes into it. */
+export function Thumb({ show }: { show: Performance | null | undefined }) {
+  const address = Object.values(show?.poster?.widths ?? {})[0]; // the narrowest
+  return (
+    <span class={`thumb hue-${(show?.id ?? 0) % 6}`}>
+      {address && <img src={address} width={60} height={80} loading="lazy" alt={t("poster.alt", { title: show.title })} />}
+    </span>
   );
 }

@@ -26,7 +26,7 @@ export function PerformancesPage() {
         {value.value.items.map((p) => (
           <li key={p.id}>
             <a href={"/performances/" + p.id} class="show">
-              <Poster id={p.id} title={p.title} category={p.category} />
+              <Poster show={p} />
               <span class="show-text">
                 <strong>{p.title}</strong>
                 <span>{categoryName(p.category)} · {p.hall.name}</span>
@@ -54,7 +54,7 @@ export function PerformancePage({ id }: { id: number }) {
   const { show, rounds } = value.value;
   return (
     <div class="performance">
-      <Poster id={show.id} title={show.title} category={show.category} large />
+      <Poster show={show} large />
       <div>
         <p class="crumb">{categoryName(show.category)}</p>
         <h1>{show.title}</h1>

@@ -10,7 +10,7 @@ import { SeatList } from "../round/SeatList";
 import { signal, type Signal } from "@preact/signals";
 import { now, serverNow } from "../time";
 import { clock, countdown, dateTime, t, type Word } from "../words";
-import { Failed, Loading } from "./parts";
+import { Failed, Loading, Thumb } from "./parts";
 
 type Show = Performance | null | undefined; // undefined: not known yet; null: cannot be known
 
@@ -86,7 +86,8 @@ function Head({ model, show }: { model: RoundModel; show: Signal<Show> }) {
   const info = model.info.value!, status = model.status.value;
   return (
     <header class="round-head">
-      <div>
+      <Thumb show={show.value} />
+      <div class="round-name">
         <p class="crumb">{info.performance_id ? <a href={"/performances/" + info.performance_id}>‹ {t("round.back")}</a> : "\u00a0"}</p>
         <h1>{info.title ?? t("round.number", { id: String(model.id) })}</h1>
         <p class="when">{dateTime(info.starts_at)}{show.value && <span> · {show.value.hall.name}</span>}</p>
