@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help run build server test bench bench-peers sim crash lint fuzz vulncheck clean
+.PHONY: help run build server test bench bench-peers s3 sim crash lint fuzz vulncheck clean
 
 # What may be set on the command line, as in `make fuzz T=10m`.
 DATA     ?= ./data
@@ -50,6 +50,10 @@ bench-peers: build ## Measure Ticket Blue beside what people would use instead, 
 	@go -C bench/peers build -o ../../bin/peers .
 	@mkdir -p report
 	@bin/bench peers --repeat $(REPEAT) --json report/peers.json --html report/peers.html
+
+s3: ## Test the bucket for posters against a real S3 server, versitygw (the first run compiles it: minutes)
+	@go -C tools/s3 build -o ../../bin/versitygw github.com/versity/versitygw/cmd/versitygw
+	@tools/s3/run bin/versitygw go test -race -count=1 -v ./persistence/blobs
 
 sim: ## Play SEEDS histories with every fault from seed FROM on; SEEDS=1 FROM=n repeats one
 	SEEDS=$(SEEDS) FROM=$(FROM) go test ./sim -run '^TestSim$$' -count=1 -timeout 3h -v

@@ -111,4 +111,9 @@ func TestOpenS3Fails(t *testing.T) {
 			t.Errorf("%s: opened", name)
 		}
 	}
+	if real := os.Getenv("TB_TEST_S3_URL"); real != "" { // the one in this process believes everybody
+		if _, err := OpenS3(t.Context(), S3Options{URL: real, Region: "us-east-1", Key: os.Getenv("TB_TEST_S3_KEY"), Secret: "wrong"}); err == nil {
+			t.Error("wrong secret: opened")
+		}
+	}
 }
