@@ -51,7 +51,11 @@ func openTheatre(t *testing.T) *theatre {
 		}
 		th.tokens = append(th.tokens, token)
 	}
-	if th.admin, err = tokens.Mint(999, ticketing.Admin); err != nil {
+	admin, err := s.CreateUser(t.Context(), ticketing.User{Email: "admin@example.com", Name: "Admin", Role: ticketing.Admin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if th.admin, err = tokens.Mint(admin, ticketing.Admin); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
