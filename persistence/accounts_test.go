@@ -254,8 +254,8 @@ func TestWithdraw(t *testing.T) {
 	round := roundAt(t, db, noon.Add(time.Hour))
 	status := func(s string) {
 		exec(t, db.pool, `
-			INSERT INTO reservations (round, number, user_id, status, amount, held_at, attempt, refund_due, seq)
-			VALUES ($1, 1, $2, $3, 0, $4, 0, 0, 1) ON CONFLICT (round, number) DO UPDATE SET status = excluded.status`, int64(round), int64(user), s, noon)
+			INSERT INTO reservations (round, number, user_id, status, amount, held_at, attempt, refund_due, seq, seats, prices)
+			VALUES ($1, 1, $2, $3, 0, $4, 0, 0, 1, '{}', '{}') ON CONFLICT (round, number) DO UPDATE SET status = excluded.status`, int64(round), int64(user), s, noon)
 	}
 	for _, live := range []string{"held", "paying", "confirmed"} {
 		status(live)

@@ -41,6 +41,9 @@ func (p *Projector) project(ctx context.Context, conn *pgx.Conn, streams []ticke
 		}
 		return p.write(ctx, tx, work)
 	})
+	if err == nil {
+		p.kept.put(work)
+	}
 	return work, err
 }
 
@@ -108,17 +111,25 @@ func (p *Projector) foldAll(ctx context.Context, tx pgx.Tx, work []*streamWork) 
 	}
 	fs, wants := folds{}, newWanted()
 	for _, w := range work {
-		if id, ok := w.stream.Round(); ok && w.failed == nil && len(w.events) > 0 {
-			w.fold = newRoundFold(id)
-			fs[id] = w.fold
-			wants.want(id, w.events)
+		id, ok := w.stream.Round()
+		if !ok || w.failed != nil || len(w.events) == 0 {
+			continue
 		}
+		var known bool
+		if w.fold, known = p.kept.take(w.stream, w.after); !known {
+			w.fold = newRoundFold(id)
+			wants.whole = append(wants.whole, int64(id))
+		}
+		fs[id] = w.fold
+		wants.want(w.fold, w.events)
 	}
 	if len(fs) == 0 {
 		return nil
 	}
-	if err := fs.loadStates(ctx, tx); err != nil {
-		return err
+	if len(wants.whole) > 0 {
+		if err := fs.loadStates(ctx, tx, wants.whole); err != nil {
+			return err
+		}
 	}
 	if err := fs.loadRows(ctx, tx, wants); err != nil {
 		return err

@@ -7,15 +7,17 @@ import (
 	"ticketblue/ticketing"
 )
 
-// roundFold is the part of a round's read tables that a batch of its events touches, and what they make of it. It
-// takes over what the machine has decided and knows none of its rules.
+// roundFold is a round's read tables with every live reservation, and what a batch of events makes of them. It takes over
+// what the machine has decided and knows none of its rules.
 type roundFold struct {
-	id    ticketing.RoundID
-	plan  *ticketing.Plan
-	state roundState
-	rows  map[uint32]*reservationRow
-	owner map[ticketing.SeatIndex]uint32 // live seats of rows
-	seq   uint64                         // of the event being taken in
+	id      ticketing.RoundID
+	plan    *ticketing.Plan
+	state   roundState
+	rows    map[uint32]*reservationRow     // all live ones, and ended ones that the batch speaks of
+	owner   map[ticketing.SeatIndex]uint32 // live seats of rows
+	touched []uint32                       // rows changed by the batch
+	ended   []uint32                       // rows that were not live before the batch
+	seq     uint64                         // of the event being taken in
 }
 
 // roundState is a row of round_states.
@@ -42,8 +44,8 @@ type reservationRow struct {
 	seats     []seatRow   // ascending
 	orders    []*orderRow // attempt n is orders[n-1]
 
-	stored  bool // it is in the table
-	changed bool
+	stored  bool                  // it is in the table
+	changed bool                  // it is among the touched ones
 	gone    []ticketing.SeatIndex // stored seats that moved to another reservation
 	wasLive bool                  // stored as live
 }
@@ -94,7 +96,27 @@ func (f *roundFold) add(r *reservationRow) {
 		for _, s := range r.seats {
 			f.owner[s.seat] = r.number
 		}
+	} else {
+		f.ended = append(f.ended, r.number)
 	}
+}
+
+// settle makes what the batch has left the stored state, for the next batch. Ended reservations are forgotten.
+func (f *roundFold) settle() {
+	for _, number := range f.touched {
+		r := f.rows[number]
+		r.stored, r.changed, r.gone, r.wasLive = true, false, nil, r.status.Live()
+		for _, o := range r.orders {
+			o.changed = false
+		}
+		if !r.wasLive {
+			delete(f.rows, number)
+		}
+	}
+	for _, number := range f.ended {
+		delete(f.rows, number)
+	}
+	f.touched, f.ended, f.state.changed = f.touched[:0], f.ended[:0], false
 }
 
 // apply takes the events in; the first has seq from.
@@ -159,7 +181,10 @@ func (f *roundFold) row(number uint32) (*reservationRow, error) {
 	if r == nil {
 		return nil, fmt.Errorf("there is no reservation %d", number)
 	}
-	r.changed, r.seq = true, f.seq
+	if !r.changed {
+		r.changed, f.touched = true, append(f.touched, number)
+	}
+	r.seq = f.seq
 	return r, nil
 }
 

@@ -41,36 +41,31 @@ func lockKeys(streams []ticketing.Stream) []int64 {
 const loadStatesSQL = `
 SELECT round, plan_hash, phase, canceled, prices, opens_at, closes_at, closed_at FROM round_states WHERE round = ANY ($1)`
 
-// loadNumbersSQL finds the reservations that have seats which change hands, and all live ones of canceled rounds.
-const loadNumbersSQL = `
-SELECT s.round, s.number FROM unnest($1::bigint[], $2::integer[]) w (round, seat)
-  JOIN reservation_seats s ON s.round = w.round AND s.seat = w.seat AND s.live
-UNION
-SELECT round, number FROM reservations WHERE round = ANY ($3) AND status IN ('held', 'paying', 'confirmed')`
+// loadReservationsSQL reads all live reservations of some rounds, and single ones besides.
+const loadReservationsSQL = reservationColumnsSQL + `
+  FROM reservations r WHERE r.round = ANY ($3) AND r.status IN ('held', 'paying', 'confirmed')
+UNION ALL ` + reservationColumnsSQL + `
+  FROM unnest($1::bigint[], $2::bigint[]) w (round, number) JOIN reservations r ON r.round = w.round AND r.number = w.number
+ WHERE NOT (r.round = ANY ($3) AND r.status IN ('held', 'paying', 'confirmed'))`
 
-const loadReservationsSQL = `
-SELECT r.round, r.number, r.user_id, r.status, r.held_at, r.expires_at, r.ended_at, r.seq
-  FROM unnest($1::bigint[], $2::bigint[]) w (round, number) JOIN reservations r ON r.round = w.round AND r.number = w.number`
+const reservationColumnsSQL = `
+SELECT r.round, r.number, r.user_id, r.status, r.held_at, r.expires_at, r.ended_at, r.seq, r.seats, r.prices`
 
-const loadSeatsSQL = `
-SELECT s.round, s.number, s.seat, s.price
-  FROM unnest($1::bigint[], $2::bigint[]) w (round, number) JOIN reservation_seats s ON s.round = w.round AND s.number = w.number
- ORDER BY s.round, s.number, s.seat`
-
-const loadOrdersSQL = `
-SELECT o.round, o.number, o.attempt, o.state, o.coupon, o.amount, o.refund, o.payment_key, o.pay_by, o.seq
+const loadOrdersSQL = orderColumnsSQL + `
+  FROM orders o WHERE o.round = ANY ($3)
+UNION ALL ` + orderColumnsSQL + `
   FROM unnest($1::bigint[], $2::bigint[]) w (round, number) JOIN orders o ON o.round = w.round AND o.number = w.number
- ORDER BY o.round, o.number, o.attempt`
+ WHERE NOT o.round = ANY ($3)
+ ORDER BY round, number, attempt`
+
+const orderColumnsSQL = `
+SELECT o.round, o.number, o.attempt, o.state, o.coupon, o.amount, o.refund, o.payment_key, o.pay_by, o.seq`
 
 // folds are the rounds of a pass.
 type folds map[ticketing.RoundID]*roundFold
 
 // loadStates reads what rounds were like before the batch.
-func (fs folds) loadStates(ctx context.Context, tx pgx.Tx) error {
-	rounds := make(pgtype.FlatArray[int64], 0, len(fs))
-	for id := range fs {
-		rounds = append(rounds, int64(id))
-	}
+func (fs folds) loadStates(ctx context.Context, tx pgx.Tx, rounds pgtype.FlatArray[int64]) error {
 	rows, err := tx.Query(ctx, loadStatesSQL, rounds)
 	if err != nil {
 		return err
@@ -95,43 +90,29 @@ func (fs folds) loadStates(ctx context.Context, tx pgx.Tx) error {
 
 // wanted is what must be loaded before the events can be folded.
 type wanted struct {
-	rounds, numbers pgtype.FlatArray[int64] // reservations that facts speak of
-	seatRounds      pgtype.FlatArray[int64]
-	seats           pgtype.FlatArray[int32] // that change hands
-	canceled        pgtype.FlatArray[int64] // rounds of which all live reservations end
-	known           map[ticketing.ReservationID]bool
-	created         map[ticketing.ReservationID]bool
+	whole           pgtype.FlatArray[int64] // rounds whose live reservations are not known
+	rounds, numbers pgtype.FlatArray[int64] // reservations that facts speak of, and that are not live or not known
+	seen            map[ticketing.ReservationID]bool
 }
 
 func newWanted() *wanted {
-	return &wanted{known: map[ticketing.ReservationID]bool{}, created: map[ticketing.ReservationID]bool{}}
+	none := pgtype.FlatArray[int64]{} // not nil, which would be NULL, and nothing is in NULL or not in it
+	return &wanted{whole: none, rounds: none, numbers: none, seen: map[ticketing.ReservationID]bool{}}
 }
 
 // want adds what a round's events speak of. What the batch itself makes cannot be in the tables.
-func (w *wanted) want(id ticketing.RoundID, events []ticketing.Event) {
+func (w *wanted) want(f *roundFold, events []ticketing.Event) {
 	for _, e := range events {
-		switch fact := e.Fact.(type) {
-		case ticketing.SeatsHeld:
-			w.created[ticketing.ReservationID{Round: id, Number: fact.Number}] = true
-			for _, s := range fact.Seats {
-				w.seatRounds = append(w.seatRounds, int64(id))
-				w.seats = append(w.seats, int32(s))
-			}
-		case ticketing.RoundCanceled:
-			w.canceled = append(w.canceled, int64(id))
-		default:
-			if number := numberOf(fact); number != 0 {
-				w.reservation(ticketing.ReservationID{Round: id, Number: number})
-			}
+		if held, ok := e.Fact.(ticketing.SeatsHeld); ok {
+			w.seen[ticketing.ReservationID{Round: f.id, Number: held.Number}] = true
+			continue
 		}
-	}
-}
-
-func (w *wanted) reservation(id ticketing.ReservationID) {
-	if !w.known[id] && !w.created[id] {
-		w.known[id] = true
-		w.rounds = append(w.rounds, int64(id.Round))
-		w.numbers = append(w.numbers, int64(id.Number))
+		number := numberOf(e.Fact)
+		id := ticketing.ReservationID{Round: f.id, Number: number}
+		if number != 0 && f.rows[number] == nil && !w.seen[id] {
+			w.seen[id] = true
+			w.rounds, w.numbers = append(w.rounds, int64(f.id)), append(w.numbers, int64(number))
+		}
 	}
 }
 
@@ -162,26 +143,15 @@ func numberOf(fact ticketing.Fact) uint32 {
 	return 0
 }
 
-// loadRows brings the stored rows that the events touch into the folds.
+// loadRows brings the stored rows that are wanted into the folds.
 func (fs folds) loadRows(ctx context.Context, tx pgx.Tx, w *wanted) error {
-	if len(w.seats)+len(w.canceled) > 0 {
-		rows, err := tx.Query(ctx, loadNumbersSQL, w.seatRounds, w.seats, w.canceled)
-		if err != nil {
-			return err
-		}
-		var id ticketing.ReservationID
-		if _, err := pgx.ForEachRow(rows, []any{&id.Round, &id.Number}, func() error { w.reservation(id); return nil }); err != nil {
-			return err
-		}
-	}
-	if len(w.numbers) == 0 {
+	if len(w.numbers)+len(w.whole) == 0 {
 		return nil
 	}
 	var batch pgx.Batch
 	found := map[ticketing.ReservationID]*reservationRow{}
-	batch.Queue(loadReservationsSQL, w.rounds, w.numbers).Query(func(rows pgx.Rows) error { return scanReservations(rows, found) })
-	batch.Queue(loadSeatsSQL, w.rounds, w.numbers).Query(func(rows pgx.Rows) error { return scanSeats(rows, found) })
-	batch.Queue(loadOrdersSQL, w.rounds, w.numbers).Query(func(rows pgx.Rows) error { return scanOrders(rows, found) })
+	batch.Queue(loadReservationsSQL, w.rounds, w.numbers, w.whole).Query(func(rows pgx.Rows) error { return scanReservations(rows, found) })
+	batch.Queue(loadOrdersSQL, w.rounds, w.numbers, w.whole).Query(func(rows pgx.Rows) error { return scanOrders(rows, found) })
 	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return err
 	}
@@ -197,29 +167,23 @@ func scanReservations(rows pgx.Rows, found map[ticketing.ReservationID]*reservat
 		var status string
 		var heldAt time.Time
 		var expiresAt, endedAt *time.Time
+		var seats []ticketing.SeatIndex
+		var prices []ticketing.KRW
 		r := &reservationRow{}
-		if err := rows.Scan(&id.Round, &id.Number, &r.user, &status, &heldAt, &expiresAt, &endedAt, &r.seq); err != nil {
+		if err := rows.Scan(&id.Round, &id.Number, &r.user, &status, &heldAt, &expiresAt, &endedAt, &r.seq, &seats, &prices); err != nil {
 			return err
+		}
+		if len(seats) != len(prices) {
+			return contradicts("reservation %s has %d seats and %d prices", id, len(seats), len(prices))
+		}
+		for i := range seats {
+			r.seats = append(r.seats, seatRow{seats[i], prices[i]})
 		}
 		r.number, r.status, r.heldAt = id.Number, statuses[status], ticketing.MillisOf(heldAt)
 		r.expiresAt, r.endedAt = millis(expiresAt), millis(endedAt)
 		found[id] = r
 	}
 	return rows.Err()
-}
-
-func scanSeats(rows pgx.Rows, found map[ticketing.ReservationID]*reservationRow) error {
-	var id ticketing.ReservationID
-	var s seatRow
-	_, err := pgx.ForEachRow(rows, []any{&id.Round, &id.Number, &s.seat, &s.price}, func() error {
-		r := found[id]
-		if r == nil {
-			return contradicts("reservation %s has seats and no row", id)
-		}
-		r.seats = append(r.seats, s)
-		return nil
-	})
-	return err
 }
 
 func scanOrders(rows pgx.Rows, found map[ticketing.ReservationID]*reservationRow) error {
@@ -235,11 +199,9 @@ func scanOrders(rows pgx.Rows, found map[ticketing.ReservationID]*reservationRow
 			o.amount, o.priced = *amount, true
 		}
 		o.payBy = ticketing.MillisOf(payBy)
-		r := found[id]
-		if r == nil {
-			return contradicts("reservation %s has orders and no row", id)
+		if r := found[id]; r != nil { // else it has ended, and nobody speaks of it
+			r.orders = append(r.orders, o)
 		}
-		r.orders = append(r.orders, o)
 	}
 	return rows.Err()
 }

@@ -3,6 +3,7 @@ package persistence
 import (
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -14,31 +15,27 @@ import (
 // them twice.
 const (
 	deleteSeatsSQL = `
-DELETE FROM reservation_seats s USING unnest($1::bigint[], $2::bigint[], $3::integer[]) w (round, number, seat)
- WHERE s.round = w.round AND s.number = w.number AND s.seat = w.seat`
-
-	endSeatsSQL = `
-UPDATE reservation_seats s SET live = false FROM unnest($1::bigint[], $2::bigint[]) w (round, number)
- WHERE s.round = w.round AND s.number = w.number AND s.live`
+DELETE FROM reservation_seats s USING unnest($1::bigint[], $2::integer[], $3::bigint[]) w (round, seat, number)
+ WHERE s.round = w.round AND s.seat = w.seat AND s.number = w.number`
 
 	updateReservationsSQL = `
 UPDATE reservations r SET status = w.status, amount = w.amount, expires_at = w.expires_at, ended_at = w.ended_at,
-       attempt = w.attempt, refund_due = w.refund_due, seq = w.seq
+       attempt = w.attempt, refund_due = w.refund_due, seq = w.seq, seats = w.seats::integer[], prices = w.prices::bigint[]
   FROM ` + reservationArrays + `
  WHERE r.round = w.round AND r.number = w.number`
 
 	insertReservationsSQL = `
-INSERT INTO reservations (round, number, user_id, status, amount, held_at, expires_at, ended_at, attempt, refund_due, seq)
-SELECT round, number, user_id, status, amount, held_at, expires_at, ended_at, attempt, refund_due, seq
+INSERT INTO reservations (round, number, user_id, status, amount, held_at, expires_at, ended_at, attempt, refund_due, seq, seats, prices)
+SELECT round, number, user_id, status, amount, held_at, expires_at, ended_at, attempt, refund_due, seq, seats::integer[], prices::bigint[]
   FROM ` + reservationArrays
 
+	// Lists of lists of different lengths are no arrays: the inner ones go as text.
 	reservationArrays = `unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::timestamptz[],
-       $7::timestamptz[], $8::timestamptz[], $9::bigint[], $10::bigint[], $11::bigint[])
-       w (round, number, user_id, status, amount, held_at, expires_at, ended_at, attempt, refund_due, seq)`
+       $7::timestamptz[], $8::timestamptz[], $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::text[])
+       w (round, number, user_id, status, amount, held_at, expires_at, ended_at, attempt, refund_due, seq, seats, prices)`
 
 	insertSeatsSQL = `
-INSERT INTO reservation_seats (round, number, seat, price, live)
-SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::bigint[], $5::boolean[])`
+INSERT INTO reservation_seats (round, seat, number) SELECT * FROM unnest($1::bigint[], $2::integer[], $3::bigint[])`
 
 	upsertOrdersSQL = `
 INSERT INTO orders (round, number, attempt, state, coupon, amount, refund, payment_key, pay_by, seq)
@@ -59,21 +56,19 @@ ON CONFLICT (round) DO UPDATE
 // changes are the rows of a pass, in columns.
 type changes struct {
 	updated, inserted reservationColumns
-	deleted, added    seatColumns
-	ended             seatColumns // rounds and numbers only
+	deleted, added    seatColumns // live seats
 	orders            orderColumns
 }
 
 type reservationColumns struct {
 	round, number, user, amount, attempt, refundDue, seq pgtype.FlatArray[int64]
-	status                                               pgtype.FlatArray[string]
+	status, seats, prices                                pgtype.FlatArray[string]
 	heldAt, expiresAt, endedAt                           pgtype.FlatArray[pgtype.Timestamptz]
 }
 
 type seatColumns struct {
-	round, number, price pgtype.FlatArray[int64]
-	seat                 pgtype.FlatArray[int32]
-	live                 pgtype.FlatArray[bool]
+	round, number pgtype.FlatArray[int64]
+	seat          pgtype.FlatArray[int32]
 }
 
 type orderColumns struct {
@@ -88,10 +83,9 @@ func (fs folds) queue(batch *pgx.Batch) {
 	var c changes
 	for _, id := range slices.Sorted(maps.Keys(fs)) {
 		f := fs[id]
-		for _, number := range slices.Sorted(maps.Keys(f.rows)) {
-			if r := f.rows[number]; r.changed {
-				c.add(int64(id), r)
-			}
+		slices.Sort(f.touched)
+		for _, number := range f.touched {
+			c.add(int64(id), f.rows[number])
 		}
 		if s := &f.state; s.changed {
 			batch.Queue(upsertStateSQL, int64(id), s.planHash[:], s.phase.String(), s.canceled, s.prices,
@@ -99,10 +93,7 @@ func (fs folds) queue(batch *pgx.Batch) {
 		}
 	}
 	if d := c.deleted; len(d.round) > 0 {
-		batch.Queue(deleteSeatsSQL, d.round, d.number, d.seat)
-	}
-	if e := c.ended; len(e.round) > 0 {
-		batch.Queue(endSeatsSQL, e.round, e.number)
+		batch.Queue(deleteSeatsSQL, d.round, d.seat, d.number)
 	}
 	if len(c.updated.round) > 0 {
 		batch.Queue(updateReservationsSQL, c.updated.args()...)
@@ -111,7 +102,7 @@ func (fs folds) queue(batch *pgx.Batch) {
 		batch.Queue(insertReservationsSQL, c.inserted.args()...)
 	}
 	if a := c.added; len(a.round) > 0 {
-		batch.Queue(insertSeatsSQL, a.round, a.number, a.seat, a.price, a.live)
+		batch.Queue(insertSeatsSQL, a.round, a.seat, a.number)
 	}
 	if o := c.orders; len(o.round) > 0 {
 		batch.Queue(upsertOrdersSQL, o.round, o.number, o.attempt, o.state, o.coupon, o.amount, o.refund, o.paymentKey, o.payBy, o.seq)
@@ -120,20 +111,21 @@ func (fs folds) queue(batch *pgx.Batch) {
 
 // add sorts a changed reservation's rows into the statements.
 func (c *changes) add(round int64, r *reservationRow) {
-	number := int64(r.number)
-	live := r.status.Live()
+	number, live := int64(r.number), r.status.Live()
 	if r.stored {
 		c.updated.add(round, r)
 		for _, seat := range r.gone {
-			c.deleted.add(round, number, seatRow{seat: seat}, false)
-		}
-		if r.wasLive && !live && len(r.seats) > 0 {
-			c.ended.add(round, number, seatRow{}, false)
+			c.deleted.add(round, seat, number)
 		}
 	} else {
 		c.inserted.add(round, r)
-		for _, s := range r.seats {
-			c.added.add(round, number, s, live)
+	}
+	for _, s := range r.seats {
+		switch {
+		case r.wasLive && !live:
+			c.deleted.add(round, s.seat, number)
+		case !r.stored && live:
+			c.added.add(round, s.seat, number)
 		}
 	}
 	for _, o := range r.orders {
@@ -150,15 +142,27 @@ func (c *reservationColumns) add(round int64, r *reservationRow) {
 	c.heldAt, c.expiresAt = append(c.heldAt, stamp(r.heldAt)), append(c.expiresAt, stamp(r.expiresAt))
 	c.endedAt, c.attempt = append(c.endedAt, stamp(r.endedAt)), append(c.attempt, int64(len(r.orders)))
 	c.seq = append(c.seq, int64(r.seq))
+	seats, prices := make([]byte, 0, 8+8*len(r.seats)), make([]byte, 0, 8+8*len(r.seats))
+	for i, s := range r.seats {
+		separator := byte(',')
+		if i == 0 {
+			separator = '{'
+		}
+		seats = strconv.AppendInt(append(seats, separator), int64(s.seat), 10)
+		prices = strconv.AppendInt(append(prices, separator), int64(s.price), 10)
+	}
+	if len(r.seats) == 0 {
+		seats, prices = append(seats, '{'), append(prices, '{')
+	}
+	c.seats, c.prices = append(c.seats, string(append(seats, '}'))), append(c.prices, string(append(prices, '}')))
 }
 
 func (c *reservationColumns) args() []any {
-	return []any{c.round, c.number, c.user, c.status, c.amount, c.heldAt, c.expiresAt, c.endedAt, c.attempt, c.refundDue, c.seq}
+	return []any{c.round, c.number, c.user, c.status, c.amount, c.heldAt, c.expiresAt, c.endedAt, c.attempt, c.refundDue, c.seq, c.seats, c.prices}
 }
 
-func (c *seatColumns) add(round, number int64, s seatRow, live bool) {
-	c.round, c.number = append(c.round, round), append(c.number, number)
-	c.seat, c.price, c.live = append(c.seat, int32(s.seat)), append(c.price, int64(s.price)), append(c.live, live)
+func (c *seatColumns) add(round int64, seat ticketing.SeatIndex, number int64) {
+	c.round, c.seat, c.number = append(c.round, round), append(c.seat, int32(seat)), append(c.number, number)
 }
 
 func (c *orderColumns) add(round, number int64, o *orderRow) {
@@ -179,8 +183,7 @@ func stamp(m ticketing.Millis) pgtype.Timestamptz {
 const moveMarksSQL = `
 UPDATE streams s
    SET projected_seq = w.until, effects_seq = greatest(s.effects_seq, w.until),
-       wake_at = CASE WHEN w.round <> 0 THEN least(w.wake_at,
-          (SELECT r.expires_at FROM reservations r WHERE r.round = w.round AND r.expires_at IS NOT NULL ORDER BY r.expires_at LIMIT 1))
+       wake_at = CASE WHEN w.round <> 0 THEN w.wake_at
           WHEN w.campaign <> 0 THEN least(w.wake_at,
           (SELECT c.expires_at FROM coupons c WHERE c.campaign = w.campaign AND c.number = w.coupon))
           ELSE s.wake_at END
@@ -196,7 +199,7 @@ func moveMarksArgs(work []*streamWork) []any {
 	for i, w := range work {
 		streams[i], after[i], until[i] = string(w.stream), int64(w.after), int64(w.until)
 		if w.fold != nil {
-			rounds[i], wakeAt[i] = int64(w.fold.id), stamp(w.fold.state.wakeAt())
+			rounds[i], wakeAt[i] = int64(w.fold.id), stamp(w.fold.wakeAt())
 		}
 		if f := w.coupons; f != nil {
 			campaigns[i], coupons[i] = int64(f.id), int64(f.state.expired)+1
@@ -206,7 +209,16 @@ func moveMarksArgs(work []*streamWork) []any {
 	return []any{streams, after, until, rounds, wakeAt, campaigns, coupons}
 }
 
-func (s *roundState) wakeAt() ticketing.Millis { return phaseEnds(s.phase, s.opensAt, s.closesAt) }
+// wakeAt is the earliest of the phase's end and the live reservations' deadlines; 0 when nothing is due by time alone.
+func (f *roundFold) wakeAt() ticketing.Millis {
+	next := phaseEnds(f.state.phase, f.state.opensAt, f.state.closesAt)
+	for _, r := range f.rows {
+		if r.expiresAt != 0 && (next == 0 || r.expiresAt < next) {
+			next = r.expiresAt
+		}
+	}
+	return next
+}
 
 // phaseEnds is when something opens or closes by itself; 0 when it does neither.
 func phaseEnds(phase ticketing.Phase, opensAt, closesAt ticketing.Millis) ticketing.Millis {

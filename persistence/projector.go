@@ -71,6 +71,7 @@ type Projector struct {
 	stop    context.CancelFunc // begin nothing new
 	abort   context.CancelFunc // roll back what is under way
 	done    chan struct{}
+	kept    keptFolds
 	backlog bool // the pass in hand did not reach the end of a stream; its goroutine's own
 
 	mu       sync.Mutex

@@ -23,7 +23,7 @@ func dump(t testing.TB, db *DB) map[string]string {
 	tables := map[string]string{}
 	for name, sql := range map[string]string{
 		"reservations": `SELECT to_jsonb(r) FROM reservations r ORDER BY round, number`,
-		"seats":        `SELECT to_jsonb(r) FROM reservation_seats r ORDER BY round, number, seat`,
+		"seats":        `SELECT to_jsonb(r) FROM reservation_seats r ORDER BY round, seat`,
 		"orders":       `SELECT to_jsonb(r) FROM orders r ORDER BY round, number, attempt`,
 		"rounds":       `SELECT to_jsonb(r) FROM round_states r ORDER BY round`,
 		"streams":      `SELECT jsonb_build_array(stream, wake_at, projected_seq, effects_seq, frozen_at) FROM streams ORDER BY stream`,

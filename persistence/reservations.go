@@ -15,7 +15,7 @@ import (
 const selectSummary = `
 SELECT r.round, r.number, r.user_id, r.status, r.amount, r.held_at, r.expires_at, r.ended_at, r.attempt, r.refund_due,
        coalesce(o.amount, 0), o.amount IS NOT NULL, r.status = 'paying' AND o.state = 'confirming',
-       ARRAY(SELECT s.seat FROM reservation_seats s WHERE s.round = r.round AND s.number = r.number ORDER BY s.seat),
+       r.seats,
        p.id, p.title, h.name, n.starts_at, n.plan_hash
   FROM reservations r
   JOIN rounds n ON n.id = r.round
@@ -114,16 +114,18 @@ func (db *DB) SaleClosedAt(ctx context.Context, id ticketing.RoundID) (ticketing
 }
 
 // ReadTables is what the read tables say of a round's stream: its live reservations by number, and the event up to
-// which that holds. Both are of one moment. It returns ticketing.ErrNotFound for an unknown stream; other streams
+// which that holds. Both are of one moment. Seats that no live reservation has are listed under a number without a
+// status. It returns ticketing.ErrNotFound for an unknown stream; other streams
 // than rounds' have no reservations.
 func (db *DB) ReadTables(ctx context.Context, s ticketing.Stream) (live []ticketing.LiveReservation, projected uint64, err error) {
 	round, _ := s.Round()
 	rows, err := db.pool.Query(ctx, `
-		SELECT m.projected_seq, r.number, r.user_id, r.status,
-		       ARRAY(SELECT t.seat FROM reservation_seats t WHERE t.round = r.round AND t.number = r.number AND t.live ORDER BY t.seat)
+		SELECT m.projected_seq, coalesce(r.number, t.number), coalesce(r.user_id, 0), coalesce(r.status, ''), t.seats
 		  FROM streams m
-		  LEFT JOIN reservations r ON r.round = $2 AND r.status IN ('held', 'paying', 'confirmed')
-		 WHERE m.stream = $1 ORDER BY r.number`, string(s), int64(round))
+		  LEFT JOIN ((SELECT number, user_id, status FROM reservations WHERE round = $2 AND status IN ('held', 'paying', 'confirmed')) r
+		       FULL JOIN (SELECT number, array_agg(seat ORDER BY seat) AS seats FROM reservation_seats WHERE round = $2 GROUP BY number) t
+		            ON t.number = r.number) ON true
+		 WHERE m.stream = $1 ORDER BY 2`, string(s), int64(round))
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading the tables of %s: %w", s, err)
 	}
