@@ -59,10 +59,10 @@
 //   - A hint makes it quick; the sweep makes it sure.
 //   - It can be thrown away and made again.
 //
-// It holds no state between passes but the tables', so a crash costs a pass. Its commits do not wait for the disk:
-// they lie in the log behind the journal's, and a lost one is done again whole. A batch is folded in memory to the
-// last state per row, from rows that are looked up by key: that is what makes it cheap, and why a contradiction
-// within a batch is the fold's to find, not the index's.
+// Its commits do not wait for the disk: they lie in the log behind the journal's, and a lost one is done again whole. A
+// batch is folded in memory to the last state per row. What a pass has written is remembered for the next one, and
+// believed only while the stream's mark stands where that pass left it; else it is read by key. That is what makes it
+// cheap, and why a contradiction within a batch is the fold's to find, not the index's.
 //
 // # Rights
 //

@@ -197,9 +197,17 @@ func (p *Projector) run(ctx, stopping context.Context) {
 		p.count(func(s *ProjectorStats) { s.Failed++ })
 		p.disconnect(conn)
 		conn = nil
+		p.forgetMarks()
 		pause(stopping, backoff, nil)
 	}
 	p.disconnect(conn)
+}
+
+// forgetMarks: a Postgres that crashed has lost commits that did not wait for the disk. Who asks looks into the table.
+func (p *Projector) forgetMarks() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.marks)
 }
 
 // awaitWork waits until there is something to do. It returns false when the projector is to stop.
