@@ -124,20 +124,30 @@ type tagged[B any] struct {
 // tag names a body by its version, if it has one, and its content: a list, or a thing that shows another's name,
 // changes without a version of its own. It is left out when the caller has it.
 func tag[B any](status int, version int64, body B, known string) (*tagged[B], error) {
+	w, err := wireOf(version, body)
+	if err != nil {
+		return nil, err
+	}
+	out := &tagged[B]{Status: status, ETag: w.etag, CacheControl: mustAsk, Body: body}
+	if known != "" && matches(known, out.ETag) {
+		out.Status = http.StatusNotModified
+	}
+	return out, nil
+}
+
+const mustAsk = "no-cache" // may be kept, must be asked about
+
+func wireOf(version int64, body any) (wire, error) {
 	text, err := json.Marshal(body)
 	if err != nil {
-		return nil, fmt.Errorf("encoding an answer: %w", err)
+		return wire{}, fmt.Errorf("encoding an answer: %w", err)
 	}
 	sum := sha256.Sum256(text)
 	name := hex.EncodeToString(sum[:8])
 	if version != 0 {
 		name = strconv.FormatInt(version, 10) + "-" + name
 	}
-	out := &tagged[B]{Status: status, ETag: `"` + name + `"`, CacheControl: "no-cache", Body: body} // may be kept, must be asked about
-	if known != "" && matches(known, out.ETag) {
-		out.Status = http.StatusNotModified
-	}
-	return out, nil
+	return wire{`"` + name + `"`, text}, nil
 }
 
 // page is a part of a list.

@@ -81,10 +81,10 @@ func (s *Server) hallRoutes() {
 		id: "list-halls", method: http.MethodGet, path: "/v1/halls", tag: "halls", access: Public,
 		status: http.StatusOK, errors: []int{http.StatusNotModified, http.StatusUnprocessableEntity}, summary: "See the halls",
 	}, s.listHalls)
-	register(s, operation{
+	keep[idInput](s, operation{
 		id: "get-hall", method: http.MethodGet, path: "/v1/halls/{id}", tag: "halls", access: Public,
 		status: http.StatusOK, errors: []int{http.StatusNotModified}, summary: "See one hall",
-	}, s.getHall)
+	}, rests{on: ticketing.NounHall}, s.getHall)
 	register(s, operation{
 		id: "create-hall", method: http.MethodPost, path: "/v1/admin/halls", tag: "admin", access: Admin,
 		status: http.StatusCreated, errors: []int{http.StatusUnprocessableEntity}, summary: "Add a hall", about: aboutLayouts,
@@ -119,12 +119,9 @@ func (s *Server) listHalls(ctx context.Context, in *listInput) (*tagged[page[hal
 	return tag(http.StatusOK, 0, body, in.IfNoneMatch)
 }
 
-func (s *Server) getHall(ctx context.Context, in *idInput) (*tagged[hallBody], error) {
-	h, err := s.Catalogue.Hall(ctx, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	return tag(http.StatusOK, h.Version, hallOnWire(h), in.IfNoneMatch)
+func (s *Server) getHall(ctx context.Context, q question) (int64, hallBody, error) {
+	h, err := s.Catalogue.Hall(ctx, q.id)
+	return h.Version, hallOnWire(h), err
 }
 
 func (s *Server) createHall(ctx context.Context, in *createHallInput) (*tagged[hallBody], error) {

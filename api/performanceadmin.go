@@ -121,7 +121,6 @@ func (s *Server) updatePerformance(ctx context.Context, in *updatePerformanceInp
 	if p, err = s.Catalogue.UpdatePerformance(ctx, p, s.reprice(ctx, p.Prices)); err != nil {
 		return nil, err
 	}
-	s.facts.InvalidateAll() // they have the title
 	return tag(http.StatusOK, p.Version, performanceOnWire(p), "")
 }
 

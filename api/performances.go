@@ -30,12 +30,15 @@ type performanceInput struct {
 	Conditional
 }
 
-type performersOfInput struct {
-	ID    int64 `path:"id" minimum:"1" example:"1"`
+// listOfInput is what lists of a performance's take.
+type listOfInput struct {
+	ID    int64 `path:"id" minimum:"1" doc:"Of the performance" example:"1"`
 	Limit int   `query:"limit" minimum:"1" maximum:"100" default:"20"`
 	After int64 `query:"after" minimum:"0" doc:"The next of the page before"`
 	Conditional
 }
+
+func (*listOfInput) inPages() {}
 
 type hallRef struct {
 	ID   int64  `json:"id" example:"1"`
@@ -74,14 +77,14 @@ func (s *Server) performanceRoutes() {
 		status: http.StatusOK, errors: []int{http.StatusNotModified, http.StatusUnprocessableEntity},
 		summary: "See what is shown and what is coming", about: "What ends first comes first.",
 	}, s.listPerformances)
-	register(s, operation{
+	keep[performanceInput](s, operation{
 		id: "get-performance", method: http.MethodGet, path: "/v1/performances/{id}", tag: "performances", access: Public,
 		status: http.StatusOK, errors: []int{http.StatusNotModified}, summary: "See one performance",
-	}, s.getPerformance)
-	register(s, operation{
+	}, rests{on: ticketing.NounPerformance, all: ticketing.NounHall}, s.getPerformance)
+	keep[listOfInput](s, operation{
 		id: "list-performers-of", method: http.MethodGet, path: "/v1/performances/{id}/performers", tag: "performances", access: Public,
 		status: http.StatusOK, errors: []int{http.StatusNotModified, http.StatusUnprocessableEntity}, summary: "See who is in a performance",
-	}, s.listPerformersOf)
+	}, rests{on: ticketing.NounPerformance, all: ticketing.NounPerformer}, s.listPerformersOf)
 }
 
 func (s *Server) listPerformances(ctx context.Context, in *performancesInput) (*tagged[page[performanceBody]], error) {
@@ -123,21 +126,14 @@ func dayOf(field, text string) (ticketing.Day, error) {
 	return day, nil
 }
 
-func (s *Server) getPerformance(ctx context.Context, in *performanceInput) (*tagged[performanceBody], error) {
-	p, err := s.Catalogue.Performance(ctx, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	return tag(http.StatusOK, p.Version, performanceOnWire(p), in.IfNoneMatch)
+func (s *Server) getPerformance(ctx context.Context, q question) (int64, performanceBody, error) {
+	p, err := s.Catalogue.Performance(ctx, q.id)
+	return p.Version, performanceOnWire(p), err
 }
 
-func (s *Server) listPerformersOf(ctx context.Context, in *performersOfInput) (*tagged[page[performerBody]], error) {
-	found, err := s.Catalogue.PerformersOf(ctx, in.ID, in.After, in.Limit+1)
-	if err != nil {
-		return nil, err
-	}
-	body := pageOf(found, in.Limit, performerOnWire, func(p ticketing.Performer) string { return formatID(p.ID) })
-	return tag(http.StatusOK, 0, body, in.IfNoneMatch)
+func (s *Server) listPerformersOf(ctx context.Context, q question) (int64, page[performerBody], error) {
+	found, err := s.Catalogue.PerformersOf(ctx, q.id, q.after, q.limit+1)
+	return 0, pageOf(found, q.limit, performerOnWire, func(p ticketing.Performer) string { return formatID(p.ID) }), err
 }
 
 func performanceOnWire(p ticketing.Performance) performanceBody {

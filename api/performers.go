@@ -54,10 +54,10 @@ func (s *Server) performerRoutes() {
 		status: http.StatusOK, errors: []int{http.StatusNotModified, http.StatusUnprocessableEntity},
 		summary: "Find performers", about: "In the order of their names.",
 	}, s.listPerformers)
-	register(s, operation{
+	keep[idInput](s, operation{
 		id: "get-performer", method: http.MethodGet, path: "/v1/performers/{id}", tag: "performers", access: Public,
 		status: http.StatusOK, errors: []int{http.StatusNotModified}, summary: "See one performer",
-	}, s.getPerformer)
+	}, rests{on: ticketing.NounPerformer}, s.getPerformer)
 	register(s, operation{
 		id: "create-performer", method: http.MethodPost, path: "/v1/admin/performers", tag: "admin", access: Admin,
 		status: http.StatusCreated, errors: []int{http.StatusUnprocessableEntity}, summary: "Add a performer",
@@ -88,12 +88,9 @@ func (s *Server) listPerformers(ctx context.Context, in *performersInput) (*tagg
 	return tag(http.StatusOK, 0, body, in.IfNoneMatch)
 }
 
-func (s *Server) getPerformer(ctx context.Context, in *idInput) (*tagged[performerBody], error) {
-	p, err := s.Catalogue.Performer(ctx, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	return tag(http.StatusOK, p.Version, performerOnWire(p), in.IfNoneMatch)
+func (s *Server) getPerformer(ctx context.Context, q question) (int64, performerBody, error) {
+	p, err := s.Catalogue.Performer(ctx, q.id)
+	return p.Version, performerOnWire(p), err
 }
 
 func (s *Server) createPerformer(ctx context.Context, in *createPerformerInput) (*tagged[performerBody], error) {

@@ -25,13 +25,6 @@ type updateReviewInput struct {
 	Body reviewFields
 }
 
-type reviewsInput struct {
-	ID    int64 `path:"id" minimum:"1" doc:"Of the performance" example:"1"`
-	Limit int   `query:"limit" minimum:"1" maximum:"100" default:"20"`
-	After int64 `query:"after" minimum:"0" doc:"The next of the page before"`
-	Conditional
-}
-
 type reviewBody struct {
 	ID            int64      `json:"id" example:"12"`
 	PerformanceID int64      `json:"performance_id" example:"1"`
@@ -43,11 +36,11 @@ type reviewBody struct {
 }
 
 func (s *Server) reviewRoutes() {
-	register(s, operation{
+	keep[listOfInput](s, operation{
 		id: "list-reviews", method: http.MethodGet, path: "/v1/performances/{id}/reviews", tag: "reviews", access: Public,
 		status: http.StatusOK, errors: []int{http.StatusNotModified, http.StatusUnprocessableEntity},
 		summary: "See what customers think of a performance", about: "Newest first. Average and count are with the performance.",
-	}, s.listReviews)
+	}, rests{on: ticketing.NounPerformance}, s.listReviews)
 	register(s, operation{
 		id: "get-review", method: http.MethodGet, path: "/v1/reviews/{id}", tag: "reviews", access: Public,
 		status: http.StatusOK, errors: []int{http.StatusNotModified}, summary: "See one review",
@@ -76,13 +69,9 @@ func (s *Server) reviewRoutes() {
 	}, s.moderateReview)
 }
 
-func (s *Server) listReviews(ctx context.Context, in *reviewsInput) (*tagged[page[reviewBody]], error) {
-	found, err := s.Catalogue.ReviewsOf(ctx, in.ID, in.After, in.Limit+1)
-	if err != nil {
-		return nil, err
-	}
-	body := pageOf(found, in.Limit, reviewOnWire, func(r ticketing.Review) string { return formatID(r.ID) })
-	return tag(http.StatusOK, 0, body, in.IfNoneMatch)
+func (s *Server) listReviews(ctx context.Context, q question) (int64, page[reviewBody], error) {
+	found, err := s.Catalogue.ReviewsOf(ctx, q.id, q.after, q.limit+1)
+	return 0, pageOf(found, q.limit, reviewOnWire, func(r ticketing.Review) string { return formatID(r.ID) }), err
 }
 
 func (s *Server) getReview(ctx context.Context, in *idInput) (*tagged[reviewBody], error) {

@@ -56,11 +56,11 @@ type roundsBody struct {
 }
 
 func (s *Server) roundAdminRoutes() {
-	register(s, operation{
+	keep[performanceInput](s, operation{
 		id: "list-rounds", method: http.MethodGet, path: "/v1/performances/{id}/rounds", tag: "performances",
 		access: Public, status: http.StatusOK, errors: []int{http.StatusNotModified}, summary: "See a performance's rounds",
 		about: "Earliest first, a thousand at most. Status and seats of one round are at /v1/rounds/{id}.",
-	}, s.listRounds)
+	}, rests{on: ticketing.NounPerformance, all: ticketing.NounRound}, s.listRounds)
 	register(s, operation{
 		id: "plan-round", method: http.MethodPost, path: "/v1/admin/performances/{id}/rounds", tag: "admin",
 		access: Admin, status: http.StatusCreated, errors: []int{http.StatusConflict, http.StatusUnprocessableEntity},
@@ -101,16 +101,13 @@ func (s *Server) roundAdminRoutes() {
 	}
 }
 
-func (s *Server) listRounds(ctx context.Context, in *performanceInput) (*tagged[roundsBody], error) {
-	rounds, err := s.Catalogue.RoundsOf(ctx, in.ID)
-	if err != nil {
-		return nil, err
-	}
+func (s *Server) listRounds(ctx context.Context, q question) (int64, roundsBody, error) {
+	rounds, err := s.Catalogue.RoundsOf(ctx, q.id)
 	body := roundsBody{Items: []roundBody{}}
 	for _, r := range rounds {
 		body.Items = append(body.Items, roundOnWire(r))
 	}
-	return tag(http.StatusOK, 0, body, in.IfNoneMatch)
+	return 0, body, err
 }
 
 func (s *Server) planRound(ctx context.Context, in *planRoundInput) (*tagged[roundBody], error) {

@@ -4,16 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/maypok86/otter/v2"
 
 	"ticketblue/ticketing"
 )
 
-// maxRoundFacts bounds how many rounds' facts are kept, some 300 bytes each.
-const maxRoundFacts = 1 << 14
+const (
+	maxRoundFacts = 1 << 14          // rounds, and performances, whose facts are kept; some 300 bytes each
+	factsFor      = 10 * time.Minute // after an edit that this process was not told of
+)
 
-// RoundFacts is what the catalogue knows of a round and its machine does not. None of it ever changes.
+// RoundFacts is what the catalogue knows of a round and its machine does not.
 // It is exported because huma documents no other embedded fields.
 type RoundFacts struct {
 	Performance int64  `json:"performance_id,omitempty" doc:"Like title and max_per_user absent if the catalogue has no such round" example:"1"`
@@ -21,30 +24,57 @@ type RoundFacts struct {
 	MaxPerUser  int    `json:"max_per_user,omitempty" doc:"Seats one customer may have in this round" example:"4"`
 }
 
-type factsCache = otter.Cache[ticketing.RoundID, RoundFacts]
+// factsCache keeps what is known of rounds, and apart from it titles: performances change with every review.
+type factsCache struct {
+	rounds *otter.Cache[edition, RoundFacts]
+	titles *otter.Cache[edition, string]
+}
+
+// edition names a thing as it was after so many edits.
+type edition struct {
+	id      int64
+	edition uint64
+}
+
+func (s *Server) editionOf(noun ticketing.Noun, id int64) edition {
+	return edition{id, s.edits[noun].of(id).Load()}
+}
 
 func newFactsCache() *factsCache {
-	return otter.Must(&otter.Options[ticketing.RoundID, RoundFacts]{MaximumSize: maxRoundFacts})
+	return &factsCache{newFacts[RoundFacts](), newFacts[string]()}
+}
+
+func newFacts[V any]() *otter.Cache[edition, V] {
+	return otter.Must(&otter.Options[edition, V]{
+		MaximumSize: maxRoundFacts, ExpiryCalculator: otter.ExpiryWriting[edition, V](factsFor),
+	})
 }
 
 // factsOf asks the catalogue once for each round. That a round exists is for its owner to say, so one that only the
 // owner knows has no facts.
 func (s *Server) factsOf(ctx context.Context, id ticketing.RoundID) (RoundFacts, error) {
-	facts, err := s.facts.Get(ctx, id, otter.LoaderFunc[ticketing.RoundID, RoundFacts](s.loadFacts))
+	facts, err := s.facts.rounds.Get(ctx, s.editionOf(ticketing.NounRound, int64(id)), otter.LoaderFunc[edition, RoundFacts](s.loadFacts))
+	if err == nil {
+		facts.Title, err = s.facts.titles.Get(ctx, s.editionOf(ticketing.NounPerformance, facts.Performance), otter.LoaderFunc[edition, string](s.loadTitle))
+	}
 	if errors.Is(err, ticketing.ErrNotFound) {
 		return RoundFacts{}, nil
 	}
 	return facts, err
 }
 
-func (s *Server) loadFacts(ctx context.Context, id ticketing.RoundID) (RoundFacts, error) {
-	round, err := s.Catalogue.Round(ctx, id)
+func (s *Server) loadFacts(ctx context.Context, e edition) (RoundFacts, error) {
+	round, err := s.Catalogue.Round(ctx, ticketing.RoundID(e.id))
 	if err != nil {
-		return RoundFacts{}, fmt.Errorf("reading round %d: %w", id, err)
+		return RoundFacts{}, fmt.Errorf("reading round %d: %w", e.id, err)
 	}
-	performance, err := s.Catalogue.Performance(ctx, round.PerformanceID)
+	return RoundFacts{Performance: round.PerformanceID, MaxPerUser: round.Terms.MaxPerUser}, nil
+}
+
+func (s *Server) loadTitle(ctx context.Context, e edition) (string, error) {
+	performance, err := s.Catalogue.Performance(ctx, e.id)
 	if err != nil {
-		return RoundFacts{}, fmt.Errorf("reading the performance of round %d: %w", id, err)
+		return "", fmt.Errorf("reading the title of performance %d: %w", e.id, err)
 	}
-	return RoundFacts{round.PerformanceID, performance.Title, round.Terms.MaxPerUser}, nil
+	return performance.Title, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"ticketblue/api/pictures"
+	"ticketblue/ticketing"
 )
 
 // Server is the public port.
@@ -26,6 +27,8 @@ type Server struct {
 	huma   huma.API
 	limits limiters
 	plans  *planCache
+	edits  map[ticketing.Noun]*edits
+	kept   *otter.Cache[question, wire] // answers of the catalogue
 	facts  *factsCache
 	boards *boards
 	names  *namesCache // of campaigns
@@ -51,9 +54,10 @@ func New(config Config) *Server {
 		config.Metrics = prometheus.NewRegistry()
 	}
 	s := &Server{
-		Config: config, plans: newPlanCache(), facts: newFactsCache(), boards: newBoards(), names: newNamesCache(), drain: newDrain(),
+		Config: config, plans: newPlanCache(), edits: newEdits(), facts: newFactsCache(), boards: newBoards(), names: newNamesCache(), drain: newDrain(),
 		pictures: pictures.NewMaker(), posters: newPosterCache(),
 	}
+	s.kept = s.newKept()
 	limits := config.Limits.withDefaults()
 	s.limits, s.viewers = newLimiters(limits, config.Clock), newViewers(limits, config.Metrics)
 	s.app = fiber.New(s.fiberConfig())

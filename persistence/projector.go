@@ -37,6 +37,9 @@ type ProjectorOptions struct {
 	// Freeze is told of a stream that contradicts itself, when that is found and again at every start until a
 	// person has looked. It must not block. Optional.
 	Freeze func(s ticketing.Stream, reason error)
+	// Moved is told when rounds' phases, or what else their row of round_states says, have changed in the tables, before
+	// whoever waits for these streams. It must not block. Optional.
+	Moved func()
 	// Busy says that commits of the journal take too long: the projector then rests three times as long as it
 	// works. It must not block. Optional.
 	Busy func() bool
@@ -98,6 +101,9 @@ func NewProjector(db *DB, o ProjectorOptions) *Projector {
 	}
 	if o.Freeze == nil {
 		o.Freeze = func(ticketing.Stream, error) {}
+	}
+	if o.Moved == nil {
+		o.Moved = func() {}
 	}
 	if o.Busy == nil {
 		o.Busy = func() bool { return false }

@@ -58,7 +58,6 @@ func openMuseum(t *testing.T) *museum {
 		Journal: journalSide{journal, db}, Ownership: always{}, Log: quiet, Clock: m.now, Random: rand.Reader, Metrics: prometheus.NewRegistry(),
 	})
 	m.projector.Start()
-	db.OnEdit(m.projector.OnCommit)
 	if m.tokens, err = auth.NewTokens([]byte(strings.Repeat("k", auth.MinKeyBytes)), m.now); err != nil {
 		t.Fatal(err)
 	}

@@ -56,6 +56,7 @@ func (n *node) startProjector(context.Context) error {
 	n.projector = persistence.NewProjector(n.store.DB, persistence.ProjectorOptions{
 		Log:    n.log,
 		Freeze: func(s ticketing.Stream, reason error) { n.actors.Freeze(s, reason) },
+		Moved:  n.phasesMoved,
 		Busy:   func() bool { return n.journal.Stats().LastFlush > slowCommit },
 	})
 	n.atStop("projector", n.projector.Close)
@@ -68,6 +69,41 @@ func (n *node) startProjector(context.Context) error {
 func (n *node) committed(s ticketing.Stream, _ ticketing.Head) {
 	n.projector.Hint(s)
 	n.relay.Hint(s)
+}
+
+// edited is committed for what the catalogue writes to the journal by itself. Who has edited something sees it at once.
+func (n *node) edited(s ticketing.Stream, head ticketing.Head) {
+	n.forget(s)
+	n.committed(s, head)
+}
+
+func (n *node) forget(s ticketing.Stream) {
+	if server := n.api.Load(); server != nil {
+		server.Forget(s)
+	}
+}
+
+func (n *node) phasesMoved() {
+	if server := n.api.Load(); server != nil {
+		server.ForgetPhases()
+	}
+}
+
+// followCatalogue forgets what other processes have edited.
+func (n *node) followCatalogue(context.Context) error {
+	n.inBackground("catalogue's follower", func(ctx context.Context) {
+		err := n.broadcast.Follow(ctx, broadcast.Follower{
+			Name: "kept-answers", Ephemeral: true, Of: []string{"catalogue"}, Journal: n.store,
+			Do: func(_ context.Context, s ticketing.Stream, _ uint64, _ []ticketing.Event) error {
+				n.forget(s)
+				return nil
+			},
+		})
+		if ctx.Err() == nil {
+			n.log.Error("answers are not forgotten by events any more, only by their age", "err", err)
+		}
+	})
+	return nil
 }
 
 // inBackground runs something that ends with its context, and waits for it when the node stops.

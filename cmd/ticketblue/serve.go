@@ -60,7 +60,7 @@ type node struct {
 	projector *persistence.Projector
 	actors    *actors.System
 	passwords *auth.Passwords
-	api       *api.Server
+	api       atomic.Pointer[api.Server] // nil until startHTTP
 	ops       *http.Server
 	registry  *prometheus.Registry
 	public    net.Listener
@@ -111,7 +111,8 @@ func (n *node) start(ctx context.Context) error {
 		n.startMachines,  // journal, actors
 		n.startJobs,      // what committed facts demand of the world outside
 		n.startHTTP,
-		n.wake, // rounds whose holds expire and sales open with nobody asking
+		n.followCatalogue, // what others edit, so that no old answers are kept
+		n.wake,            // rounds whose holds expire and sales open with nobody asking
 		n.announce,
 	}
 	for _, step := range steps {
@@ -213,8 +214,8 @@ func (n *node) startMachines(context.Context) error {
 		Clock: time.Now, Random: rand.Reader, Metrics: n.registry,
 	})
 	n.silenced.Store(n.actors)
-	n.projector.Start()         // not before there is somebody to freeze
-	n.store.OnEdit(n.committed) // the catalogue writes to the journal by itself
+	n.projector.Start() // not before there is somebody to freeze
+	n.store.OnEdit(n.edited)
 	n.atStop("actors", n.actors.Shutdown)
 	return nil
 }
@@ -231,19 +232,20 @@ func (n *node) startHTTP(ctx context.Context) error {
 	if n.passwords, err = auth.NewPasswords(); err != nil {
 		return err
 	}
-	n.api = api.New(api.Config{
+	server := api.New(api.Config{
 		Sales: n.actors, Accounts: n.store, Catalogue: n.store, Reservations: n.store, Campaigns: n.store, Projections: n.projector, Live: n.hub,
 		Posters: n.store, Blobs: n.blobs,
 		Tokens: tokens, Passwords: n.passwords, Kakao: kakao, FakeKakao: fake, PublicURL: n.base(),
 		Clock: time.Now, Log: n.log, Metrics: n.registry, Bench: n.cmd.Bench, Limits: n.limits(),
 	})
+	n.api.Store(server)
 	n.ops = api.NewOps(api.OpsConfig{Ready: n.ready, Degraded: n.degraded, Verify: n.verify, Metrics: n.registry, Log: n.log, Outbox: n.store.Outbox, Rebuild: map[string]func(context.Context) error{
 		"tables": n.projector.Rebuild, "broadcast": n.relay.Rebuild,
 	}})
-	go func() { n.failed <- n.api.Listen(n.public) }()
+	go func() { n.failed <- server.Listen(n.public) }()
 	go func() { n.failed <- served(n.ops.Serve(n.private)) }()
 	n.atStop("operations port", n.stopOps)
-	n.atStop("public port", n.api.Shutdown)
+	n.atStop("public port", server.Shutdown)
 	return nil
 }
 
