@@ -32,7 +32,9 @@ type museum struct {
 	actors    *actors.System
 	projector *persistence.Projector
 	tokens    *auth.Tokens
-	ahead     atomic.Int64 // of the real clock
+	config    api.Config
+	told      func(ticketing.Stream) // of edits, when set
+	ahead     atomic.Int64           // of the real clock
 }
 
 func (m *museum) now() time.Time { return time.Now().Add(time.Duration(m.ahead.Load())) }
@@ -51,18 +53,30 @@ func openMuseum(t *testing.T) *museum {
 	}
 	t.Cleanup(db.Close)
 	m.store = &store{DB: db, dsn: dsn}
-	m.projector = persistence.NewProjector(db, persistence.ProjectorOptions{Log: quiet, Freeze: func(s ticketing.Stream, err error) { t.Errorf("%s frozen: %v", s, err) }})
+	var server *api.Server
+	m.projector = persistence.NewProjector(db, persistence.ProjectorOptions{
+		Log: quiet, Freeze: func(s ticketing.Stream, err error) { t.Errorf("%s frozen: %v", s, err) },
+		Moved: func() { server.ForgetPhases() },
+	})
 	journal := persistence.NewJournal(db, persistence.JournalOptions{OnCommit: m.projector.OnCommit})
 	journal.Start()
 	m.actors = actors.New(actors.Config{
 		Journal: journalSide{journal, db}, Ownership: always{}, Log: quiet, Clock: m.now, Random: rand.Reader, Metrics: prometheus.NewRegistry(),
 	})
-	m.projector.Start()
 	if m.tokens, err = auth.NewTokens([]byte(strings.Repeat("k", auth.MinKeyBytes)), m.now); err != nil {
 		t.Fatal(err)
 	}
-	server := api.New(api.Config{
+	m.config = api.Config{
 		Sales: m.actors, Catalogue: m.store, Reservations: m.store, Projections: m.projector, Tokens: m.tokens, Clock: m.now, Log: quiet,
+	}
+	server = api.New(m.config)
+	m.projector.Start()
+	db.OnEdit(func(s ticketing.Stream, head ticketing.Head) {
+		server.Forget(s)
+		m.projector.OnCommit(s, head)
+		if m.told != nil {
+			m.told(s)
+		}
 	})
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -92,18 +92,23 @@ func (n *node) phasesMoved() {
 // followCatalogue forgets what other processes have edited.
 func (n *node) followCatalogue(context.Context) error {
 	n.inBackground("catalogue's follower", func(ctx context.Context) {
-		err := n.broadcast.Follow(ctx, broadcast.Follower{
-			Name: "kept-answers", Ephemeral: true, Of: []string{"catalogue"}, Journal: n.store,
-			Do: func(_ context.Context, s ticketing.Stream, _ uint64, _ []ticketing.Event) error {
-				n.forget(s)
-				return nil
-			},
-		})
+		err := n.broadcast.Follow(ctx, forgetful(n.store, n.forget))
 		if ctx.Err() == nil {
 			n.log.Error("answers are not forgotten by events any more, only by their age", "err", err)
 		}
 	})
 	return nil
+}
+
+// forgetful follows everybody's edits of the catalogue.
+func forgetful(journal broadcast.Journal, forget func(ticketing.Stream)) broadcast.Follower {
+	return broadcast.Follower{
+		Name: "kept-answers", Ephemeral: true, Of: []string{"catalogue"}, Journal: journal,
+		Do: func(_ context.Context, s ticketing.Stream, _ uint64, _ []ticketing.Event) error {
+			forget(s)
+			return nil
+		},
+	}
 }
 
 // inBackground runs something that ends with its context, and waits for it when the node stops.
