@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -24,6 +25,9 @@ type streamWork struct {
 	failed  error         // this stream stays where it is
 }
 
+// moved tells whether a pass has changed what the tables say of the round itself.
+func (w *streamWork) moved() bool { return w.failed == nil && w.fold != nil && w.fold.state.changed }
+
 // project brings streams a batch further, in one transaction: their rows, their marks and their jobs, or nothing
 // of it. Streams whose events do not fit come back failed and do not hold up the others.
 func (p *Projector) project(ctx context.Context, conn *pgx.Conn, streams []ticketing.Stream) (work []*streamWork, err error) {
@@ -42,6 +46,9 @@ func (p *Projector) project(ctx context.Context, conn *pgx.Conn, streams []ticke
 		return p.write(ctx, tx, work)
 	})
 	if err == nil {
+		if slices.ContainsFunc(work, (*streamWork).moved) {
+			p.opts.Moved()
+		}
 		p.kept.put(work)
 	}
 	return work, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -114,9 +113,6 @@ func (p *Projector) pass(ctx context.Context, conn *pgx.Conn, streams []ticketin
 
 // settle tells whoever waits how far the streams are, and sorts out those that failed.
 func (p *Projector) settle(ctx context.Context, work []*streamWork) error {
-	if slices.ContainsFunc(work, func(w *streamWork) bool { return w.failed == nil && w.fold != nil && w.fold.state.changed }) {
-		p.opts.Moved()
-	}
 	p.mu.Lock()
 	newest := ticketing.Millis(0)
 	for _, w := range work {

@@ -58,6 +58,9 @@ func openMuseum(t *testing.T) *museum {
 		Log: quiet, Freeze: func(s ticketing.Stream, err error) { t.Errorf("%s frozen: %v", s, err) },
 		Moved: func() { server.ForgetPhases() },
 	})
+	if id, err := db.CreateUser(t.Context(), ticketing.User{Email: "curator@example.com", Role: ticketing.Admin}); err != nil || id != curator {
+		t.Fatal(id, err)
+	}
 	journal := persistence.NewJournal(db, persistence.JournalOptions{OnCommit: m.projector.OnCommit})
 	journal.Start()
 	m.actors = actors.New(actors.Config{
@@ -67,7 +70,7 @@ func openMuseum(t *testing.T) *museum {
 		t.Fatal(err)
 	}
 	m.config = api.Config{
-		Sales: m.actors, Catalogue: m.store, Reservations: m.store, Projections: m.projector, Tokens: m.tokens, Clock: m.now, Log: quiet,
+		Sales: m.actors, Accounts: m.store, Catalogue: m.store, Reservations: m.store, Projections: m.projector, Tokens: m.tokens, Clock: m.now, Log: quiet,
 	}
 	server = api.New(m.config)
 	m.projector.Start()
