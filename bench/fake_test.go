@@ -177,7 +177,14 @@ func (h *fakeHall) front() http.Handler {
 func (h *fakeHall) ops() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /verify", h.verify)
-	mux.HandleFunc("GET /debug/pprof/profile", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "a profile") })
+	mux.HandleFunc("GET /debug/pprof/profile", func(w http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done() // it is finished by whoever wants it
+		profile, err := os.ReadFile("split/testdata/spread.pprof")
+		if err != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+		w.Write(profile)
+	})
 	return mux
 }
 

@@ -26,7 +26,7 @@ type Growth struct {
 	Bound        float64       `default:"1.5" help:"FAIL when the largest case costs more CPU per reservation than this many times the smallest."`
 	Timeout      time.Duration `default:"30s" help:"Time for one request."`
 	JSON         string        `placeholder:"FILE" type:"path" help:"Write all figures as JSON."`
-	Profile      string        `placeholder:"FILE" type:"path" help:"Save a CPU profile of the server, taken in the first 5 s of the load on the most rounds, in the first repeat."`
+	Profile      string        `placeholder:"FILE" type:"path" help:"Save a CPU profile of the server, taken while the most rounds are loaded and caught up with, in the first repeat."`
 	Ticketblue   string        `default:"bin/ticketblue" placeholder:"PROGRAM" help:"The ticketblue program."`
 }
 
@@ -151,11 +151,13 @@ func (g *Growth) one(ctx context.Context, target string, b binary, size *grown) 
 	if err := g.sell(ctx, sales, 0, g.Reservations/growthWarmUp, server); err != nil {
 		return found, err
 	}
-	profiled := make(chan error, 1)
-	if g.Profile != "" && size.Rounds == g.Rounds[len(g.Rounds)-1] && len(size.Runs) == 0 {
-		go func() { profiled <- saveProfile(ctx, b.data, g.Profile, profileFor) }()
-	} else {
-		profiled <- nil
+	file := ""
+	if size.Rounds == g.Rounds[len(g.Rounds)-1] && len(size.Runs) == 0 {
+		file = g.Profile
+	}
+	finishProfile, err := profileInto(ctx, file, b.data)
+	if err != nil {
+		return found, err
 	}
 	before, began := usageOf(server.PID), time.Now()
 	if err := g.haggle(ctx, sales, g.Reservations/growthWarmUp, g.Reservations); err != nil {
@@ -168,7 +170,7 @@ func (g *Growth) one(ctx context.Context, target string, b binary, size *grown) 
 	used := usageOf(server.PID).since(before)
 	each := 1e6 / float64(g.Reservations)
 	found.Server, found.Postgres, found.RSS = used.Server*each, used.Postgres*each, rss(server.PID)
-	if err := <-profiled; err != nil {
+	if err := finishProfile(); err != nil {
 		return found, err
 	}
 	audits, err := b.audits(ctx)

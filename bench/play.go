@@ -219,13 +219,13 @@ func (p *play) closed(ctx context.Context, d time.Duration) time.Duration {
 }
 
 // open fires shots for a while at times that do not depend on answers, and tells how long it took.
-func (p *play) open(ctx context.Context, d time.Duration, rate float64, rng *rand.Rand) (took time.Duration, late int) {
+func (p *play) open(ctx context.Context, into *load.Meter, d time.Duration, rate float64, rng *rand.Rand) (took time.Duration, late int) {
 	opened, first := time.Now(), p.next
 	n := min(int(rate*d.Seconds()), p.left())
 	p.next += n
 	crowd := &load.Crowd{
 		Workers: p.workers, Offsets: load.Schedule(load.Steady, n, rate, rng), Retry: load.Retry{Tries: 1},
-		Asked: p.answers, Looked: load.NewMeter(), Ask: func(i int) load.Outcome { return p.ask(first + i) },
+		Asked: into, Looked: load.NewMeter(), Ask: func(i int) load.Outcome { return p.ask(first + i) },
 	}
 	report := crowd.Run(ctx)
 	for _, i := range report.GaveUp {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,14 +25,19 @@ type Run struct {
 	Customers   int           `placeholder:"N" help:"Customers. Default: 20000, or 4 for every 5 seats."`
 	Viewers     int           `default:"200" help:"Live viewers of the hot round, in map and mixed."`
 	Settle      time.Duration `default:"10s" help:"Time for the last delta to reach every viewer."`
+	Noop        time.Duration `placeholder:"D" help:"How long each turn of the no-op is. Default: a slice."`
 	Rate        float64       `placeholder:"N" help:"Offer that many requests per second whatever the answers do (open loop). Default: closed loop."`
 	Timeout     time.Duration `default:"30s" help:"Time for one request."`
 	Seed        uint64        `default:"1" help:"Seed of everything random."`
 
+	HalfOfPeak bool `help:"Afterwards offer half of what was answered per second, as an open loop, for as long again: latency at half of peak."`
+	Split      bool `help:"CPU per reservation by part of the server, from CPU profiles of all slices and of catching up."`
+
 	Best bool `help:"Ask for as many of the best available seats instead of certain ones."`
 
 	JSON       string `placeholder:"FILE" type:"path" help:"Write all figures as JSON."`
-	Profile    string `placeholder:"FILE" type:"path" help:"Save a CPU profile of the server, taken during the first repeat's second slice."`
+	HTML       string `placeholder:"FILE" type:"path" help:"Write a page with charts; it needs nothing else."`
+	Profile    string `placeholder:"FILE" type:"path" help:"Save a CPU profile of the server, of the first repeat's second slice and of catching up; implies --split."`
 	Ticketblue string `default:"bin/ticketblue" placeholder:"PROGRAM" help:"The program to load, with flags if it has any: bin/ticketblue, or bin/peers --kind row-lock."`
 
 	disturb func(slice int) (end func() error, err error) // what is done to the program during a slice
@@ -53,6 +59,8 @@ func (r *Run) Validate() error {
 		return errors.New("--seconds must be above 0 and at most 600, --slice at least 100ms")
 	case r.Repeat < 1, r.Rounds < 1, r.Connections < 1, r.Viewers < 0, r.Rate < 0, r.Timeout <= 0, r.Settle <= 0:
 		return errors.New("--repeat, --rounds, --connections, --timeout and --settle must be above 0, --viewers and --rate not below")
+	case r.Noop < 0, r.HalfOfPeak && r.Rate > 0:
+		return errors.New("--noop must not be below 0, and --half-of-peak finds its rate itself: not with --rate")
 	case r.Seats < 0 || r.Seats > 0 && r.Seats < 100:
 		return errors.New("--seats must be at least 100")
 	}
@@ -96,6 +104,11 @@ func (r *Run) runJudged(ctx context.Context, out io.Writer, progress *report.Pro
 	}
 	judge(trial)
 	trial.Sum()
+	if r.HTML != "" {
+		if err := trial.WriteHTML(r.HTML); err != nil {
+			trial.Fail(err)
+		}
+	}
 	if file != "" {
 		if err := report.WriteJSON(file, trial); err != nil {
 			trial.Fail(err)
@@ -107,7 +120,7 @@ func (r *Run) runJudged(ctx context.Context, out io.Writer, progress *report.Pro
 
 func (r *Run) config() map[string]any {
 	return map[string]any{
-		"seconds": r.Seconds, "slice": r.Slice.String(), "repeat": r.Repeat, "rounds": r.Rounds, "seats": r.Seats,
+		"seconds": r.Seconds, "slice": r.Slice.String(), "noop": cmp.Or(r.Noop, r.Slice).String(), "repeat": r.Repeat, "rounds": r.Rounds, "seats": r.Seats,
 		"connections": r.Connections, "customers": r.customers(), "viewers": r.Viewers, "rate": r.Rate, "best": r.Best, "seed": r.Seed,
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -89,6 +90,53 @@ func TestRepeatsAreOnNewDatabasesAtTheOfferedRate(t *testing.T) {
 	}
 }
 
+func TestTheSplitSharesOutTheServersTime(t *testing.T) {
+	dir := t.TempDir()
+	page, profile := filepath.Join(dir, "run.html"), filepath.Join(dir, "cpu.pprof")
+	pass, out, trial := runWorkload(t, noFault, "--workload", "soldout", "--seconds", "0.3", "--profile", profile, "--html", page)
+	if !pass || !strings.Contains(out, "journal writer") || !strings.Contains(out, "bar: answered/s over no-op") {
+		t.Fatal(out)
+	}
+	// The fake always answers with the same profile of 2.37 s: one for each of the three slices.
+	sampled := 0.0
+	for _, seconds := range trial.Repeats[0].Sampled {
+		sampled += seconds
+	}
+	if math.Abs(sampled-3*2.37) > 0.01 {
+		t.Errorf("%.2f s of samples: %v", sampled, trial.Repeats[0].Sampled)
+	}
+	parts, server := trial.Parts(), 0.0
+	for _, p := range parts[:len(parts)-1] {
+		server += p.Median
+	}
+	if parts[len(parts)-1].Name != "Postgres" || math.Abs(server-trial.Median.ServerCPU) > 0.01 {
+		t.Errorf("parts of %.1f us in all, want %.1f: %+v", server, trial.Median.ServerCPU, parts)
+	}
+	for _, file := range []string{page, profile} {
+		if body, err := os.ReadFile(file); err != nil || len(body) == 0 {
+			t.Errorf("%s: %d bytes, %v", file, len(body), err)
+		}
+	}
+}
+
+func TestHalfOfPeakIsAnOpenLoopAfterTheLoad(t *testing.T) {
+	// Few connections keep the fake from selling everything before.
+	pass, out, trial := runWorkload(t, noFault, "--half-of-peak", "--seats", "12000", "--customers", "6001", "--connections", "1", "--seconds", "0.1")
+	if !pass || !strings.Contains(out, "bar: p99 at half of peak") {
+		t.Fatal(out)
+	}
+	m := trial.Repeats[0]
+	if want := int(m.HalfRate * 0.1); m.HalfRate*2 < m.Figures.Answered*0.99 || m.HalfRate*2 > m.Figures.Answered*1.01 || m.Half.Arrived != want {
+		t.Errorf("%.0f/s answered, then %d offered at %.0f/s, want %d", m.Figures.Answered, m.Half.Arrived, m.HalfRate, want)
+	}
+	if m.Verdict.Acks != m.Crowd.Codes[load.Granted]+m.Half.Codes[load.Granted] {
+		t.Errorf("%d acks judged, %v and %v answered", m.Verdict.Acks, m.Crowd.Codes, m.Half.Codes)
+	}
+	if pass, out, _ = runWorkload(t, noFault, "--half-of-peak", "--connections", "1", "--seats", "100", "--customers", "51"); pass || !strings.Contains(out, "half of peak needs") {
+		t.Error(out)
+	}
+}
+
 func TestBusyServersAreAskedAgain(t *testing.T) {
 	if pass, out, _ := runWorkload(t, "flaky"); !pass {
 		t.Error(out)
@@ -114,7 +162,7 @@ func TestRunFlags(t *testing.T) {
 	}
 	for _, bad := range [][]string{
 		{"--workload", "cold"}, {"--seconds", "0"}, {"--slice", "1ms"}, {"--repeat", "0"}, {"--seats", "3"}, {"--rate", "-1"},
-		{"--customers", "25000"}, {"--connections", "0"},
+		{"--customers", "25000"}, {"--connections", "0"}, {"--noop", "-1s"}, {"--half-of-peak", "--rate", "5"},
 	} {
 		if _, err := parseRun(t, bad...); err == nil {
 			t.Errorf("%v were taken", bad)

@@ -36,7 +36,7 @@ type Rush struct {
 	JSON       string `placeholder:"FILE" type:"path" help:"Write all figures as JSON."`
 	HTML       string `placeholder:"FILE" type:"path" help:"Write a page with charts; it needs nothing else."`
 	Acks       string `placeholder:"FILE" type:"path" help:"Append each yes to this file, one JSON object per line, and fsync it before it is counted."`
-	Profile    string `placeholder:"FILE" type:"path" help:"Save a CPU profile of the server, taken in the first 5 s of the crowd."`
+	Profile    string `placeholder:"FILE" type:"path" help:"Save a CPU profile of the server, taken while the crowd is in."`
 	Ticketblue string `default:"bin/ticketblue" placeholder:"PROGRAM" help:"The ticketblue program."`
 	NoTUI      bool   `name:"no-tui" help:"Progress as a line every 5 s even on a terminal."`
 }
@@ -200,16 +200,17 @@ func (r *Rush) sell(ctx context.Context, s *sale, wishes []load.Wish, rng *rand.
 	progress.Step("crowd", view)
 	crowdCtx, cancel := context.WithTimeout(ctx, r.Deadline/crowdShare)
 	defer cancel()
-	profiled := r.profile(ctx, s.data)
+	finishProfile, err := profileInto(ctx, r.Profile, s.data)
+	if err != nil {
+		return nil, err
+	}
 	cpu := cpuSeconds()
 	went := crowd.Run(crowdCtx)
 	rep.OwnCPU = cpuSeconds() - cpu
 	rep.Crowd, rep.Maps, rep.Late, rep.Dropped = crowd.Asked.Summary(), crowd.Looked.Summary(), went.Late, went.Dropped
-
-	if err := <-profiled; err != nil {
+	if err := finishProfile(); err != nil {
 		return nil, err
 	}
-
 	progress.Step("sweep", view)
 	rep.Resolved = len(went.GaveUp)
 	var unanswered []string

@@ -88,8 +88,8 @@ func TestAnHonestServerPasses(t *testing.T) {
 	if body, err = os.ReadFile(page); err != nil || !strings.Contains(string(body), "PASS") {
 		t.Error(err)
 	}
-	if body, err = os.ReadFile(profile); err != nil || string(body) != "a profile" {
-		t.Errorf("%q %v", body, err)
+	if body, err = os.ReadFile(profile); err != nil || len(body) == 0 {
+		t.Errorf("%d bytes of profile, %v", len(body), err)
 	}
 	left, err := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "*"))
 	if err != nil || len(left) > 0 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -51,10 +52,16 @@ func (r *Run) measure(ctx context.Context, n int, target string, b binary, progr
 	defer closeAll()
 	m.play.answers.Open(time.Now())
 	progress.Step("load", func() report.View { return report.View{Now: m.play.answers.Now(), Attempts: len(m.play.shots)} })
-	if err := m.alternate(ctx, b, n == 0); err != nil {
+	if err := m.alternate(ctx, n == 0); err != nil {
 		return err
 	}
 	into.Crowd, into.Reads = m.play.answers.Summary(), m.play.reads.Summary()
+	if m.HalfOfPeak {
+		progress.Step("half of peak", nil)
+		if err := m.halfOfPeak(ctx); err != nil {
+			return err
+		}
+	}
 	progress.Step("judge", nil)
 	unanswered := m.play.settle(ctx)
 	if len(watchers) > 0 {
@@ -167,18 +174,16 @@ func (m *measuring) everybody() []load.Wish {
 
 // alternate measures no-op, load, no-op, load, ..., no-op. Between load and no-op everything catches up, so that the
 // no-op has the machine for itself and what follows a reservation is never paid by it.
-func (m *measuring) alternate(ctx context.Context, b binary, first bool) error {
+func (m *measuring) alternate(ctx context.Context, first bool) error {
 	wishes := m.everybody()
 	var loaded usage
 	if err := m.noop(ctx, wishes); err != nil {
 		return err
 	}
 	for n := 0; n < m.slices() && m.play.left() > 0 && ctx.Err() == nil; n++ {
-		profiled := make(chan error, 1)
-		if first && n == min(1, m.slices()-1) && m.Profile != "" {
-			go func() { profiled <- saveProfile(ctx, b.data, m.Profile, m.Slice) }()
-		} else {
-			profiled <- nil
+		finishProfile, err := m.profiled(ctx, first && n <= 1) // the second is warm, if there is one
+		if err != nil {
+			return err
 		}
 		before, own := usageOf(m.server.PID), cpuSeconds()
 		began := m.play.next
@@ -200,9 +205,10 @@ func (m *measuring) alternate(ctx context.Context, b binary, first bool) error {
 		m.into.Seconds += took.Seconds()
 		m.into.ProjectionsLate = append(m.into.ProjectionsLate, late.projections)
 		m.into.RelayLate = append(m.into.RelayLate, late.relay)
-		if err := <-profiled; err != nil {
-			return fmt.Errorf("profiling the server: %w", err)
+		if err := finishProfile(); err != nil {
+			return err
 		}
+		m.play.answers.Pause()
 		if err := m.noop(ctx, wishes); err != nil {
 			return err
 		}
@@ -226,13 +232,13 @@ func (m *measuring) slice(ctx context.Context, d time.Duration) time.Duration {
 	if m.Rate == 0 {
 		return m.play.closed(ctx, d)
 	}
-	took, late := m.play.open(ctx, d, m.Rate, m.rng)
+	took, late := m.play.open(ctx, m.play.answers, d, m.Rate, m.rng)
 	m.into.Late += late
 	return took
 }
 
 func (m *measuring) noop(ctx context.Context, wishes []load.Wish) error {
-	sum, took, err := m.on.all()[0].doNothing(ctx, m.Connections, m.Slice, wishes)
+	sum, took, err := m.on.all()[0].doNothing(ctx, m.Connections, cmp.Or(m.Noop, m.Slice), wishes)
 	if err == nil && took > 0 {
 		m.into.Noops = append(m.into.Noops, float64(sum.Codes[load.Granted])/took.Seconds())
 	}

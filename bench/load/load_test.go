@@ -163,6 +163,21 @@ func TestTheSeriesFitsItsBoundAndLosesNothing(t *testing.T) {
 	}
 }
 
+func TestAfterAPauseTheSeriesGoesOn(t *testing.T) {
+	m := NewMeter()
+	for range 3 {
+		for i := range 100 {
+			end := time.Duration(i+1) * 10 * time.Millisecond
+			m.Answer(Sample{Intended: end - time.Millisecond, Begin: end - time.Millisecond, End: end})
+		}
+		m.Pause()
+	}
+	s := m.Summary()
+	if len(s.Series) != 13 || s.Series[12].Answers*firstSlice.Seconds() != 1 || math.Abs(s.SteadyPer-100) > 1 || s.Latency.Max > 1.01 {
+		t.Errorf("%d slices of 3 s, %+v", len(s.Series), s)
+	}
+}
+
 func TestAVeryLateAnswerStillCounts(t *testing.T) {
 	m := NewMeter()
 	m.Answer(Sample{End: time.Hour})

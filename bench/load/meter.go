@@ -44,6 +44,8 @@ type Meter struct {
 	latency  *hdrhistogram.Histogram
 	granted  *hdrhistogram.Histogram // latency of a yes
 	service  *hdrhistogram.Histogram
+	base     time.Duration // added to the times of samples
+	last     time.Duration // of all samples' ends
 	width    time.Duration
 	slices   []slice
 	done     []time.Duration // when each final answer came
@@ -67,6 +69,14 @@ func newHistogram(digits int) *hdrhistogram.Histogram {
 func (m *Meter) Open(at time.Time) {
 	m.mu.Lock()
 	m.opened = at
+	m.mu.Unlock()
+}
+
+// Pause makes times of later samples count from the end of the last one before: what is measured in turns with something
+// else is one series without gaps.
+func (m *Meter) Pause() {
+	m.mu.Lock()
+	m.base = m.last
 	m.mu.Unlock()
 }
 
@@ -101,8 +111,10 @@ func (m *Meter) Answer(s Sample) {
 		m.codes[s.Code]++
 	}
 	record(m.latency, s.End-s.Intended)
-	m.done = append(m.done, s.End)
-	at := m.slice(s.End)
+	end := m.base + s.End
+	m.last = max(m.last, end)
+	m.done = append(m.done, end)
+	at := m.slice(end)
 	record(at.latency, s.End-s.Intended)
 	at.final++
 	if s.Code == "" {

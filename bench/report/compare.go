@@ -1,11 +1,9 @@
 package report
 
 import (
-	"bytes"
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"io"
 	"os"
 	"time"
@@ -120,15 +118,11 @@ func (c *Comparison) WriteText(w io.Writer) {
 //go:embed compare.html
 var comparePage string
 
-var compareTemplate = template.Must(template.New("compare").Parse(comparePage))
+var compareTemplate = pageOf(comparePage)
 
 // WriteHTML writes the comparison to a file as one page that loads nothing from anywhere.
 func (c *Comparison) WriteHTML(path string) error {
-	var b bytes.Buffer
-	if err := compareTemplate.Execute(&b, map[string]any{"C": c, "Tables": c.Tables()}); err != nil {
-		return fmt.Errorf("drawing the comparison: %w", err)
-	}
-	return os.WriteFile(path, b.Bytes(), 0o644)
+	return draw(path, compareTemplate, map[string]any{"C": c, "Tables": c.Tables()})
 }
 
 // Found is one of the files that bench writes, as far as figures are concerned.

@@ -17,7 +17,24 @@ import (
 //go:embed report.html
 var page string
 
-var pageTemplate = template.Must(template.New("report").Parse(page))
+//go:embed style.html
+var style string
+
+var pageTemplate = pageOf(page)
+
+// pageOf is a template that may use the style all pages share.
+func pageOf(body string) *template.Template {
+	return template.Must(template.Must(template.New("page").Parse(style)).Parse(body))
+}
+
+// draw fills in a page and writes it to a file.
+func draw(path string, page *template.Template, data any) error {
+	var b bytes.Buffer
+	if err := page.Execute(&b, data); err != nil {
+		return fmt.Errorf("drawing the report: %w", err)
+	}
+	return os.WriteFile(path, b.Bytes(), 0o644)
+}
 
 type finding struct {
 	Kind     judge.Kind
@@ -27,11 +44,7 @@ type finding struct {
 
 // WriteHTML writes the report to a file as one page that loads nothing from anywhere.
 func (r *Report) WriteHTML(path string) error {
-	var b bytes.Buffer
-	if err := pageTemplate.Execute(&b, r.pageData()); err != nil {
-		return fmt.Errorf("drawing the report: %w", err)
-	}
-	return os.WriteFile(path, b.Bytes(), 0o644)
+	return draw(path, pageTemplate, r.pageData())
 }
 
 func (r *Report) pageData() map[string]any {
@@ -39,35 +52,46 @@ func (r *Report) pageData() map[string]any {
 	for _, k := range judge.Kinds {
 		findings = append(findings, finding{k, r.Verdict.Found[k], r.Verdict.Examples[k]})
 	}
-	type bar struct {
-		Counted
-		Percent float64
+	return map[string]any{
+		"Report": r, "Findings": findings, "Bars": codeBars(r.Crowd.Codes), "Rows": r.rows(), "Figures": r.figures(), "Settings": settings(r.Config),
+		"LatencyChart": latencyChart(r.Crowd.Series),
+		"RateChart": chart("/s", []curve{
+			curveOf("answers", "c1", r.Crowd.Series, func(p load.Point) float64 { return p.Answers }),
+			curveOf("granted", "c2", r.Crowd.Series, func(p load.Point) float64 { return p.Granted }),
+		}),
 	}
-	var bars []bar
+}
+
+// codeBar is how often a code was the final answer.
+type codeBar struct {
+	Counted
+	Percent float64
+}
+
+func codeBars(codes map[string]int) (bars []codeBar) {
 	total := 0
-	for _, n := range r.Crowd.Codes {
+	for _, n := range codes {
 		total += n
 	}
-	for _, c := range ByCode(r.Crowd.Codes) {
-		bars = append(bars, bar{c, 100 * float64(c.Count) / float64(total)})
+	for _, c := range ByCode(codes) {
+		bars = append(bars, codeBar{c, 100 * float64(c.Count) / float64(total)})
 	}
-	var settings []figure
-	for _, name := range slices.Sorted(maps.Keys(r.Config)) {
-		settings = append(settings, figure{name, fmt.Sprint(r.Config[name])})
+	return bars
+}
+
+func settings(config map[string]any) (all []figure) {
+	for _, name := range slices.Sorted(maps.Keys(config)) {
+		all = append(all, figure{name, fmt.Sprint(config[name])})
 	}
-	series := r.Crowd.Series
-	return map[string]any{
-		"Report": r, "Findings": findings, "Bars": bars, "Rows": r.rows(), "Figures": r.figures(), "Settings": settings,
-		"LatencyChart": chart("ms", []curve{
-			curveOf("max", "c3", series, func(p load.Point) float64 { return ifAny(p, p.Max) }),
-			curveOf("p99", "c2", series, func(p load.Point) float64 { return ifAny(p, p.P99) }),
-			curveOf("p50", "c1", series, func(p load.Point) float64 { return ifAny(p, p.P50) }),
-		}),
-		"RateChart": chart("/s", []curve{
-			curveOf("answers", "c1", series, func(p load.Point) float64 { return p.Answers }),
-			curveOf("granted", "c2", series, func(p load.Point) float64 { return p.Granted }),
-		}),
-	}
+	return all
+}
+
+func latencyChart(series []load.Point) template.HTML {
+	return chart("ms", []curve{
+		curveOf("max", "c3", series, func(p load.Point) float64 { return ifAny(p, p.Max) }),
+		curveOf("p99", "c2", series, func(p load.Point) float64 { return ifAny(p, p.P99) }),
+		curveOf("p50", "c1", series, func(p load.Point) float64 { return ifAny(p, p.P50) }),
+	})
 }
 
 // ifAny leaves slices without an answer out of a latency curve: no answer is not a quick one.

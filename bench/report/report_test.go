@@ -7,6 +7,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,21 +81,87 @@ func TestThePageStandsAlone(t *testing.T) {
 	if err := sample(map[judge.Kind]int{judge.Oversold: 5}).WriteHTML(path); err != nil {
 		t.Fatal(err)
 	}
+	standsAlone(t, path, "FAIL", "&lt;b&gt;", "<polyline", "seat_taken", "ratio to no-op")
+}
+
+// standsAlone checks that a page needs nothing else, escapes what it shows, and has what is wanted.
+func standsAlone(t *testing.T, path string, wanted ...string) {
+	t.Helper()
 	body, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	html := string(body)
-	for _, never := range []string{"<script", "http://", "https://", "src=", "@import", "<b>", "ZgotmplZ", "NaN"} {
+	for _, never := range []string{"<script", "http://", "https://", "src=", "@import", "<b>", "<HTTP>", "ZgotmplZ", "NaN"} {
 		if strings.Contains(html, never) {
 			t.Errorf("%q is in the page", never)
 		}
 	}
-	for _, want := range []string{"FAIL", "&lt;b&gt;", "<polyline", "seat_taken", "ratio to no-op"} {
+	for _, want := range wanted {
 		if !strings.Contains(html, want) {
 			t.Errorf("%q is not in the page", want)
 		}
 	}
+}
+
+func sampleTrial() *Trial {
+	t := NewTrial("spread", "bin/ticketblue", map[string]any{"seconds": 60.0})
+	summary := sample(nil).Crowd
+	for _, noop := range []float64{10, 20, 40} {
+		t.Add(Measured{
+			Seconds: 60, Crowd: summary, Half: summary, HalfRate: 5, Rates: []float64{12}, Noops: []float64{noop}, ServerCPU: 2, PostgresCPU: 1,
+			ProjectionsLate: []float64{1}, RelayLate: []float64{2}, Sampled: map[string]float64{"<HTTP>": 3, "journal": 1},
+		}, nil)
+	}
+	t.Sum()
+	return t
+}
+
+func TestBarsAreToldApartFromTheVerdict(t *testing.T) {
+	trial := sampleTrial()
+	trial.Median.OKRatio, trial.Median.SustainedRatio, trial.Median.P99, trial.Median.HalfP99 = 0.55, 0.39, 12.1, 8
+	trial.Repeats[0].Crowd.Arrived = 0 // a closed loop
+	met := map[string]bool{}
+	for _, b := range trial.Bars() {
+		met[b.Name] = b.Met
+	}
+	want := map[string]bool{"ok/s over no-op": true, "sustained over no-op": false, "p99, ms": false, "p99 at half of peak, ms": true}
+	if !maps.Equal(met, want) || !trial.Pass {
+		t.Errorf("%v, want %v, pass %t", met, want, trial.Pass)
+	}
+	var b bytes.Buffer
+	trial.WriteText(&b)
+	for _, want := range []string{"0.390   >= 0.4   MISSED (aim 0.6)", "8.00   <= 8     met (aim 4)"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+	// What was not measured so is not judged: slices of a second, an offered rate, no half of peak.
+	trial.Repeats[0].Rates, trial.Repeats[0].Crowd.Arrived, trial.Repeats[0].HalfRate = make([]float64, 60), 7, 0
+	if bars := trial.Bars(); len(bars) != 1 {
+		t.Errorf("%+v", bars)
+	}
+}
+
+func TestPartsAddUpToTheProcesses(t *testing.T) {
+	parts := sampleTrial().Parts()
+	if len(parts) != 3 || parts[0].Name != "<HTTP>" || parts[2].Name != "Postgres" {
+		t.Fatalf("%+v", parts)
+	}
+	// 2 s of the server and 1 s of Postgres for 10 reservations.
+	for i, want := range []float64{150_000, 50_000, 100_000} {
+		if parts[i].Median != want || len(parts[i].Each) != 3 || parts[i].Share != want/3000 {
+			t.Errorf("%+v, want %.0f", parts[i], want)
+		}
+	}
+}
+
+func TestThePageOfARunStandsAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run.html")
+	if err := sampleTrial().WriteHTML(path); err != nil {
+		t.Fatal(err)
+	}
+	standsAlone(t, path, "spread", "<polyline", "&lt;HTTP&gt;", "half of peak", "no-op", "Postgres", "seat_taken", "PASS")
 }
 
 func TestChartsAreSoundWhateverTheData(t *testing.T) {

@@ -29,23 +29,27 @@ type Trial struct {
 
 // Measured is all that one repeat found.
 type Measured struct {
-	Figures         Figures       `json:"figures"`
-	Seconds         float64       `json:"seconds"` // of load
-	Crowd           load.Summary  `json:"requests"`
-	Reads           load.Summary  `json:"maps"`
-	Late            int           `json:"late"`
-	Rates           []float64     `json:"answered_per_second"` // each slice
-	Noops           []float64     `json:"noop_per_second"`     // each slice
-	ProjectionsLate []float64     `json:"projections_caught_up_seconds"`
-	RelayLate       []float64     `json:"relay_caught_up_seconds"`
-	ServerCPU       float64       `json:"server_cpu_seconds"` // load and catching up
-	PostgresCPU     float64       `json:"postgres_cpu_seconds"`
-	RedisCPU        float64       `json:"redis_cpu_seconds"`
-	GeneratorCPU    float64       `json:"generator_cpu_seconds"`
-	ViewerEvents    int           `json:"viewer_events"`
-	WrongMaps       int           `json:"wrong_maps"`
-	Verdict         judge.Verdict `json:"verdict"`
-	Kept            string        `json:"kept,omitempty"` // directory with the server's data and log, after a FAIL
+	Figures         Figures            `json:"figures"`
+	Seconds         float64            `json:"seconds"` // of load
+	Crowd           load.Summary       `json:"requests"`
+	Reads           load.Summary       `json:"maps"`
+	Late            int                `json:"late"`
+	Rates           []float64          `json:"answered_per_second"` // each slice
+	Noops           []float64          `json:"noop_per_second"`     // each slice
+	ProjectionsLate []float64          `json:"projections_caught_up_seconds"`
+	RelayLate       []float64          `json:"relay_caught_up_seconds"`
+	ServerCPU       float64            `json:"server_cpu_seconds"` // load and catching up
+	PostgresCPU     float64            `json:"postgres_cpu_seconds"`
+	RedisCPU        float64            `json:"redis_cpu_seconds"`
+	GeneratorCPU    float64            `json:"generator_cpu_seconds"`
+	ViewerEvents    int                `json:"viewer_events"`
+	WrongMaps       int                `json:"wrong_maps"`
+	HalfRate        float64            `json:"half_of_peak_offered_per_second"`
+	Half            load.Summary       `json:"half_of_peak"` // requests at that rate, after the load
+	HalfLate        int                `json:"half_of_peak_late"`
+	Sampled         map[string]float64 `json:"sampled_cpu_seconds,omitempty"` // of the server, by part, from profiles of load and catching up
+	Verdict         judge.Verdict      `json:"verdict"`
+	Kept            string             `json:"kept,omitempty"` // directory with the server's data and log, after a FAIL
 }
 
 // Figures are what is compared. Rates are per second of load, CPU is in microseconds per yes (per answer where nothing
@@ -61,6 +65,9 @@ type Figures struct {
 	P99            float64 `json:"p99_ms"`
 	YesP99         float64 `json:"granted_p99_ms"`
 	ReadP99        float64 `json:"map_p99_ms"`
+	HalfRate       float64 `json:"half_of_peak_per_second"` // offered
+	HalfP50        float64 `json:"half_of_peak_p50_ms"`
+	HalfP99        float64 `json:"half_of_peak_p99_ms"`
 	ServerCPU      float64 `json:"server_us"`
 	PostgresCPU    float64 `json:"postgres_us"`
 	RedisCPU       float64 `json:"redis_us"`
@@ -88,6 +95,9 @@ var AllFigures = []Figure{
 	{"p99, ms", "%.2f", func(f *Figures) *float64 { return &f.P99 }},
 	{"p99 of a yes, ms", "%.2f", func(f *Figures) *float64 { return &f.YesP99 }},
 	{"p99 of a map, ms", "%.2f", func(f *Figures) *float64 { return &f.ReadP99 }},
+	{"half of peak, offered/s", "%.0f", func(f *Figures) *float64 { return &f.HalfRate }},
+	{"p50 at half of peak, ms", "%.2f", func(f *Figures) *float64 { return &f.HalfP50 }},
+	{"p99 at half of peak, ms", "%.2f", func(f *Figures) *float64 { return &f.HalfP99 }},
 	{"server, us", "%.1f", func(f *Figures) *float64 { return &f.ServerCPU }},
 	{"postgres, us", "%.1f", func(f *Figures) *float64 { return &f.PostgresCPU }},
 	{"redis, us", "%.1f", func(f *Figures) *float64 { return &f.RedisCPU }},
@@ -139,6 +149,7 @@ func (m *Measured) sum() {
 	}
 	f.SustainedRatio = over(over(float64(yes), m.Seconds+caughtUp), f.Noop)
 	f.P50, f.P99, f.YesP99, f.ReadP99 = m.Crowd.Latency.P50, m.Crowd.Latency.P99, m.Crowd.Yes.P99, m.Reads.Latency.P99
+	f.HalfRate, f.HalfP50, f.HalfP99 = m.HalfRate, m.Half.Latency.P50, m.Half.Latency.P99
 	per := float64(yes)
 	if yes == 0 {
 		per = float64(answered)
@@ -194,7 +205,7 @@ func (t *Trial) WriteText(w io.Writer) {
 		}
 	}
 	fmt.Fprintf(w, "\n%-24s %10s   %s\n", t.Workload, "median", "each repeat")
-	for _, figure := range AllFigures {
+	for _, figure := range t.figures() {
 		fmt.Fprintf(w, "%-24s %10s  ", figure.Name, fmt.Sprintf(figure.Format, *figure.Of(&t.Median)))
 		for i := range t.Repeats {
 			fmt.Fprintf(w, " "+figure.Format, *figure.Of(&t.Repeats[i].Figures))
@@ -208,6 +219,15 @@ func (t *Trial) WriteText(w io.Writer) {
 		}
 		fmt.Fprintln(w)
 	}
+	t.writeBars(w)
+	t.writeSplit(w)
+}
+
+// figures are those that any repeat has.
+func (t *Trial) figures() []Figure {
+	return slices.DeleteFunc(slices.Clone(AllFigures), func(f Figure) bool {
+		return !slices.ContainsFunc(t.Repeats, func(m Measured) bool { return *f.Of(&m.Figures) != 0 })
+	})
 }
 
 // WriteJSON writes what was found to a file.
