@@ -23,6 +23,7 @@ import (
 
 type cli struct {
 	Kind   string    `enum:"redis-lock,row-lock,unique,skip-locked,optimistic,redis-lua" required:"" help:"How seats are kept from being sold twice: ${enum}."`
+	Pool   int       `default:"16" help:"Connections to Postgres."`
 	Serve  serveCmd  `cmd:"" help:"Serve until a signal."`
 	Admin  adminCmd  `cmd:"" help:"Admins."`
 	Seed   seedCmd   `cmd:"" help:"Make customers."`

@@ -18,7 +18,6 @@ type serveCmd struct {
 	Listen    string `default:"127.0.0.1:0"`
 	OpsListen string `default:"127.0.0.1:0"`
 	Bench     bool   `help:"As of ticketblue; there is nothing to lift here."`
-	Pool      int    `default:"16" help:"Connections to Postgres. The same for all kinds; found best on two cores."`
 }
 
 // Run serves until ctx ends.
@@ -41,7 +40,7 @@ func (c serveCmd) Run(ctx context.Context, whole *cli) (err error) {
 		}
 		defer func() { err = errors.Join(err, server.stop()) }()
 	}
-	db, err := openPool(ctx, dsn, c.Pool)
+	db, err := openPool(ctx, dsn, whole.Pool)
 	if err != nil {
 		return err
 	}
