@@ -85,7 +85,13 @@ func (s *Server) kakaoRoutes() {
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		path := fakekakao.Path + "/*"
 		s.router.declare(method, path, route{id: "fake-kakao", access: Public, deadline: requestDeadline})
-		s.router.Add(method, path, func(c *fiber.Ctx) error { return serve(c) })
+		s.router.Add(method, path, func(c *fiber.Ctx) error {
+			// A page with a policy of its own: the adaptor adds headers, and of two policies both hold.
+			for _, name := range []string{fiber.HeaderContentSecurityPolicy, fiber.HeaderReferrerPolicy} {
+				c.Response().Header.Del(name)
+			}
+			return serve(c)
+		})
 	}
 }
 

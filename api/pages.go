@@ -9,7 +9,9 @@ import (
 )
 
 // pagePaths are the addresses of pages. They all get the same HTML, which looks at the address itself.
-var pagePaths = []string{"/", "/login", "/reset-password", "/reservations", "/performances/:id", "/rounds/:id"}
+var pagePaths = []string{
+	"/", "/performances/:id", "/rounds/:id", "/login", "/signup", "/reset-password", "/me", "/reservations", "/coupons",
+}
 
 // pageRoutes serves the pages for customers from this program.
 func (s *Server) pageRoutes() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os/exec"
 	"strings"
 	"sync"
@@ -53,7 +54,7 @@ func startBrowser(t *testing.T, language string) *browser {
 	return &browser{t: t, ctx: ctx}
 }
 
-// window is one page of a browser. What goes wrong in its scripts, and what its policy forbids, fails the test.
+// window is one page of a browser, with cookies of its own. What goes wrong in its scripts, and what its policy forbids, fails the test.
 type window struct {
 	t    *testing.T
 	ctx  context.Context
@@ -62,7 +63,21 @@ type window struct {
 
 func (b *browser) open(t *testing.T, base string, width, height int64, device ...chromedp.EmulateViewportOption) *window {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(b.ctx)
+	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
+	w := newWindow(t, ctx, cancel, base)
+	w.do(chromedp.EmulateViewport(width, height, device...))
+	return w
+}
+
+// tab is another page of the same visitor, with the same cookies.
+func (w *window) tab() *window {
+	w.t.Helper()
+	ctx, cancel := chromedp.NewContext(w.ctx)
+	return newWindow(w.t, ctx, cancel, w.base)
+}
+
+func newWindow(t *testing.T, ctx context.Context, cancel context.CancelFunc, base string) *window {
+	t.Helper()
 	w := &window{t: t, ctx: ctx, base: base}
 	var mu sync.Mutex
 	var wrong []string
@@ -82,13 +97,12 @@ func (b *browser) open(t *testing.T, base string, width, height int64, device ..
 	if err := chromedp.Do(ctx); err != nil { // the tab lives as long as the context it was made with
 		t.Fatal(err)
 	}
-	w.do(chromedp.EmulateViewport(width, height, device...))
 	err := chromedp.Listen(ctx, func(event any) {
 		switch e := event.(type) {
 		case *runtime.EventExceptionThrown:
 			note(fmt.Sprintf("%s %+v", e.ExceptionDetails.Text, e.ExceptionDetails.Exception))
 		case *log.EventEntryAdded:
-			if e.Entry.Source != "network" { // refusals are noted there too
+			if e.Entry.Source != "network" && e.Entry.Source != "recommendation" { // refusals are noted there; and taste
 				note(fmt.Sprintf("%s: %s", e.Entry.Source, e.Entry.Text))
 			}
 		}
@@ -152,7 +166,8 @@ func (w *window) until(expression string) {
 		if err == nil {
 			return
 		}
-		if text := err.Error(); ctx.Err() != nil || !strings.Contains(text, "context with specified id") && !strings.Contains(text, "context was destroyed") {
+		if ctx.Err() != nil || !strings.Contains(err.Error(), "context with specified id") && !strings.Contains(err.Error(), "context was destroyed") &&
+			!strings.Contains(err.Error(), "target navigated") {
 			w.t.Fatalf("waiting for %s: %v\nthe page says:\n%s", expression, err, w.says())
 		}
 	}
@@ -226,13 +241,14 @@ func (w *window) clickSeat(label string) {
 }
 
 // logIn makes the window that of a customer, and loads the page again.
-func (w *window) logIn(email, token string) {
+func (w *window) logIn(email, password string) {
 	w.t.Helper()
-	session, err := json.Marshal(map[string]any{"email": email, "token": token, "until": time.Now().Add(10 * time.Minute).UnixMilli()})
-	if err != nil {
-		w.t.Fatal(err)
+	body := quoted(fmt.Sprintf(`{"email": %s, "password": %s, "cookie": true}`, quoted(email), quoted(password)))
+	status := eval[int](w, fmt.Sprintf(`fetch("/v1/auth/login", {method: "POST", headers: {"Content-Type": "application/json"}, body: %s}).then(r => r.status)`, body))
+	if status != http.StatusOK {
+		w.t.Fatalf("logging %s in: %d", email, status)
 	}
-	eval[chromedp.Void](w, fmt.Sprintf(`sessionStorage.setItem("tb.session", %s)`, quoted(string(session))))
+	eval[chromedp.Void](w, `localStorage.setItem("tb.session", "expected")`)
 	w.reload()
 }
 

@@ -25,9 +25,19 @@ type theatre struct {
 	*server
 	round  ticketing.RoundID
 	show   int64
-	tokens []string
-	admin  string // a token
+	users  []ticketing.UserID
+	tokens []string // of the users
+	admin  string   // a token
 }
+
+const (
+	customers   = 8
+	theAdmin    = "admin@example.com"
+	thePassword = "blue-ticket-7!" // everybody's
+)
+
+// customer is the e-mail of one of them.
+func customer(i int) string { return fmt.Sprintf("customer%d@example.com", i) }
 
 func (th *theatre) path() string { return fmt.Sprintf("/rounds/%d?performance=%d", th.round, th.show) }
 
@@ -44,20 +54,30 @@ func openTheatre(t *testing.T) *theatre {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range 8 {
-		token, err := tokens.Mint(ticketing.UserID(1000+i), ticketing.Customer)
-		if err != nil {
-			t.Fatal(err)
-		}
-		th.tokens = append(th.tokens, token)
-	}
-	admin, err := s.CreateUser(t.Context(), ticketing.User{Email: "admin@example.com", Name: "Admin", Role: ticketing.Admin})
+	passwords, err := auth.NewPasswords()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if th.admin, err = tokens.Mint(admin, ticketing.Admin); err != nil {
+	hash, err := passwords.Hash(t.Context(), thePassword)
+	if err != nil {
 		t.Fatal(err)
 	}
+	account := func(email string, role ticketing.Role) (ticketing.UserID, string) {
+		id, err := s.CreateUser(t.Context(), ticketing.User{Email: email, Name: "김하늘", PasswordHash: hash, Role: role, CreatedAt: time.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := tokens.Mint(id, role)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id, token
+	}
+	for i := range customers {
+		id, token := account(customer(i), ticketing.Customer)
+		th.users, th.tokens = append(th.users, id), append(th.tokens, token)
+	}
+	_, th.admin = account(theAdmin, ticketing.Admin)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -258,7 +278,7 @@ func (th *theatre) wantSeat(t *testing.T, label, want string) {
 func (th *theatre) keyboard(t *testing.T, b *browser) {
 	w := b.open(t, th.url, 1280, 900)
 	w.visit(th.path())
-	w.logIn("keys@example.com", th.tokens[0])
+	w.logIn(customer(0), thePassword)
 	w.until(`document.querySelector(".section-head") !== null`)
 	w.tabTo(".section-head", false)
 	w.press(kb.ArrowDown, kb.Enter) // section B
@@ -293,7 +313,7 @@ func (th *theatre) twoWindows(t *testing.T, b *browser) {
 	winner, loser := b.open(t, th.url, 1280, 900), b.open(t, th.url, 1280, 900)
 	for i, w := range []*window{winner, loser} {
 		w.visit(th.path())
-		w.logIn(fmt.Sprintf("window%d@example.com", i), th.tokens[1+i])
+		w.logIn(customer(1+i), thePassword)
 		w.clickSeat("A-3-5")
 		w.untilText(".picked", "A구역 3열 5번")
 	}
@@ -336,7 +356,7 @@ func (th *theatre) refusal(t *testing.T, b *browser) {
 	w := b.open(t, th.url, 1280, 900)
 	w.do(blocked(eventsAddress))
 	w.visit(th.path())
-	w.logIn("late@example.com", th.tokens[3])
+	w.logIn(customer(3), thePassword)
 	w.untilText(".live.polling", "갱신")
 	w.clickSeat("B-4-1")
 	w.clickSeat("B-4-2")
@@ -397,8 +417,8 @@ func (th *theatre) lostAnswer(t *testing.T, b *browser) {
 	id := th.reserve(t, th.tokens[5], "the key of the click", "A-5-1")
 	w.visit("/")
 	eval[chromedp.Void](w, fmt.Sprintf(`sessionStorage.setItem("tb.pending.%d", %s)`, th.round,
-		quoted(`{"key":"the key of the click","body":{"seats":["A-5-1"]},"email":"lost@example.com"}`)))
-	w.logIn("lost@example.com", th.tokens[5])
+		quoted(fmt.Sprintf(`{"key":"the key of the click","body":{"seats":["A-5-1"]},"user":%d}`, th.users[5]))))
+	w.logIn(customer(5), thePassword)
 	w.visit(th.path())
 	w.untilText(".hold", "예매 번호 "+id)
 	w.until(fmt.Sprintf(`sessionStorage.getItem("tb.pending.%d") === null`, th.round))
@@ -411,7 +431,7 @@ func (th *theatre) phone(t *testing.T, b *browser) {
 	const width, height = 375, 812
 	w := b.open(t, th.url, width, height, chromedp.EmulateMobile, chromedp.EmulateTouch)
 	for _, lang := range []string{"ko", "en"} {
-		for _, path := range []string{"/", fmt.Sprintf("/performances/%d", th.show), th.path(), "/login", "/reservations"} {
+		for _, path := range []string{"/", fmt.Sprintf("/performances/%d", th.show), th.path(), "/login", "/signup", "/reset-password", "/reservations", "/coupons", "/me"} {
 			w.visit(path)
 			eval[chromedp.Void](w, `localStorage.setItem("tb.lang", "`+lang+`")`)
 			w.reload()
@@ -424,7 +444,7 @@ func (th *theatre) phone(t *testing.T, b *browser) {
 		}
 	}
 	w.visit(th.path())
-	w.logIn("phone@example.com", th.tokens[6])
+	w.logIn(customer(6), thePassword)
 	x, y := w.seat("B-1-5")
 	w.do(chromedp.TapXY(x, y)) // comes nearer first: seats are small for a finger
 	w.until(`!document.querySelector(".tool-wide").disabled`)

@@ -1,5 +1,5 @@
 // The HTTP contract as the pages use it.
-import { credentials, leave, session } from "./session";
+import { credentials, forget as forgetSession, renew } from "./session";
 import { t, tMaybe } from "./words";
 
 export interface Performance {
@@ -112,23 +112,46 @@ const keptPosition = "tb.position";
 const patience = 10_000; // ms until an answer counts as lost
 
 interface Extras {
-  body?: unknown;
+  body?: unknown; // a form goes as it is, all else as JSON
   key?: string;
-  etag?: string;
+  etag?: string; // of what we have
+  match?: string; // of what may be changed
+  patience?: number;
+  open?: boolean; // nobody needs to know who asks
 }
 
 /** ask returns what the server said; a Refusal or Unanswered is thrown. */
 export async function ask<T>(method: string, path: string, extras: Extras = {}): Promise<Answer<T>> {
-  const headers: Record<string, string> = { Accept: "application/json", ...credentials() };
-  if (extras.body !== undefined) headers["Content-Type"] = "application/json";
+  const who = extras.open ? {} : await credentials();
+  try {
+    return await send<T>(method, path, extras, who);
+  } catch (err) {
+    const refused = !extras.open && err instanceof Refusal && err.problem.code === "unauthenticated";
+    if (!refused || !who["Authorization"]) throw err;
+  }
+  // The server does not take this token any more; perhaps another.
+  try {
+    await renew();
+  } catch (err) {
+    if (err instanceof Refusal && err.status === 401) forgetSession();
+    throw err;
+  }
+  return send<T>(method, path, extras, await credentials());
+}
+
+async function send<T>(method: string, path: string, extras: Extras, who: Record<string, string>): Promise<Answer<T>> {
+  const headers: Record<string, string> = { Accept: "application/json", ...who };
+  const form = extras.body instanceof FormData;
+  if (extras.body !== undefined && !form) headers["Content-Type"] = "application/json";
   if (extras.key) headers["Idempotency-Key"] = extras.key;
-  const position = method === "GET" && path.startsWith("/reservations?") ? sessionStorage.getItem(keptPosition) : null;
+  const position = method === "GET" && /^\/(reservations|coupons)\?/.test(path) ? sessionStorage.getItem(keptPosition) : null;
   if (position) headers["TB-Position"] = position;
   if (extras.etag) headers["If-None-Match"] = extras.etag;
-  const body = extras.body === undefined ? undefined : JSON.stringify(extras.body);
+  if (extras.match) headers["If-Match"] = extras.match;
+  const body = form ? extras.body as FormData : extras.body === undefined ? undefined : JSON.stringify(extras.body);
   let response: Response, text: string;
   try {
-    response = await fetch("/v1" + path, { method, headers, body, signal: AbortSignal.timeout(patience) });
+    response = await fetch("/v1" + path, { method, headers, body, signal: AbortSignal.timeout(extras.patience ?? patience) });
     text = await response.text();
   } catch (cause) {
     throw new Unanswered("no answer", { cause });
@@ -138,7 +161,6 @@ export async function ask<T>(method: string, path: string, extras: Extras = {}):
   const parsed = parse(text), reached = response.headers.get("TB-Position");
   if (reached && method !== "GET") sessionStorage.setItem(keptPosition, reached);
   if (response.ok) return { status: response.status, body: parsed as T, etag };
-  if (response.status === 401 && session.value) leave();
   const problem = (parsed ?? { code: "http_" + response.status, title: response.statusText, retryable: false }) as ProblemBody;
   throw new Refusal(response.status, problem, Number(response.headers.get("Retry-After") ?? 0));
 }

@@ -1,12 +1,14 @@
 // The frame around all pages, and which page an address is.
 import { useSignalEffect } from "@preact/signals";
 import { render } from "preact";
-import { LoginPage } from "./pages/login";
+import { CouponsPage } from "./pages/coupons";
+import { LoginPage, ResetPage, SignupPage } from "./pages/login";
+import { MePage } from "./pages/me";
 import { PerformancePage, PerformancesPage } from "./pages/performances";
 import { ReservationsPage } from "./pages/reservations";
 import { RoundPage } from "./pages/round";
-import { address, pages, startRouter } from "./router";
-import { leave, session } from "./session";
+import { address, before, pages, startRouter } from "./router";
+import { begin, session, trouble, watch } from "./session";
 import { startClock } from "./time";
 import { lang, setLanguage, t } from "./words";
 
@@ -17,13 +19,14 @@ function App() {
     <>
       <a class="skip" href="#main">{t("app.skip")}</a>
       <header class="bar-top">
-        <a class="brand" href="/"><svg viewBox="0 0 32 32" width="26" height="26" aria-hidden="true"><path fill="currentColor" d="M3 8a2 2 0 0 1 2-2h22a2 2 0 0 1 2 2v5a3 3 0 0 0 0 6v5a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2v-5a3 3 0 0 0 0-6z" /></svg>Ticket Blue</a>
+        <a class="brand" href="/" aria-label="Ticket Blue"><svg viewBox="0 0 32 32" width="26" height="26" aria-hidden="true"><path fill="currentColor" d="M3 8a2 2 0 0 1 2-2h22a2 2 0 0 1 2 2v5a3 3 0 0 0 0 6v5a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2v-5a3 3 0 0 0 0-6z" /></svg><span>Ticket Blue</span></a>
         <nav>
           <a href="/" class="wide" aria-current={path === "/" ? "page" : undefined}>{t("nav.performances")}</a>
+          <a href="/coupons" aria-current={path === "/coupons" ? "page" : undefined}>{t("nav.coupons")}</a>
           <a href="/reservations" aria-current={path === "/reservations" ? "page" : undefined}>{t("nav.reservations")}</a>
-          {session.value
-            ? <button type="button" id="logout" onClick={() => leave()} title={session.value.email}>{t("nav.logout")}</button>
-            : path !== "/login" && <a id="login" href={"/login?then=" + encodeURIComponent(path + address.value.search)}>{t("nav.login")}</a>}
+          {session.value || trouble.value
+            ? <a href="/me" id="me" aria-current={path === "/me" ? "page" : undefined}>{t("nav.me")}</a>
+            : session.value === null && !["/login", "/signup", "/reset-password"].includes(path) && <a id="login" href={before("/login")}>{t("nav.login")}</a>}
           <button type="button" class="language" id="language" lang={lang.value === "ko" ? "en" : "ko"} aria-label={t("nav.language.label")}
             onClick={() => setLanguage(lang.value === "ko" ? "en" : "ko")}>{t("nav.language")}</button>
         </nav>
@@ -38,10 +41,16 @@ function page(path: string) {
   if (performance) return <PerformancePage id={Number(performance[1])} />;
   if (round) return <RoundPage key={round[1]} id={Number(round[1])} />;
   if (path === "/login") return <LoginPage />;
+  if (path === "/signup") return <SignupPage />;
+  if (path === "/reset-password") return <ResetPage />;
+  if (path === "/coupons") return <CouponsPage />;
+  if (path === "/me") return <MePage />;
   if (path === "/reservations") return <ReservationsPage />;
   return <PerformancesPage />;
 }
 
 startRouter();
+watch();
+void begin();
 startClock();
 render(<App />, document.getElementById("app")!);

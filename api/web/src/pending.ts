@@ -5,32 +5,32 @@ import { session } from "./session";
 export interface Pending {
   key: string;
   body: unknown;
-  email: string; // whose request; empty: of whoever logs in next
+  user: number; // whose request; 0: of whoever logs in next
 }
 
 const slot = (round: number) => "tb.pending." + round;
 
 export function remember(round: number, body: unknown): Pending {
-  const made: Pending = { key: crypto.randomUUID?.() ?? randomKey(), body, email: session.value?.email ?? "" };
+  const made: Pending = { key: newKey(), body, user: session.value?.id ?? 0 };
   sessionStorage.setItem(slot(round), JSON.stringify(made));
   return made;
 }
 
-// Browsers offer randomUUID to secure pages only.
-function randomKey(): string {
+/** newKey names a request. (Browsers offer randomUUID to secure pages only.) */
+export function newKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 }
 
 /** recall finds what this customer has asked and not been told yet. Another customer's request is forgotten. */
 export function recall(round: number): Pending | null {
   const found = JSON.parse(sessionStorage.getItem(slot(round)) ?? "null") as Pending | null;
-  const email = session.value?.email ?? "";
-  if (!found || !email) return found;
-  if (found.email && found.email !== email) {
+  const user = session.value?.id ?? 0;
+  if (!found || !user) return found;
+  if (found.user && found.user !== user) {
     forget(round);
     return null;
   }
-  found.email = email;
+  found.user = user;
   sessionStorage.setItem(slot(round), JSON.stringify(found));
   return found;
 }

@@ -25,8 +25,36 @@ export function startRouter(): void {
 export const pages = {
   performance: /^\/performances\/(\d+)$/,
   round: /^\/rounds\/(\d+)$/,
+  adminHall: /^\/admin\/halls\/(\d+|new)$/,
+  adminPerformance: /^\/admin\/performances\/(\d+|new)$/,
+  adminRound: /^\/admin\/rounds\/(\d+)$/,
 };
 
+const plain = [
+  "/", "/login", "/signup", "/reset-password", "/reservations", "/coupons", "/me",
+  "/admin", "/admin/halls", "/admin/campaigns", "/admin/audit",
+];
+
 function isPage(path: string): boolean {
-  return ["/", "/login", "/reservations"].includes(path) || Object.values(pages).some((p) => p.test(path));
+  return plain.includes(path) || Object.values(pages).some((p) => p.test(path));
+}
+
+const keptThen = "tb.then";
+
+/** keepThen is for before the browser leaves for Kakao, which knows the way back only when all goes well. */
+export function keepThen(path: string): void {
+  sessionStorage.setItem(keptThen, path);
+}
+
+/** then is the page that the address asks for after this one. Only one of ours can be: others are not followed. */
+export function then(): string {
+  const asked = address.value.searchParams, back = asked.has("kakao") ? sessionStorage.getItem(keptThen) : null;
+  const path = asked.get("then") ?? back ?? "/";
+  const local = path.startsWith("/") && !path.startsWith("//") && new URL(path, location.origin).origin === location.origin;
+  return local ? path : "/";
+}
+
+/** before is the address of a page that leads on to this one. */
+export function before(page: string, next = address.value.pathname + address.value.search): string {
+  return page + "?then=" + encodeURIComponent(next);
 }

@@ -65,6 +65,10 @@ export function dateTime(iso: string): string {
   }).format(new Date(iso));
 }
 
+export function date(iso: string): string {
+  return new Intl.DateTimeFormat(locale(), { timeZone: zone, year: "numeric", month: "long", day: "numeric" }).format(new Date(iso));
+}
+
 export function clock(ms: number): string {
   return new Intl.DateTimeFormat(locale(), { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false }).format(ms);
 }

@@ -1,59 +1,112 @@
-// Logging in and signing up: one form.
+// Logging in, signing up, and setting a password by a mail's link.
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { ask, explain } from "../api";
-import { address, go } from "../router";
+import { ask } from "../api";
 import { recall } from "../pending";
-import { enter } from "../session";
-import { t } from "../words";
+import { address, before, go, keepThen, then } from "../router";
+import { enter, expect, session, type Tokens } from "../session";
+import { t, tMaybe } from "../words";
+import { Field, Form, Password, useDeed } from "./forms";
+import { useTitle } from "./parts";
 
-interface Token {
-  access_token: string;
-  expires_in: number;
-}
-
-// Only our own pages can be next: an address from elsewhere is not followed.
-function next(): string {
-  const then = address.value.searchParams.get("then") ?? "/";
-  return new URL(then, location.origin).origin === location.origin && then.startsWith("/") && !then.startsWith("//") ? then : "/";
+async function logIn(email: string, password: string): Promise<void> {
+  await enter((await ask<Tokens>("POST", "/auth/login", { body: { email, password, cookie: true }, open: true })).body);
 }
 
 export function LoginPage() {
-  const signup = useSignal(false), busy = useSignal(false), failed = useSignal("");
-  useEffect(() => void (document.title = t("login.title") + " · Ticket Blue"), []);
-  const submit = async (event: SubmitEvent) => {
-    event.preventDefault();
-    const fields = Object.fromEntries(new FormData(event.currentTarget as HTMLFormElement)) as Record<string, string>;
-    const { email = "", password = "", name = "" } = fields;
-    busy.value = true;
-    failed.value = "";
-    try {
-      if (signup.value) await ask("POST", "/auth/signup", { body: { email, password, name } });
-      const { body } = await ask<Token>("POST", "/auth/login", { body: { email, password } });
-      enter(email, body.access_token, body.expires_in);
-      go(next(), true);
-    } catch (err) {
-      failed.value = explain(err);
-    } finally {
-      busy.value = false;
-    }
-  };
-  const round = /^\/rounds\/(\d+)/.exec(next());
+  const next = then(), deed = useDeed(), round = /^\/rounds\/(\d+)/.exec(next);
+  const kakao = address.value.searchParams.get("kakao");
+  useTitle(t("login.title"));
+  useEffect(() => {
+    if (session.value) go(next, true);
+  }, [session.value]);
   return (
-    <form class="card login" onSubmit={(e) => void submit(e)}>
-      <h1>{signup.value ? t("signup.title") : t("login.title")}</h1>
+    <div class="card login">
+      <h1>{t("login.title")}</h1>
       {round && recall(Number(round[1])) && <p class="notice info">{t("login.then")}</p>}
-      <label>{t("login.email")}<input name="email" type="email" autocomplete="email" required maxLength={254} /></label>
-      {signup.value && <label>{t("login.name")}<input name="name" autocomplete="name" required maxLength={50} /></label>}
-      <label>{t("login.password")}
-        <input name="password" type="password" autocomplete={signup.value ? "new-password" : "current-password"} required minLength={signup.value ? 8 : 1} maxLength={128} aria-describedby="rule" />
-      </label>
-      {signup.value && <p class="hint" id="rule">{t("login.rule")}</p>}
-      <p class="form-error" role="alert">{failed.value}</p>
-      <button type="submit" class="primary" disabled={busy.value}>{signup.value ? t("signup.submit") : t("login.submit")}</button>
-      <button type="button" class="quiet centered" id="other" onClick={() => { signup.value = !signup.value; failed.value = ""; }}>
-        {signup.value ? t("signup.tologin") : t("login.tosignup")}
-      </button>
-    </form>
+      {kakao && <p class="notice bad" role="alert">{tMaybe("kakao." + kakao) ?? t("kakao.failed")}</p>}
+      <Form deed={deed} submit={t("login.submit")} work={({ email = "", password = "" }) => logIn(email, password)}>
+        <Field label={t("login.email")} name="email" type="email" autocomplete="email" required maxLength={254} />
+        <Password label={t("login.password")} />
+      </Form>
+      <Kakao next={next} />
+      <p class="ways"><a class="quiet" id="other" href={before("/signup", next)}>{t("login.tosignup")}</a> <a class="quiet" href="/reset-password">{t("login.forgot")}</a></p>
+    </div>
+  );
+}
+
+/** Kakao leads there, and back to the next page. A server that does not have it says so here, not on a page of its own. */
+export function Kakao({ next, again }: { next: string; again?: boolean }) {
+  const missing = useSignal(false), href = `/v1/auth/kakao?return=${encodeURIComponent(next)}${again ? "&again=true" : ""}`;
+  const follow = async (event: Event) => {
+    event.preventDefault();
+    const answer = await fetch(href, { redirect: "manual" }).catch(() => null);
+    missing.value = answer?.type !== "opaqueredirect";
+    if (missing.value) return;
+    expect();
+    keepThen(next);
+    location.assign(href);
+  };
+  return (
+    <>
+      <a class="kakao" href={href} onClick={(e) => void follow(e)}>{t("login.kakao")}</a>
+      <p class="form-error" role="alert">{missing.value && t("kakao.unavailable")}</p>
+    </>
+  );
+}
+
+export function SignupPage() {
+  const next = then(), deed = useDeed();
+  useTitle(t("signup.title"));
+  useEffect(() => {
+    if (session.value) go(next, true);
+  }, [session.value]);
+  return (
+    <div class="card login">
+      <h1>{t("signup.title")}</h1>
+      <Form deed={deed} submit={t("signup.submit")} work={async ({ email = "", password = "", name = "" }) => {
+        await ask("POST", "/auth/signup", { body: { email, password, name }, open: true });
+        await logIn(email, password);
+      }}>
+        <Field label={t("login.email")} name="email" type="email" autocomplete="email" required maxLength={254} />
+        <Field label={t("login.name")} name="name" autocomplete="name" required maxLength={50} />
+        <Password label={t("login.password")} fresh />
+      </Form>
+      <Kakao next={next} />
+      <p class="ways"><a class="quiet" id="other" href={before("/login", next)}>{t("signup.tologin")}</a></p>
+    </div>
+  );
+}
+
+export function ResetPage() {
+  const token = useSignal<string | null>(null), sent = useSignal(false), deed = useDeed();
+  useTitle(t("reset.title"));
+  const hash = address.value.hash;
+  useEffect(() => {
+    const found = new URLSearchParams(hash.slice(1)).get("token");
+    if (!found) return;
+    token.value = found;
+    sent.value = false;
+    go("/reset-password", true); // out of the address bar, so that it is not shown, shared or bookmarked
+  }, [hash]);
+  if (sent.value) {
+    return (
+      <div class="card login" role="status">
+        <h1>{t("reset.title")}</h1>
+        <p>{token.value ? t("reset.done") : t("reset.sent")}</p>
+        <p class="ways"><a class="quiet" href="/login">{t("login.submit")}</a></p>
+      </div>
+    );
+  }
+  const request = async ({ email = "" }) => void (await ask("POST", "/auth/password-reset", { body: { email }, open: true }), (sent.value = true));
+  const confirm = async ({ password = "" }) => void (await ask("POST", "/auth/password-reset/confirm", { body: { token: token.value, password }, open: true }), (sent.value = true));
+  return (
+    <div class="card login">
+      <h1>{t("reset.title")}</h1>
+      {!token.value && <p class="hint">{t("reset.lead")}</p>}
+      {token.value
+        ? <Form deed={deed} submit={t("reset.set")} work={confirm}><Password label={t("reset.new")} fresh /></Form>
+        : <Form deed={deed} submit={t("reset.send")} work={request}><Field label={t("login.email")} name="email" type="email" autocomplete="email" required maxLength={254} /></Form>}
+    </div>
   );
 }

@@ -1,8 +1,25 @@
 // What several pages use.
 import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { explain, Refusal, type Performance } from "../api";
+import { before } from "../router";
+import { begin, session, trouble, type Session } from "../session";
 import { t, tMaybe } from "../words";
+
+/** useTitle names the page in the browser's bar; empty while its name is not known. */
+export function useTitle(title: string) {
+  useEffect(() => void (title && (document.title = title + " · Ticket Blue")), [title]);
+}
+
+/** Account shows what is somebody's own, once it is known whose. */
+export function Account({ title, lead, children }: { title: string; lead: string; children: (who: Session) => ComponentChildren }) {
+  useTitle(title);
+  if (session.value) return <>{children(session.value)}</>;
+  if (trouble.value) return <Failed err={trouble.value} retry={() => void begin()} />;
+  if (session.value === undefined) return <Loading />;
+  return <div class="failed"><h1>{title}</h1><p>{lead}</p><p><a class="primary small" href={before("/login")}>{t("nav.login")}</a></p></div>;
+}
 
 export function Loading() {
   return <p class="loading" role="status">{t("loading")}</p>;

@@ -1,11 +1,9 @@
 // My reservations, newest first, ended ones too.
-import { useEffect } from "preact/hooks";
 import { get, Refusal, type Listed, type Page, type Reservation } from "../api";
 import { mineHere } from "../round/buying";
-import { session } from "../session";
 import { now } from "../time";
 import { countdown, dateTime, t, won, type Word } from "../words";
-import { Failed, Loading, useLoaded } from "./parts";
+import { Account, Failed, Loading, useLoaded } from "./parts";
 
 interface Found extends Page<Listed> {
   partial?: boolean; // only what was made in this tab
@@ -23,15 +21,15 @@ async function list(after: string): Promise<Found> {
 }
 
 export function ReservationsPage() {
-  useEffect(() => void (document.title = t("mine.title") + " · Ticket Blue"), []);
-  const { value, failed, retry } = useLoaded("reservations" + (session.value?.email ?? ""), () => (session.value ? list("") : Promise.resolve<Found>({ items: [] })));
+  return <Account title={t("mine.title")} lead={t("mine.login")}>{(who) => <Reservations user={who.id} />}</Account>;
+}
+
+function Reservations({ user }: { user: number }) {
+  const { value, failed, retry } = useLoaded("reservations" + user, () => list(""));
   const more = async () => {
     const page = value.value!, next = await list(page.next!);
     value.value = { ...next, items: [...page.items, ...next.items] };
   };
-  if (!session.value) {
-    return <div class="failed"><h1>{t("mine.title")}</h1><p>{t("mine.login")}</p><p><a class="primary small" href="/login?then=/reservations">{t("nav.login")}</a></p></div>;
-  }
   if (failed.value) return <Failed err={failed.value} retry={retry} />;
   if (!value.value) return <Loading />;
   return (

@@ -62,7 +62,7 @@ export function Selection({ model, buying }: Props) {
         <strong>{won(model.total.value)}</strong>
       </div>
       <button type="button" id="reserve" class="primary" disabled={picked.length === 0 || buying.busy.value || !isOpen} onClick={() => void buying.reserve()}>
-        {buying.busy.value ? t("pick.working") : session.value ? t("pick.reserve") : t("pick.login")}
+        {buying.busy.value ? t("pick.working") : session.value === null ? t("pick.login") : t("pick.reserve")}
       </button>
       {isOpen ? model.max.value < 20 && <p class="hint">{t("pick.max", { n: model.max.value })}</p> : <p class="hint">{t("pick.closed")}</p>}
     </section>

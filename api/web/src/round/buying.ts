@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import { ask, explain, get, Refusal, Unanswered, type Page, type Reservation } from "../api";
 import { forget, recall, remember, type Pending } from "../pending";
 import { go } from "../router";
-import { session } from "../session";
+import { who } from "../session";
 import { serverNow } from "../time";
 import { t } from "../words";
 import type { RoundModel } from "./model";
@@ -53,15 +53,19 @@ export class Buying {
 
   /** resume asks again what was asked before a reload or a log-in and has not been answered. */
   async resume(): Promise<void> {
+    if (!(await this.known())) return;
     const pending = recall(this.model.id);
-    if (pending && session.value) await this.send(pending);
+    if (pending) await this.send(pending);
   }
 
   private async begin(body: unknown): Promise<void> {
     if (this.busy.value) return;
-    const pending = remember(this.model.id, body);
-    if (session.value) await this.send(pending);
-    else this.login();
+    await this.send(remember(this.model.id, body));
+  }
+
+  // What cannot be found out just now is asked again when it matters.
+  private known() {
+    return who().catch(() => null);
   }
 
   private login(): void {
@@ -71,6 +75,8 @@ export class Buying {
   private async send(pending: Pending): Promise<void> {
     this.busy.value = true;
     try {
+      if (!(await who())) return this.login();
+      if (!recall(this.model.id)) return; // it was another customer's
       await this.settle(pending, await this.untilAnswered(pending));
     } catch (err) {
       this.refused(pending, err);
@@ -150,7 +156,7 @@ export class Buying {
 
   /** reload asks what is mine in this round, and for the seats. */
   async reload(): Promise<void> {
-    if (!session.value) return this.model.setHolds([]);
+    if (!(await this.known())) return this.model.setHolds([]);
     const ids = new Set([...mineHere(), ...(await this.listed())].filter((id) => id.startsWith(this.model.id + "-")));
     const found = await Promise.all([...ids].map((id) => get<Reservation>("/reservations/" + id).catch((err: unknown) => this.unreadable(id, err))));
     this.model.setHolds(found.filter((r) => r !== null && live.includes(r.status)) as Reservation[]);
