@@ -128,27 +128,41 @@ func (s *Server) setPoster(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	ctx := c.UserContext()
-	set, err := s.pictures.Make(ctx, body)
+	poster, err := Uploads{s.Posters, s.Blobs, s.pictures, s.Clock}.Set(c.UserContext(), id, body)
 	if err != nil {
 		return err
+	}
+	return c.JSON(posterOnWire(poster))
+}
+
+// Uploads gives performances their posters.
+type Uploads struct {
+	Posters Posters
+	Blobs   Blobs
+	Maker   *pictures.Maker
+	Clock   func() time.Time
+}
+
+// Set makes a poster of an uploaded picture, keeps its files, and then gives it to the performance. It returns a
+// *ticketing.Invalid for what is no picture, and ticketing.ErrNotFound when there is no such performance.
+func (u Uploads) Set(ctx context.Context, performance int64, body []byte) (ticketing.Poster, error) {
+	set, err := u.Maker.Make(ctx, body)
+	if err != nil {
+		return ticketing.Poster{}, err
 	}
 	poster := ticketing.Poster{Name: posterName(body), Extension: set.Extension}
 	for _, p := range set.Pictures {
 		poster.Widths = append(poster.Widths, p.Width)
 	}
-	if err := s.Posters.BeginPoster(ctx, id, poster, s.Clock()); err != nil {
-		return err
+	if err := u.Posters.BeginPoster(ctx, performance, poster, u.Clock()); err != nil {
+		return poster, err
 	}
 	for _, p := range set.Pictures {
-		if err := s.Blobs.Put(ctx, poster.File(p.Width), set.ContentType, p.Body); err != nil {
-			return err
+		if err := u.Blobs.Put(ctx, poster.File(p.Width), set.ContentType, p.Body); err != nil {
+			return poster, err
 		}
 	}
-	if err := s.Posters.SetPoster(ctx, id, poster); err != nil {
-		return err
-	}
-	return c.JSON(posterOnWire(poster))
+	return poster, u.Posters.SetPoster(ctx, performance, poster)
 }
 
 func posterName(body []byte) string {

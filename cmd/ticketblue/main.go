@@ -15,7 +15,7 @@ import (
 type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the service."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database's tables up to date and stop."`
-	Seed    seedCmd    `cmd:"" help:"Make customers in bulk, with access tokens, for load tests."`
+	Seed    seedCmd    `cmd:"" help:"Fill the database: a demo, 10,000 users, a catalogue of 100,000 rows, or customers with access tokens for load tests."`
 	Admin   adminCmd   `cmd:"" help:"Manage admins."`
 	Verify  verifyCmd  `cmd:"" help:"Replay the journal and compare it with snapshots and live state; exit 1 on any difference."`
 	Journal journalCmd `cmd:"" help:"Print a stream's events as JSON lines."`

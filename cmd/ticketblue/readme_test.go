@@ -71,7 +71,7 @@ func layTable(t *testing.T, dir string) {
 	}
 }
 
-var timeBound = regexp.MustCompile(`\d{4}-\d\d-\d\d(?:T[0-9:.]+Z?)?|\b1[0-9]{12}\b|[0-9a-f-]{36}`)
+var timeBound = regexp.MustCompile(`\d{4}-\d\d-\d\d(?:T[0-9:.]+Z?)?|\b1[0-9]{12}\b|[0-9a-f]{32}-[0-9a-f]{8}|[0-9a-f-]{36}`)
 
-// timeless takes moments and names of requests out of an output: all else is the same each time.
+// timeless takes moments, and names of requests and pictures, out of an output: all else is the same each time.
 func timeless(s string) string { return timeBound.ReplaceAllString(strings.TrimSpace(s), "T") }

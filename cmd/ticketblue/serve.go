@@ -32,9 +32,8 @@ type serveCmd struct {
 	PublicURL string     `name:"public-url" env:"TB_PUBLIC_URL" placeholder:"URL" help:"Where browsers find the service, when that is not the public address: https://tickets.example.com. Links in mails and cookies follow it."`
 	Kakao     kakaoFlags `embed:""`
 	NATSURL   string     `name:"nats-url" env:"TB_NATS_URL" placeholder:"URL" help:"NATS with JetStream to use instead of one inside the program."`
-	S3URL     string     `name:"s3-url" env:"TB_S3_URL" placeholder:"URL" help:"Bucket for posters instead of a directory: https://host/bucket. Its keys: TB_S3_ACCESS_KEY, TB_S3_SECRET_KEY."`
-	S3Region  string     `name:"s3-region" env:"TB_S3_REGION" placeholder:"NAME" help:"The bucket's region, where it is not found out."`
-	Demo      bool       `help:"Load two halls, a performance and an open round at the first start, and make an admin."`
+	Blobs     blobFlags  `embed:""`
+	Demo      bool       `help:"Load halls, performances with posters, and rounds on sale at the first start, and make an admin."`
 	Bench     bool       `help:"Add POST /bench/noop and lift the limits per user and address, for load tests."`
 }
 

@@ -171,11 +171,15 @@ func writeWhole(path string, body []byte) (err error) {
 
 // CreateRound plans a round: its catalogue row and the first event of its stream, in one transaction.
 func (s *store) CreateRound(ctx context.Context, r ticketing.RoundInfo) (ticketing.RoundInfo, error) {
-	first, writer, err := firstChunk(ticketing.RoundPlanned{Plan: r.PlanHash, Terms: r.Terms})
+	first, writer, err := plannedRound(r)
 	if err != nil {
 		return r, err
 	}
 	return s.DB.CreateRound(ctx, r, first, writer)
+}
+
+func plannedRound(r ticketing.RoundInfo) (payload []byte, writer ticketing.WriterID, err error) {
+	return firstChunk(ticketing.RoundPlanned{Plan: r.PlanHash, Terms: r.Terms})
 }
 
 // CreateCampaign plans a campaign in the same way.
