@@ -108,6 +108,11 @@ type (
 		User   UserID
 		Number uint32
 	}
+	// ReadOrder shows one order to the payment saga.
+	ReadOrder struct {
+		Number  uint32
+		Attempt uint32
+	}
 	// ReadStatus shows the sale's status and counters.
 	ReadStatus struct{}
 	// ReadSeats shows the state of every seat.
@@ -139,6 +144,7 @@ func (ChangePrices) command()       {}
 func (BlockSeats) command()         {}
 func (UnblockSeats) command()       {}
 func (ReadReservation) command()    {}
+func (ReadOrder) command()          {}
 func (ReadStatus) command()         {}
 func (ReadSeats) command()          {}
 func (ReadView) command()           {}

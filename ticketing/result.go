@@ -79,6 +79,7 @@ type Result struct {
 	Coupon      *Coupon         // of commands about one coupon; shared by nobody
 	Campaign    *CampaignStatus // of ReadCampaign and the admin's commands to a campaign
 	Coupons     []Coupon        // of ReadWaiting
+	Order       *Order          // of ReadOrder; shared by nobody
 	Hash        Hash            // of ReadHash
 	Seq         uint64          // the last event the answer rests on
 	Replayed    bool            // the request had been granted before
@@ -148,6 +149,41 @@ type Reservation struct {
 	Status     ReservationStatus
 	Priced     bool
 	Confirming bool // the provider is being asked: nothing but its answer moves the seats
+}
+
+// OrderState is where an order is in its life.
+type OrderState uint8
+
+// open → confirming → paid or declined; money that is owed back makes it refund_due, then refunded. An order whose
+// time ran out unconfirmed stays open: its reservation has ended.
+const (
+	OrderOpen OrderState = iota + 1
+	OrderConfirming
+	OrderDeclined
+	OrderPaid
+	OrderRefundDue
+	OrderRefunded
+)
+
+var orderNames = [...]string{
+	OrderOpen: "open", OrderConfirming: "confirming", OrderDeclined: "declined", OrderPaid: "paid", OrderRefundDue: "refund_due",
+	OrderRefunded: "refunded",
+}
+
+func (s OrderState) String() string { return orderNames[s] }
+
+// Order is one attempt to pay, as the payment saga must know it. It is no customer's to see: it holds the payment key.
+type Order struct {
+	ID          OrderID
+	User        UserID
+	Reservation ReservationStatus // of the reservation it pays for, as it is now
+	State       OrderState
+	Coupon      string // id of a coupon; "" for none
+	Price       KRW    // of the reservation's seats as it has them now, before any coupon
+	Amount      KRW    // what is charged; valid when Priced
+	Priced      bool
+	Refund      KRW    // owed or given back, by State
+	PaymentKey  string // the provider's; "" before the order was confirmed
 }
 
 // Phase is the stored status of a sale.

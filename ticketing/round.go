@@ -64,7 +64,7 @@ type reservation struct {
 
 // order is one attempt to pay.
 type order struct {
-	state      orderState
+	state      OrderState
 	coupon     string
 	amount     KRW // what is asked; valid when priced
 	priced     bool
@@ -73,17 +73,6 @@ type order struct {
 	payBy      Millis // while confirming: when the seats go back if the answer is no
 	seats      int    // that are paid for; the reservation may have fewer after a no, for its seats may move on
 }
-
-type orderState uint8
-
-const (
-	orderOpen orderState = iota + 1
-	orderConfirming
-	orderDeclined
-	orderPaid
-	orderRefundDue
-	orderRefunded
-)
 
 // customer is what a round knows about one of its customers.
 type customer struct {
@@ -214,13 +203,13 @@ func (v *reservation) orderOf(attempt uint32) *order {
 
 // confirming: the provider is being asked for money; only its answer may move the seats.
 func (v *reservation) confirming() bool {
-	return v.status == Paying && v.order().state == orderConfirming
+	return v.status == Paying && v.order().state == OrderConfirming
 }
 
 func (v *reservation) refundDue() KRW {
 	var sum KRW
 	for _, o := range v.orders {
-		if o.state == orderRefundDue {
+		if o.state == OrderRefundDue {
 			sum += o.refund
 		}
 	}
@@ -230,7 +219,7 @@ func (v *reservation) refundDue() KRW {
 // owing: the provider has not answered yet, or money is to be given back.
 func (v *reservation) owing() bool {
 	return slices.ContainsFunc(v.orders, func(o order) bool {
-		return o.state == orderConfirming || o.state == orderRefundDue
+		return o.state == OrderConfirming || o.state == OrderRefundDue
 	})
 }
 
@@ -240,6 +229,19 @@ func (r *Round) labels(seats []SeatIndex) []string {
 		out[i] = r.plan.Label(s)
 	}
 	return out
+}
+
+// showOrder is one order as the house sees it; refused when there is none, or none any more.
+func (r *Round) showOrder(number, attempt uint32) Result {
+	v := r.reservations[number]
+	if v == nil || v.orderOf(attempt) == nil {
+		return refuse(CodeNotFound)
+	}
+	o := v.orderOf(attempt)
+	return Result{Order: &Order{
+		ID: OrderID{ReservationID{r.id, number}, attempt}, User: v.user, State: o.state, Reservation: v.status, Coupon: o.coupon,
+		Price: r.amount(v), Amount: o.amount, Priced: o.priced, Refund: o.refund, PaymentKey: o.paymentKey,
+	}}
 }
 
 // view is the reservation as its customer may see it.

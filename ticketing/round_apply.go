@@ -157,8 +157,8 @@ func (r *Round) applyRoundCanceled(at Millis) {
 // owe turns the paid order into one to be refunded.
 func (v *reservation) owe(refund KRW) {
 	for i := range v.orders {
-		if v.orders[i].state == orderPaid && refund > 0 {
-			v.orders[i].state, v.orders[i].refund = orderRefundDue, refund
+		if v.orders[i].state == OrderPaid && refund > 0 {
+			v.orders[i].state, v.orders[i].refund = OrderRefundDue, refund
 		}
 	}
 }
@@ -167,7 +167,7 @@ func (r *Round) applyPayment(e Event) {
 	switch f := e.Fact.(type) {
 	case PaymentStarted:
 		v := r.must(f.Number)
-		v.orders = append(v.orders, order{state: orderOpen, coupon: f.Coupon, seats: len(v.seats)})
+		v.orders = append(v.orders, order{state: OrderOpen, coupon: f.Coupon, seats: len(v.seats)})
 		v.status = Paying
 		r.setDeadline(v, f.PayBy)
 	case PaymentPriced:
@@ -175,13 +175,13 @@ func (r *Round) applyPayment(e Event) {
 		o.amount, o.priced = f.Amount, true
 	case PaymentConfirming:
 		v, o := r.must(f.Number), r.mustOrder(f.Number, f.Attempt)
-		o.state, o.paymentKey, o.payBy = orderConfirming, f.PaymentKey, v.deadline
+		o.state, o.paymentKey, o.payBy = OrderConfirming, f.PaymentKey, v.deadline
 		r.setDeadline(v, 0)
 	case PaymentDeclined:
 		r.applyDeclined(r.must(f.Number), r.mustOrder(f.Number, f.Attempt), e.At)
 	case ReservationConfirmed:
 		v := r.must(f.Number)
-		r.mustOrder(f.Number, f.Attempt).state = orderPaid
+		r.mustOrder(f.Number, f.Attempt).state = OrderPaid
 		v.status = Confirmed
 		r.setSeats(v.seats, SeatSold)
 		r.setDeadline(v, 0)
@@ -191,10 +191,10 @@ func (r *Round) applyPayment(e Event) {
 		r.end(v, Canceled, e.At)
 	case RefundDue:
 		o := r.mustOrder(f.Number, f.Attempt)
-		o.state, o.refund = orderRefundDue, f.Amount
+		o.state, o.refund = OrderRefundDue, f.Amount
 		r.rememberUntil(r.must(f.Number), e.At)
 	case Refunded:
-		r.mustOrder(f.Number, f.Attempt).state = orderRefunded
+		r.mustOrder(f.Number, f.Attempt).state = OrderRefunded
 		r.rememberUntil(r.must(f.Number), e.At)
 	default:
 		panic(fmt.Sprintf("ticketing: %T is no fact of a round", e.Fact))
@@ -203,8 +203,8 @@ func (r *Round) applyPayment(e Event) {
 
 // applyDeclined puts the reservation back to held, until the order's time is over, unless it has ended meanwhile.
 func (r *Round) applyDeclined(v *reservation, o *order, at Millis) {
-	wasConfirming := o.state == orderConfirming
-	o.state = orderDeclined
+	wasConfirming := o.state == OrderConfirming
+	o.state = OrderDeclined
 	if v.status != Paying {
 		r.rememberUntil(v, at)
 		return

@@ -39,6 +39,8 @@ func (r *Round) read(cmd Command) Result {
 			return yes(v.number)
 		}
 		return refuse(CodeNotFound)
+	case ReadOrder:
+		return r.showOrder(c.Number, c.Attempt)
 	case ReadStatus:
 		return yesStatus()
 	case ReadSeats:

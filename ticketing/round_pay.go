@@ -78,14 +78,14 @@ func (r *Round) pricePayment(c PricePayment, now Millis) ([]Event, Result) {
 func (r *Round) confirmPayment(c ConfirmPayment, now Millis) ([]Event, Result) {
 	v := r.find(c.User, c.Number)
 	if v != nil && v.status == Confirmed && v.orderOf(c.Attempt) != nil &&
-		v.orderOf(c.Attempt).paymentKey == c.PaymentKey && v.orderOf(c.Attempt).state == orderPaid {
+		v.orderOf(c.Attempt).paymentKey == c.PaymentKey && v.orderOf(c.Attempt).state == OrderPaid {
 		return nil, yes(v.number) // the success page was loaded again
 	}
 	o, refusal := openOrder(v, c.Attempt)
 	switch {
 	case refusal.Code != OK:
 		return nil, refusal
-	case o.state == orderConfirming && o.paymentKey != c.PaymentKey:
+	case o.state == OrderConfirming && o.paymentKey != c.PaymentKey:
 		return nil, refuse(CodePaymentInProgress)
 	case c.PaymentKey == "" || len(c.PaymentKey) > MaxPaymentKeyBytes:
 		return nil, refuse(CodeNotPayable)
@@ -93,7 +93,7 @@ func (r *Round) confirmPayment(c ConfirmPayment, now Millis) ([]Event, Result) {
 		return nil, refuse(CodeNotPriced)
 	case o.amount != c.Amount:
 		return nil, refuse(CodeAmountMismatch)
-	case o.state == orderConfirming:
+	case o.state == OrderConfirming:
 		return nil, yes(v.number)
 	}
 	return one(now, PaymentConfirming{c.Number, c.Attempt, c.PaymentKey}), yes(v.number)
@@ -111,11 +111,11 @@ func (r *Round) approvePayment(c ApprovePayment, now Millis) ([]Event, Result) {
 		return nil, refuse(CodeNotPayable)
 	case !o.priced:
 		return nil, refuse(CodeNotPriced)
-	case o.state == orderPaid || o.state == orderRefundDue || o.state == orderRefunded:
+	case o.state == OrderPaid || o.state == OrderRefundDue || o.state == OrderRefunded:
 		return nil, yes(v.number)
 	case v.status == Held && o.seats == len(v.seats), v.status == Paying && int(c.Attempt) == len(v.orders):
 		return one(now, ReservationConfirmed{c.Number, c.Attempt}), yes(v.number)
-	case o.amount == 0 && o.state == orderConfirming:
+	case o.amount == 0 && o.state == OrderConfirming:
 		return one(now, PaymentDeclined{c.Number, c.Attempt}), yes(v.number) // nothing was taken: nothing to give back
 	case o.amount == 0:
 		return nil, yes(v.number)
@@ -128,9 +128,9 @@ func (r *Round) declinePayment(c DeclinePayment, now Millis) ([]Event, Result) {
 	v := r.reservations[c.Number]
 	if v != nil && v.orderOf(c.Attempt) != nil {
 		switch o := v.orderOf(c.Attempt); {
-		case o.state == orderDeclined:
+		case o.state == OrderDeclined:
 			return nil, yes(v.number)
-		case o.state == orderConfirming && !v.status.Live():
+		case o.state == OrderConfirming && !v.status.Live():
 			return one(now, PaymentDeclined{c.Number, c.Attempt}), yes(v.number) // the round was canceled meanwhile
 		}
 	}
@@ -147,9 +147,9 @@ func (r *Round) settleRefund(c SettleRefund, now Millis) ([]Event, Result) {
 	}
 	o := v.orderOf(c.Attempt)
 	switch {
-	case o != nil && o.state == orderRefunded:
+	case o != nil && o.state == OrderRefunded:
 		return nil, yes(v.number)
-	case o == nil || o.state != orderRefundDue:
+	case o == nil || o.state != OrderRefundDue:
 		return nil, refuse(CodeNotPayable)
 	}
 	return one(now, Refunded{c.Number, c.Attempt}), yes(v.number)

@@ -206,7 +206,7 @@ func (r *Round) refundOf(v *reservation) KRW {
 }
 
 func (v *reservation) paid() KRW {
-	i := slices.IndexFunc(v.orders, func(o order) bool { return o.state == orderPaid })
+	i := slices.IndexFunc(v.orders, func(o order) bool { return o.state == OrderPaid })
 	if i < 0 {
 		return 0
 	}

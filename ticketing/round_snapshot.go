@@ -92,7 +92,7 @@ func (r *reader) reservation() *reservation {
 	}
 	for range r.count() {
 		v.orders = append(v.orders, order{
-			state: orderState(r.upTo(uint64(orderRefunded))), coupon: r.text(), amount: r.krw(), priced: r.flag(),
+			state: OrderState(r.upTo(uint64(OrderRefunded))), coupon: r.text(), amount: r.krw(), priced: r.flag(),
 			refund: r.krw(), paymentKey: r.text(), payBy: r.time(), seats: int(r.upTo(MaxSeatsPerRequest)),
 		})
 	}

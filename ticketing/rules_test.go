@@ -200,3 +200,37 @@ func TestStatesAreWrittenAlike(t *testing.T) {
 		}
 	}
 }
+
+// TestReadOrder: the saga sees each attempt as it stands, with what customers do not see.
+func TestReadOrder(t *testing.T) {
+	plan, err := PlainPlan(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := NewRound(42, plan)
+	r.Apply(Event{1, RoundPlanned{plan.Hash(), Terms{
+		Prices: []KRW{30_000}, OpensAt: 1, ClosesAt: 1e6, StartsAt: 1e6, HoldMillis: 60_000, PayMillis: 60_000, MaxPerUser: 2,
+	}}})
+	for _, cmd := range []Command{
+		ReserveSeats{User: 5, Seats: []string{"A-1-1"}, Key: DigestOf("a")}, StartPayment{User: 5, Number: 1, Coupon: "3-9"},
+		DeclinePayment{1, 1}, StartPayment{User: 5, Number: 1}, ConfirmPayment{5, 1, 2, 30_000, "key"},
+	} {
+		if _, res := Act(r, cmd, 100); res.Code != OK {
+			t.Fatalf("%T: %s", cmd, res.Code)
+		}
+	}
+	id := OrderID{ReservationID{42, 1}, 1}
+	for attempt, want := range map[uint32]Order{
+		1: {ID: id, User: 5, Reservation: Paying, State: OrderDeclined, Coupon: "3-9", Price: 30_000},
+		2: {ID: OrderID{id.Reservation, 2}, User: 5, Reservation: Paying, State: OrderConfirming, Price: 30_000, Amount: 30_000, Priced: true, PaymentKey: "key"},
+	} {
+		if _, res := Act(r, ReadOrder{1, attempt}, 100); res.Order == nil || *res.Order != want {
+			t.Errorf("attempt %d: %+v, want %+v", attempt, res.Order, want)
+		}
+	}
+	for _, cmd := range []ReadOrder{{1, 0}, {1, 3}, {2, 1}, {0, 0}} {
+		if _, res := Act(r, cmd, 100); res.Code != CodeNotFound || res.Order != nil {
+			t.Errorf("%+v: %s", cmd, res.Code)
+		}
+	}
+}
