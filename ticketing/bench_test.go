@@ -81,7 +81,7 @@ func soldOut(b *testing.B, seats int) *Round {
 	return r
 }
 
-// BenchmarkSnapshot writes a full hall down, and brings it back.
+// BenchmarkSnapshot writes a full hall down, brings it back, and copies it in memory.
 func BenchmarkSnapshot(b *testing.B) {
 	for _, seats := range hallSizes {
 		r := soldOut(b, seats)
@@ -91,6 +91,12 @@ func BenchmarkSnapshot(b *testing.B) {
 			b.SetBytes(int64(len(s.State)))
 			for b.Loop() {
 				TakeSnapshot(RoundStream(testRound), r, Head{})
+			}
+		})
+		b.Run(fmt.Sprintf("copy/seats=%d", seats), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				r.Copy()
 			}
 		})
 		b.Run(fmt.Sprintf("restore/seats=%d", seats), func(b *testing.B) {

@@ -16,7 +16,9 @@ import (
 //   - NextDeadline is honest;
 //   - the same commands on another copy give the same events and answers;
 //   - the auditor, who knows only events, has no objection and sees the same seats and reservations;
-//   - the naive model, which knows only the rules in words, answers the same.
+//   - the naive model, which knows only the rules in words, answers the same;
+//   - a copy that takes in the events and nothing else refuses with the same results, or not at all, and is not
+//     changed by that, nor by what becomes of the round it was copied from.
 
 // failer is what testing.T, testing.F's T and rapid.T have in common.
 type failer interface {
@@ -33,6 +35,9 @@ type checked struct {
 	folded *Round // knows only the journal's bytes
 	audit  *Auditor
 	naive  *naive
+	view   Refuser // a copy, kept up to date from the journal's bytes
+	kept   Refuser // a copy that is left alone
+	was    []byte  // its state
 
 	plan  *Plan
 	tail  []Chunk   // since the snapshot, or since the beginning
@@ -52,6 +57,7 @@ func newChecked(t failer, plan *Plan, terms Terms, at Millis) *checked {
 	planned := Event{at, RoundPlanned{plan.Hash(), terms}}
 	c.live.Apply(planned)
 	c.twin.Apply(planned)
+	c.view = NewRound(testRound, plan)
 	c.journal([]Event{planned})
 	c.compare()
 	return c
@@ -60,6 +66,7 @@ func newChecked(t failer, plan *Plan, terms Terms, at Millis) *checked {
 // act carries a command out on all copies and compares them. A nil command only lets time pass.
 func (c *checked) act(cmd Command, now Millis) ([]Event, Result) {
 	c.t.Helper()
+	refusal, refused := c.refuse(cmd, now)
 	now = max(now, c.live.LastAt())
 	events := c.live.Due(now)
 	c.apply(events)
@@ -72,6 +79,9 @@ func (c *checked) act(cmd Command, now Millis) ([]Event, Result) {
 		decided, result = c.decide(cmd, now)
 		events = append(events, decided...)
 		c.twinActs(cmd, now, events, result)
+		if refused && !reflect.DeepEqual(refusal, result) {
+			c.t.Fatalf("%+v: the view answers\n%+v, the round\n%+v", cmd, refusal, result)
+		}
 	} else {
 		for _, e := range c.twin.Due(now) {
 			c.twin.Apply(e)
@@ -81,6 +91,30 @@ func (c *checked) act(cmd Command, now Millis) ([]Event, Result) {
 	c.compare()
 	c.naive.agrees(c.t, c.live, cmd, now, result)
 	return events, result
+}
+
+// refuse asks the view first, as the shell's driver does.
+func (c *checked) refuse(cmd Command, now Millis) (Result, bool) {
+	c.t.Helper()
+	before := StateHash(c.view)
+	refusal, refused := c.view.Refuse(cmd, now)
+	if StateHash(c.view) != before {
+		c.t.Fatalf("%+v: Refuse changed the state", cmd)
+	}
+	if refused && (refusal.Code == OK || refusal.Replayed) {
+		c.t.Fatalf("%+v: the view says yes", cmd)
+	}
+	return refusal, refused
+}
+
+// copy makes this the moment that the view begins at, and looks at the copy before.
+func (c *checked) copy() {
+	c.t.Helper()
+	if c.kept != nil && !bytes.Equal(c.kept.Snapshot(), c.was) {
+		c.t.Fatalf("a copy has changed by itself")
+	}
+	c.view, c.kept = c.live.Copy(), c.live.Copy()
+	c.was = c.kept.Snapshot()
 }
 
 func (c *checked) apply(events []Event) {
@@ -141,6 +175,8 @@ func (c *checked) journal(events []Event) {
 	from := c.folded.Seq() + 1
 	for _, e := range read {
 		c.folded.Apply(e)
+		c.view.Apply(e)
+		c.view.NextDeadline()
 		if err := c.audit.See(e); err != nil {
 			c.t.Fatalf("auditor: %v", err)
 		}
@@ -157,6 +193,7 @@ func (c *checked) compare() {
 	if got := StateHash(c.twin); got != hash {
 		c.t.Fatalf("two copies that did the same differ")
 	}
+	c.sameView()
 	c.recount()
 	c.honest()
 	if c.audit.Seq() != c.live.Seq() || !slices.Equal(c.audit.Seats(), c.live.seats) {
@@ -164,6 +201,24 @@ func (c *checked) compare() {
 	}
 	if got, want := fmt.Sprint(c.audit.Live()), fmt.Sprint(liveOf(c.live)); got != want {
 		c.t.Fatalf("auditor sees live reservations\n%s, the round\n%s", got, want)
+	}
+}
+
+// sameView: nothing of the round is missing in the view, and nothing of it is shared.
+func (c *checked) sameView() {
+	c.t.Helper()
+	v, r := c.view.(*Round), c.live
+	if StateHash(v) != StateHash(r) || v.NextDeadline() != r.NextDeadline() || !slices.Equal(v.counts, r.counts) ||
+		!slices.Equal(v.owner, r.owner) || len(v.customers) != len(r.customers) {
+		c.t.Fatalf("the view is not the round")
+	}
+	for user, customer := range r.customers {
+		if !reflect.DeepEqual(v.customers[user], customer) {
+			c.t.Fatalf("customer %d is %+v in the view, and is %+v", user, v.customers[user], customer)
+		}
+	}
+	if v.placed != nil && r.placed != nil && !reflect.DeepEqual(v.placed, r.placed) {
+		c.t.Fatalf("the view's places are not the round's")
 	}
 }
 

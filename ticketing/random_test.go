@@ -70,6 +70,7 @@ var actions = []struct {
 	{"time passes", func(ch chooser, c *checked) { c.act(nil, anyTime(ch, c)) }},
 	{"activate", func(_ chooser, c *checked) { c.activate() }},
 	{"snapshot", func(_ chooser, c *checked) { c.snapshot() }},
+	{"copy", func(_ chooser, c *checked) { c.copy() }},
 	{"restore", func(_ chooser, c *checked) { c.restore() }},
 	{"reserve best", func(ch chooser, c *checked) { c.act(anyReserveBest(ch, c), anyTime(ch, c)) }},
 }
