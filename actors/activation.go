@@ -101,6 +101,7 @@ func (s *Shell) committed(c ticketing.Commit) {
 	if s.head.To > s.barrier {
 		s.failures, s.breaks = 0, 0
 	}
+	s.mirrorCommitted()
 	s.release()
 }
 
@@ -110,6 +111,7 @@ func (s *Shell) forget() {
 		s.refuse(s.waiting.pop().token, ticketing.CodeUnavailable)
 	}
 	s.refuseQueue()
+	s.endMirror()
 	if s.machine != nil {
 		s.out.add(&End{Writer: s.writer})
 	}
@@ -203,7 +205,7 @@ func (s *Shell) waited(now ticketing.Millis) bool {
 func (s *Shell) considerPassivation(now ticketing.Millis) {
 	next := s.machine.NextDeadline()
 	soon := next != 0 && next <= now.Add(s.opt.KeepBefore)
-	if soon || !s.allDurable() || s.queue.len() > 0 {
+	if soon || !s.allDurable() || s.queue.len() > 0 || s.opt.MirrorUsed() {
 		s.idleAt = now.Add(s.opt.IdleAfter)
 		return
 	}
@@ -232,11 +234,11 @@ func (s *Shell) allDurable() bool { return s.machine.Seq() == s.head.To }
 // settle does what became possible by the input: snapshots, queued commands, the end of a drain.
 func (s *Shell) settle() {
 	for {
-		if s.phase == serving && s.machine.Seq()-s.snapshot >= max(s.opt.SnapshotEvery, s.snapshot/snapshotShare) {
+		if s.phase == serving && (s.snapshotDue() || s.mirrorDue()) {
 			s.phase = pausing
 		}
 		if s.phase == pausing && s.allDurable() {
-			s.saveSnapshot()
+			s.pause()
 			s.phase = serving
 		}
 		if s.draining {
@@ -264,6 +266,20 @@ func (s *Shell) drain() {
 	default:
 		s.forget()
 		s.passivate(Passivate{})
+	}
+}
+
+func (s *Shell) snapshotDue() bool {
+	return s.machine.Seq()-s.snapshot >= max(s.opt.SnapshotEvery, s.snapshot/snapshotShare)
+}
+
+// pause does what has to be done with nothing in flight.
+func (s *Shell) pause() {
+	if s.snapshotDue() {
+		s.saveSnapshot()
+	}
+	if s.mirrorDue() {
+		s.beginMirror()
 	}
 }
 

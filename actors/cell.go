@@ -25,6 +25,8 @@ type cell struct {
 	// What Durable says. The driver writes it after each step and before the replies of that step leave.
 	durable atomic.Uint64
 	until   atomic.Int64
+	silent  atomic.Int64 // since when the journal owes a word; 0: it owes none
+	view    atomic.Pointer[view]
 	epoch   atomic.Uint64 // the driver's; an ownership that was lost since makes the others void
 }
 
@@ -41,7 +43,10 @@ func newCell(s *System, stream ticketing.Stream) *cell {
 }
 
 // publish makes known how far the stream is durable. Most steps change nothing of it.
-func (c *cell) publish(seq uint64, until ticketing.Millis) {
+func (c *cell) publish(seq uint64, until, silent ticketing.Millis) {
+	if c.silent.Load() != int64(silent) {
+		c.silent.Store(int64(silent))
+	}
 	if c.until.Load() != int64(until) {
 		c.until.Store(int64(until))
 	}

@@ -23,4 +23,13 @@
 //     which an auditor found two bookkeepings that disagree.
 //  6. Pure: the machine never sees clock, journal or network; the journal never decides. A command's events go
 //     to the journal in one piece, at a time that never runs backwards, and every command gets one reply.
+//
+// # The durable view
+//
+// While a stream refuses hundreds of commands a second, the shell has its machine copied at a moment at which all of it
+// is durable ([Mirror]). The copy then hears of events once they are durable, before any answer that rests on them. It
+// refuses on the caller's goroutine (view.go), by the machine's own Decide, so its answer is the actor's at that seq.
+// It is not asked, and the actor is, when it is not exactly at the stream's durable seq, when time may have changed
+// the state, when the answer is a yes, when the journal is silent, and when the stream may not be ours any more.
+// Both sides only try the lock: a reader never holds the actor up, nor the actor a reader.
 package actors

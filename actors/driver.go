@@ -26,7 +26,7 @@ func newDriver(s *System, c *cell) *driver {
 	d := &driver{system: s, cell: c, epoch: s.epoch.Load()}
 	c.epoch.Store(d.epoch)
 	opt := s.Shell
-	opt.Owned = d.owned
+	opt.Owned, opt.MirrorUsed = d.owned, c.viewUsed
 	d.shell = NewShell(c.stream, opt)
 	return d
 }
@@ -67,7 +67,8 @@ func (d *driver) step(in Input) {
 func (d *driver) run(in Input) (err error) {
 	defer recovered(&err)
 	effects := d.shell.Step(in)
-	d.cell.publish(d.shell.Durable()) // before any caller hears of it: who has an answer reads at least that much
+	seq, until := d.shell.Durable()
+	d.cell.publish(seq, until, d.shell.Silent()) // before any caller hears of it: who has an answer reads at least that much
 	for _, e := range effects {
 		if failure := d.perform(e); failure != nil {
 			err = failure
@@ -95,6 +96,8 @@ func (d *driver) perform(e Effect) (err error) {
 		d.arm(e.At)
 	case *SaveSnapshot:
 		d.system.save(d.cell.stream, e.Snapshot)
+	case *Mirror:
+		d.cell.mirror(e)
 	case *Passivate:
 		d.passivate(*e)
 	case *Alarm:

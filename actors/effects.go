@@ -52,8 +52,8 @@ func (Broken) input()        {}
 func (Freeze) input()        {}
 func (Drain) input()         {}
 
-// Effect is what a shell wants done, in order: *Load, *Append, *Reply, *End, *Arm, *SaveSnapshot, *Passivate or
-// *Alarm. Effects and all they point to are valid until the next Step.
+// Effect is what a shell wants done, in order: *Load, *Append, *Reply, *End, *Arm, *SaveSnapshot, *Mirror, *Passivate
+// or *Alarm. Effects and all they point to are valid until the next Step.
 type Effect interface{ effect() }
 
 type (
@@ -78,6 +78,12 @@ type (
 	Arm struct{ At ticketing.Millis }
 	// SaveSnapshot stores a state whose last chunk is durable. Failing to is harmless.
 	SaveSnapshot struct{ Snapshot ticketing.Snapshot }
+	// Mirror tells the durable view what is durable. With Machine it begins anew: all events of that copy are. With
+	// Events it applies them, in order. With neither there is none any more.
+	Mirror struct {
+		Machine ticketing.Refuser
+		Events  []ticketing.Event
+	}
 	// Passivate forgets the shell, unless a message is already on its way to it. Park says that WakeAt (0: never)
 	// is known and must be stored first.
 	Passivate struct {
@@ -98,6 +104,7 @@ func (*Reply) effect()        {}
 func (*End) effect()          {}
 func (*Arm) effect()          {}
 func (*SaveSnapshot) effect() {}
+func (*Mirror) effect()       {}
 func (*Passivate) effect()    {}
 func (*Alarm) effect()        {}
 

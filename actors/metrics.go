@@ -11,6 +11,7 @@ type metrics struct {
 	active       prometheus.Gauge
 	refused      *prometheus.CounterVec
 	timeouts     prometheus.Counter
+	viewed       prometheus.Counter
 	activations  prometheus.Counter
 	loadFailures prometheus.Counter
 	fences       prometheus.Counter
@@ -37,6 +38,7 @@ func newMetrics(registry prometheus.Registerer, inFlight func() float64) *metric
 			Name: "ticketblue_actors_gate_refused_total", Help: "Commands refused by the gate, by the cap that was full.",
 		}, []string{"cap"}),
 		timeouts:     counter("timeouts_total", "Commands whose caller stopped waiting."),
+		viewed:       counter("viewed_total", "Commands refused by a durable view, without the actor."),
 		activations:  counter("activations_total", "Loads started, recoveries included."),
 		loadFailures: counter("load_failures_total", "Loads that failed; unknown streams are none."),
 		fences:       counter("fences_total", "Activations ended because another wrote first."),

@@ -40,6 +40,8 @@ type Options struct {
 	SnapshotEvery uint64
 	IdleAfter     time.Duration
 	KeepBefore    time.Duration
+	MirrorAfter   int         // refusals within a second
+	MirrorUsed    func() bool // whether the durable view has answered since this was asked last; nil: never
 }
 
 func (o Options) withDefaults() Options {
@@ -55,6 +57,12 @@ func (o Options) withDefaults() Options {
 	if o.KeepBefore == 0 {
 		o.KeepBefore = DefaultKeepBefore
 	}
+	if o.MirrorAfter == 0 {
+		o.MirrorAfter = DefaultMirrorAfter
+	}
+	if o.MirrorUsed == nil {
+		o.MirrorUsed = func() bool { return false }
+	}
 	return o
 }
 
@@ -68,7 +76,7 @@ const (
 	retrying                // a load failed; the timer starts the next
 	activating              // the barrier is appended, not yet durable
 	serving                 //
-	pausing                 // commands queue until all in flight is durable and a snapshot can be taken
+	pausing                 // commands queue until all in flight is durable and a snapshot or a copy can be taken
 	frozen                  // for good
 )
 
@@ -97,6 +105,10 @@ type Shell struct {
 
 	waiting fifo[waiting] // answers, in order of decision and so of seq
 	queue   fifo[Command] // commands not decided yet
+
+	mirror      *mirroring       // of the durable view; nil: there is none
+	refusals    int              // since refusedFrom, without a view
+	refusedFrom ticketing.Millis //
 
 	attempt  uint64 // of the last Load
 	asked    int    // how many of queue were there before it
@@ -223,6 +235,9 @@ func (s *Shell) carryOut(c Command) {
 	if len(due)+len(decided) > 0 {
 		s.append(due, decided)
 	}
+	if s.result.Code != ticketing.OK {
+		s.refused()
+	}
 	s.answer(c.Token)
 }
 
@@ -231,6 +246,8 @@ func (s *Shell) append(due, decided []ticketing.Event) *Append {
 	if s.stallAt == 0 {
 		s.stallAt = s.now.Add(commitDeadline)
 	}
+	s.mirrorAhead(due)
+	s.mirrorAhead(decided)
 	return s.out.append(s.writer, due, decided)
 }
 

@@ -174,6 +174,10 @@ func (s *System) Do(ctx context.Context, stream ticketing.Stream, cmd ticketing.
 		s.metrics.refused.WithLabelValues("total").Inc()
 		return ticketing.Result{Code: ticketing.CodeBusy}
 	}
+	if result, refused := s.refuse(stream, cmd); refused {
+		s.leave()
+		return result
+	}
 	r := s.requests.Get().(*request)
 	r.Cmd = cmd
 	if code := s.deliver(stream, r, s.PerStream+lane); code != ticketing.OK {

@@ -84,6 +84,15 @@ func (m *toy) Apply(e ticketing.Event) {
 	m.lastAt = e.At
 }
 
+func (m *toy) Copy() ticketing.Refuser {
+	own := *m
+	return &own
+}
+
+func (m *toy) Refuse(ticketing.Command, ticketing.Millis) (ticketing.Result, bool) {
+	return ticketing.Result{}, false
+}
+
 func (m *toy) NextDeadline() ticketing.Millis { return m.deadline }
 func (m *toy) Seq() uint64                    { return m.seq }
 func (m *toy) LastAt() ticketing.Millis       { return m.lastAt }
@@ -195,6 +204,11 @@ func describe(e Effect) string {
 		return fmt.Sprintf("arm %d", e.At)
 	case *SaveSnapshot:
 		return fmt.Sprintf("snapshot %d on %d..%d: %s", e.Snapshot.Seq, e.Snapshot.Head.From, e.Snapshot.Head.To, e.Snapshot.State)
+	case *Mirror:
+		if e.Machine != nil {
+			return fmt.Sprintf("mirror at %d", e.Machine.Seq())
+		}
+		return fmt.Sprintf("mirror +%d", len(e.Events))
 	case *Passivate:
 		return fmt.Sprintf("passivate %v %d", e.Park, e.WakeAt)
 	case *Alarm:
