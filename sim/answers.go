@@ -29,10 +29,16 @@ func (a *auditor) replied(r *request, p *process, result ticketing.Result) {
 		a.fail("P4: %T is answered %q by events up to %d, and only %d have landed", r.op.cmd, result.Code, seq, a.seq)
 		return
 	}
-	if seq < r.base && !a.w.swarm.lyingLease {
-		a.fail("P5: %T is answered %q by events up to %d, and %d had landed when it was asked", r.op.cmd, result.Code, seq, r.base)
+	base := r.base
+	if r.viewed {
+		base = r.heard
+		t.viewed++
+	}
+	if seq < base && !a.w.swarm.lyingLease {
+		a.fail("P5: %T is answered %q by events up to %d, and %d was known when it was asked", r.op.cmd, result.Code, seq, base)
 		return
 	}
+	a.heard = max(a.heard, seq)
 	a.judge(r.op.cmd, result)
 }
 

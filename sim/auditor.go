@@ -52,6 +52,7 @@ type auditor struct {
 	err error
 
 	seq    uint64
+	heard  uint64 // the highest seq of an answer
 	lastAt ticketing.Millis
 	events []ticketing.Event
 	phase  timeline[ticketing.Phase]

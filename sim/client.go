@@ -42,6 +42,8 @@ type request struct {
 	client *client
 	op     *op
 	base   uint64 // the last seq that had landed when it was sent
+	heard  uint64 // the highest seq of an answer until then
+	viewed bool   // answered by a durable view
 	node   *process
 	served bool
 }
@@ -149,7 +151,7 @@ func (c *client) ask() {
 
 func (c *client) send() {
 	w := c.w
-	r := &request{client: c, op: c.op, base: w.auditor.seq}
+	r := &request{client: c, op: c.op, base: w.auditor.seq, heard: w.auditor.heard}
 	if w.chance(w.swarm.dropMessage) {
 		return
 	}
@@ -161,7 +163,9 @@ func (c *client) send() {
 		p := w.nodes[id]
 		p.run(func() {
 			r.node = p
-			p.step(&actors.Command{Cmd: r.op.cmd, Now: p.wall(), Token: r})
+			if !p.refuse(r) {
+				p.step(&actors.Command{Cmd: r.op.cmd, Now: p.wall(), Token: r})
+			}
 		})
 	})
 }

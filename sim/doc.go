@@ -12,7 +12,8 @@
 //   - P2 limit: no customer ever has more live seats than the round allows.
 //   - P3 one intent, one effect: a key makes one reservation, ever.
 //   - P4 durable: an answer's S is not beyond what has landed when it leaves.
-//   - P5 fresh: an answer's S is not before anything that had landed when its question was sent.
+//   - P5 fresh: an answer's S is not before anything that had landed when its question was sent; a durable view's is
+//     not before that of any answer that had left until then, by any node.
 //   - P6 true yes: a granted reservation exists at S, with that number, user and key, with the seats asked for, in
 //     the state that the answer shows. The answer to a key never names two reservations.
 //   - P7 true no: what a refusal says holds at S. Whoever is told that he did not get seats for a key has, at S,

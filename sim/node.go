@@ -38,6 +38,8 @@ type process struct {
 	skew        ms
 
 	shell  *actors.Shell
+	view   ticketing.Refuser // the durable view; nil: none
+	behind []ticketing.Event // durable, not in the view yet
 	writer writer
 	timer  uint64 // the newest; older ones are void
 	loads  int
@@ -65,8 +67,10 @@ func (p *process) setClock() { p.skew = p.w.between(-p.w.swarm.skew, p.w.swarm.s
 func (p *process) newShell() {
 	s := p.w.swarm
 	p.timer++
+	p.view, p.behind = nil, nil
 	p.shell = actors.NewShell(p.w.stream, actors.Options{
 		Owned: p.owned, QueueLimit: 64, SnapshotEvery: s.snapshotEvery, IdleAfter: ms2duration(s.idleAfter),
+		MirrorAfter: mirrorAfter[p.w.seed%uint64(len(mirrorAfter))],
 	})
 }
 
@@ -187,6 +191,8 @@ func (p *process) perform(e actors.Effect) {
 		if !w.chance(w.swarm.loadFails) {
 			w.after(w.between(1, 500), func() { w.journal.save(snapshot) })
 		}
+	case *actors.Mirror:
+		p.mirror(e)
 	case *actors.Passivate:
 		p.passivate(*e)
 	case *actors.Alarm:

@@ -132,6 +132,7 @@ func (t *tally) add(o tally) {
 	t.replayed += o.replayed
 	t.snapshots += o.snapshots
 	t.passivated += o.passivated
+	t.viewed += o.viewed
 }
 
 // mustHaveHappened: a simulation in which nothing goes wrong proves nothing.
@@ -140,6 +141,7 @@ func (t *tally) mustHaveHappened(tt *testing.T) {
 		"kills": t.kills, "pauses": t.pauses, "cuts": t.cuts, "drains": t.drains, "unknown": t.unknown, "fenced": t.fenced,
 		"landed late": t.landedLate, "yes": t.yes, "refused": t.refused, "unavailable": t.unavailable,
 		"replayed": t.replayed, "snapshots": t.snapshots, "passivated": t.passivated,
+		"viewed": t.viewed,
 	} {
 		if n < 100 {
 			tt.Errorf("%s: %d", name, n)
@@ -180,6 +182,7 @@ func TestPlantedBugs(t *testing.T) {
 		"no idempotency":     noIdempotency,
 		"timers forgotten":   timersForgotten,
 		"unknown taken: yes": unknownIsYes,
+		"view behind":        viewBehind,
 	} {
 		t.Run(name, func(t *testing.T) {
 			for w := range play(t, upTo(within), planted) {

@@ -33,6 +33,7 @@ const (
 	noIdempotency         // a repeated request is a new request
 	timersForgotten       // an activation after a failure arms no timer
 	unknownIsYes          // an unknown commit counts as landed
+	viewBehind            // the durable view answers although it has not caught up
 )
 
 // swarm is what one seed draws: sizes and how often things go wrong. Chances are per occasion.
@@ -112,7 +113,7 @@ type tally struct {
 	steps, kills, pauses, cuts, drains       int
 	unknown, fenced, landedLate, activations int
 	yes, refused, unavailable, replayed      int
-	snapshots, passivated                    int
+	snapshots, passivated, viewed            int
 }
 
 func newWorld(seed uint64, planted plant) *world { return newWorldOf(seed, planted, false) }
