@@ -15,15 +15,16 @@ import (
 )
 
 type cli struct {
-	Run     Run     `cmd:"" help:"A workload by turns with a request that does nothing, each repeat on a new database. Prints PASS or FAIL first; exit code 1 on FAIL."`
-	Outage  Outage  `cmd:"" help:"Reservations while NATS is stopped in every other slice. Prints PASS or FAIL first; exit code 1 on FAIL."`
-	Peers   Peers   `cmd:"" help:"Workloads on Ticket Blue and, by turns, on what people would use instead (bin/peers). Prints PASS or FAIL first; exit code 1 on FAIL."`
-	Compare Compare `cmd:"" help:"By how many percent the figures of two files of run or peers differ."`
-	Rush    Rush    `cmd:"" help:"A crowd wants one round's seats. Prints PASS or FAIL first; exit code 1 on FAIL."`
-	Growth  Growth  `cmd:"" help:"CPU per reservation as rounds and seats become many. Prints PASS or FAIL first; exit code 1 on FAIL."`
-	Reads   Reads   `cmd:"" help:"Plan and seat map of a large round, by turns with a request that does nothing."`
-	Claims  Claims  `cmd:"" help:"Customers claim the coupons of a campaign, by turns with a request that does nothing. Prints PASS or FAIL first; exit code 1 on FAIL."`
-	Viewers Viewers `cmd:"" help:"Many watch one round's map while seats change. Prints PASS or FAIL first; exit code 1 on FAIL."`
+	Run       Run       `cmd:"" help:"A workload by turns with a request that does nothing, each repeat on a new database. Prints PASS or FAIL first; exit code 1 on FAIL."`
+	Outage    Outage    `cmd:"" help:"Reservations while NATS is stopped in every other slice. Prints PASS or FAIL first; exit code 1 on FAIL."`
+	Peers     Peers     `cmd:"" help:"Workloads on Ticket Blue and, by turns, on what people would use instead (bin/peers). Prints PASS or FAIL first; exit code 1 on FAIL."`
+	Compare   Compare   `cmd:"" help:"By how many percent the figures of two files of run or peers differ."`
+	Rush      Rush      `cmd:"" help:"A crowd wants one round's seats. Prints PASS or FAIL first; exit code 1 on FAIL."`
+	Growth    Growth    `cmd:"" help:"CPU per reservation as rounds and seats become many. Prints PASS or FAIL first; exit code 1 on FAIL."`
+	Reads     Reads     `cmd:"" help:"Plan and seat map of a large round, by turns with a request that does nothing."`
+	Catalogue Catalogue `cmd:"" help:"Six reads of the catalogue by turns with a request that does nothing, and its list of performances in an open loop."`
+	Claims    Claims    `cmd:"" help:"Customers claim the coupons of a campaign, by turns with a request that does nothing. Prints PASS or FAIL first; exit code 1 on FAIL."`
+	Viewers   Viewers   `cmd:"" help:"Many watch one round's map while seats change. Prints PASS or FAIL first; exit code 1 on FAIL."`
 }
 
 func main() {
@@ -43,6 +44,8 @@ func main() {
 		pass = c.Growth.run(ctx, os.Stdout, os.Stderr)
 	case "reads":
 		pass = c.Reads.run(ctx, os.Stdout)
+	case "catalogue":
+		pass = c.Catalogue.run(ctx, os.Stdout)
 	case "outage":
 		pass = c.Outage.run(ctx, os.Stdout, report.NewProgress(os.Stderr, false))
 	case "peers":

@@ -34,8 +34,22 @@ type reading struct {
 	Micros float64   `json:"median_server_us"`
 	Ratio  float64   `json:"ratio_to_noop"`
 
+	P50  float64 `json:"p50_ms"` // of all its turns
+	P99  float64 `json:"p99_ms"`
+	Mean float64 `json:"mean_ms"`
+
 	request client.Request
+	paths   []string // of it by turns, when set
 	status  int
+	times   *load.Meter
+}
+
+func (k *reading) ask(i int) client.Request {
+	r := k.request
+	if len(k.paths) > 0 {
+		r.Path = k.paths[i%len(k.paths)]
+	}
+	return r
 }
 
 // run measures, writes the report, and tells whether every answer was what it should be.
@@ -53,11 +67,16 @@ func (r *Reads) run(ctx context.Context, out io.Writer) bool {
 		fmt.Fprintln(out, "FAIL  the run did not finish:", err, kept)
 		return false
 	}
-	fmt.Fprintf(out, "PASS  every answer was the one asked for\n\n%-22s %9s %9s %10s %8s   %s\n", "", "bytes", "a second", "server us", "÷ no-op", "all runs")
-	for _, k := range kinds {
-		fmt.Fprintf(out, "%-22s %9d %9.0f %10.1f %8.2f   %.0f\n", k.Name, k.Bytes, k.Per, k.Micros, k.Ratio, k.Runs)
-	}
+	fmt.Fprint(out, "PASS  every answer was the one asked for\n\n")
+	writeReadings(out, kinds)
 	return true
+}
+
+func writeReadings(out io.Writer, kinds []*reading) {
+	fmt.Fprintf(out, "%-16s %8s %9s %10s %8s %8s %8s %8s   %s\n", "", "bytes", "a second", "server us", "÷ no-op", "mean ms", "p50", "p99", "all runs")
+	for _, k := range kinds {
+		fmt.Fprintf(out, "%-16s %8d %9.0f %10.1f %8.2f %8.2f %8.2f %8.2f   %.0f\n", k.Name, k.Bytes, k.Per, k.Micros, k.Ratio, k.Mean, k.P50, k.P99, k.Runs)
+	}
 }
 
 func (r *Reads) measure(ctx context.Context, target string, b binary) ([]*reading, error) {
@@ -78,18 +97,28 @@ func (r *Reads) measure(ctx context.Context, target string, b binary) ([]*readin
 	if err != nil {
 		return nil, err
 	}
+	return kinds, r.alternate(ctx, c, kinds, server.PID)
+}
+
+// alternate gives each kind its turns.
+func (r *Reads) alternate(ctx context.Context, c *client.Client, kinds []*reading, server int) error {
+	for _, k := range kinds {
+		k.times = load.NewMeter()
+	}
 	for range r.Repeat {
 		for _, k := range kinds {
-			if err := r.turn(ctx, c, k, server.PID); err != nil {
-				return nil, err
+			if err := r.turn(ctx, c, k, server); err != nil {
+				return err
 			}
 		}
 	}
 	for _, k := range kinds {
 		k.Per, k.Micros = report.Median(k.Runs), report.Median(k.CPU)
 		k.Ratio = k.Per / kinds[0].Per
+		times := k.times.Summary().Service
+		k.Mean, k.P50, k.P99 = times.Mean, times.P50, times.P99
 	}
-	return kinds, nil
+	return nil
 }
 
 // prepare makes a round of which every other pair of seats is held.
@@ -150,8 +179,10 @@ func (r *Reads) turn(ctx context.Context, c *client.Client, k *reading, server i
 	defer cancel()
 	var wrong, right atomic.Int64
 	before, began := usageOf(server), time.Now()
-	load.Each(ctx, r.Connections, maxNoops, func(int) {
-		answer, err := c.Do(k.request)
+	load.Each(ctx, r.Connections, maxNoops, func(i int) {
+		sent := time.Since(began)
+		answer, err := c.Do(k.ask(i))
+		k.times.Answer(load.Sample{Intended: sent, Begin: sent, End: time.Since(began)})
 		if err != nil || answer.Status != k.status {
 			wrong.Add(1)
 			return
