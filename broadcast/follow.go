@@ -16,6 +16,7 @@ const (
 	maxInFlight   = 256              // messages given and not acknowledged
 	followBuffer  = 64               // messages fetched ahead
 	ackWait       = 30 * time.Second // after it a message is given again
+	leaveWithin   = time.Second      // for the server to hear that a follower is gone
 	followRequest = 20 * time.Second // of one telling, the journal and Do together; below ackWait
 	minRetry      = 100 * time.Millisecond
 	maxRetry      = 30 * time.Second
@@ -132,7 +133,7 @@ func (t *teller) consume(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("opening consumer %s: %w", t.Name, err)
 	}
-	defer messages.Stop()
+	defer t.leave(messages)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() { // a stream made anew has no such consumer, and nobody tells the iterator
@@ -154,6 +155,13 @@ func (t *teller) consume(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// leave returns when the server knows that nobody listens here any more. What it sent after that would be taken for
+// delivered, and come to the follower's next run only after ackWait.
+func (t *teller) leave(messages jetstream.MessagesContext) {
+	messages.Stop()
+	_ = t.b.nc.FlushTimeout(leaveWithin) // without NATS there is nobody to tell
 }
 
 // showLag keeps the figure of what is still to come, until ctx ends or the consumer is of no use any more.
