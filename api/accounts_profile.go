@@ -27,7 +27,7 @@ type profileBody struct {
 	SlackID       string    `json:"slack_id,omitempty" doc:"Slack member id, for being mentioned" example:"U012AB3CD"`
 	Role          string    `json:"role" enum:"customer,admin" example:"customer"`
 	HasPassword   bool      `json:"has_password" doc:"False: logs in by Kakao only" example:"true"`
-	CreatedAt     time.Time `json:"created_at"`
+	CreatedAt     time.Time `json:"created_at" example:"2027-03-02T11:00:07Z"`
 }
 
 type profileOutput struct{ Body profileBody }
@@ -74,7 +74,7 @@ func (s *Server) profileRoutes() {
 		id: "withdraw", method: http.MethodPost, path: "/v1/me/withdraw", tag: "accounts", access: Customer,
 		status: http.StatusNoContent, errors: []int{http.StatusForbidden, http.StatusConflict, http.StatusNotFound, http.StatusUnprocessableEntity},
 		limit: s.userShare, summary: "Close my account for ever",
-		about: "Needs the password; an account without one must have logged in by Kakao within the last 5 minutes " +
+		about: "Needs the password, else 401 `credentials_invalid`; an account without one must have logged in by Kakao within the last 5 minutes " +
 			"(`reauthentication_required`; GET /v1/auth/kakao?again=true). `live_tickets` while seats are held or there is a ticket for a show " +
 			"to come, `admin_account` for admins. All tokens end at once, personal data goes, and the e-mail can never be used again.",
 	}, s.withdraw)

@@ -30,7 +30,7 @@ type resetInput struct {
 
 type confirmResetInput struct {
 	Body struct {
-		Token    string `json:"token" minLength:"1" maxLength:"64" writeOnly:"true" doc:"From the mail's link"`
+		Token    string `json:"token" minLength:"1" maxLength:"64" writeOnly:"true" doc:"From the mail's link" example:"mEx4ZTfXyH0"`
 		Password string `json:"password" minLength:"8" maxLength:"128" writeOnly:"true" doc:"With a letter, a digit and a special character" example:"green-ticket-8!"`
 	}
 }

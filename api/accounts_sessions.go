@@ -17,18 +17,18 @@ type tokenOutput struct {
 }
 
 type tokenBody struct {
-	AccessToken      string    `json:"access_token" doc:"For the Authorization header, after Bearer"`
+	AccessToken      string    `json:"access_token" doc:"For the Authorization header, after Bearer" example:"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJl"`
 	TokenType        string    `json:"token_type" enum:"Bearer" example:"Bearer"`
 	ExpiresIn        int       `json:"expires_in" doc:"Seconds the access token is good for" example:"900"`
 	Role             string    `json:"role" enum:"customer,admin" example:"customer"`
-	RefreshToken     string    `json:"refresh_token,omitempty" doc:"Good once. Absent where it is in the cookie"`
-	SessionExpiresAt time.Time `json:"session_expires_at" doc:"Until then refresh tokens follow from each other"`
+	RefreshToken     string    `json:"refresh_token,omitempty" doc:"Good once. Absent where it is in the cookie" example:"mEx4ZTfXyH0"`
+	SessionExpiresAt time.Time `json:"session_expires_at" doc:"Until then refresh tokens follow from each other" example:"2027-04-01T11:00:07Z"`
 }
 
 type refreshInput struct {
 	Cookie string `cookie:"tb_refresh" maxLength:"64" doc:"The refresh token of a browser"`
 	Body   struct {
-		RefreshToken string `json:"refresh_token,omitempty" maxLength:"64" writeOnly:"true" doc:"Absent where it is in the cookie"`
+		RefreshToken string `json:"refresh_token,omitempty" maxLength:"64" writeOnly:"true" doc:"Absent where it is in the cookie" example:"mEx4ZTfXyH0"`
 	}
 }
 

@@ -77,12 +77,12 @@ type auditInput struct {
 
 type auditBody struct {
 	ID        int64             `json:"id" example:"311"`
-	At        time.Time         `json:"at"`
+	At        time.Time         `json:"at" example:"2027-03-02T11:00:07Z"`
 	User      int64             `json:"user" example:"1"`
 	Operation string            `json:"operation" doc:"As in this document" example:"open-round"`
 	Targets   map[string]string `json:"targets" nullable:"false" doc:"Parameters of the path" example:"{\"id\":\"42\"}"`
 	Status    int               `json:"status,omitempty" doc:"Of the answer; absent when nobody knows how it ended" example:"200"`
-	RequestID string            `json:"request_id"`
+	RequestID string            `json:"request_id" example:"3581936a-d6d7-4f93-8f4d-a57c387e1fb6"`
 }
 
 type auditOutput struct {

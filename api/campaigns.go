@@ -35,8 +35,8 @@ type campaignBody struct {
 	Claimable     bool         `json:"claimable" doc:"false: the house gives these coupons, nobody can ask for one"`
 	Discount      discountBody `json:"discount"`
 	MinimumAmount int64        `json:"minimum_amount" doc:"KRW: orders below this get nothing off" example:"50000"`
-	OpensAt       time.Time    `json:"opens_at"`
-	ClosesAt      time.Time    `json:"closes_at" doc:"Of the claims; coupons may be used until they expire"`
+	OpensAt       time.Time    `json:"opens_at" example:"2027-03-02T11:00:00Z"`
+	ClosesAt      time.Time    `json:"closes_at" doc:"Of the claims; coupons may be used until they expire" example:"2027-05-01T09:30:00Z"`
 	ExpiresAt     *time.Time   `json:"expires_at,omitempty" doc:"Of its coupons; or else life_days after the claim"`
 	LifeDays      int          `json:"life_days,omitempty" example:"30"`
 }
@@ -55,8 +55,8 @@ type createCampaignInput struct {
 		Claimable     *bool        `json:"claimable,omitempty" doc:"true unless told otherwise"`
 		Discount      discountBody `json:"discount"`
 		MinimumAmount int64        `json:"minimum_amount,omitempty" minimum:"0" maximum:"1000000000" doc:"KRW" example:"50000"`
-		OpensAt       time.Time    `json:"opens_at"`
-		ClosesAt      time.Time    `json:"closes_at" doc:"After opens_at"`
+		OpensAt       time.Time    `json:"opens_at" example:"2027-03-02T11:00:00Z"`
+		ClosesAt      time.Time    `json:"closes_at" doc:"After opens_at" example:"2027-05-01T09:30:00Z"`
 		ExpiresAt     time.Time    `json:"expires_at,omitempty" doc:"Of all coupons alike, at closes_at or later; or else life_days"`
 		LifeDays      int          `json:"life_days,omitempty" minimum:"1" maximum:"3650" doc:"Days from the claim to the expiry; or else expires_at" example:"30"`
 	}
@@ -71,7 +71,7 @@ func (s *Server) campaignRoutes() {
 	}, s.listCampaigns(true))
 	register(s, operation{
 		id: "get-campaign", method: http.MethodGet, path: "/v1/campaigns/{id}", tag: "coupons", access: Public,
-		status: http.StatusOK, summary: "See one campaign, and what is left at this moment",
+		status: http.StatusOK, summary: "See one campaign, and what is left at this moment", about: aboutOwner,
 	}, s.askCampaign(ticketing.ReadCampaign{}))
 	register(s, operation{
 		id: "list-all-campaigns", method: http.MethodGet, path: "/v1/admin/campaigns", tag: "admin", access: Admin,
@@ -87,7 +87,7 @@ func (s *Server) campaignRoutes() {
 	} {
 		register(s, operation{
 			id: verb + "-campaign", method: http.MethodPost, path: "/v1/admin/campaigns/{id}/" + verb, tag: "admin",
-			access: Admin, noBody: true, status: http.StatusOK, errors: []int{http.StatusConflict},
+			access: Admin, noBody: true, status: http.StatusOK,
 			summary: map[string]string{
 				"open": "Open a campaign now, or resume it", "pause": "Pause a campaign", "close": "Close a campaign for good",
 			}[verb],
@@ -95,7 +95,7 @@ func (s *Server) campaignRoutes() {
 				"open":  "409 is `campaign_closed`: what is closed stays closed. Open already is fine.",
 				"pause": "Coupons that were claimed may still be used. 409 is `campaign_not_open` (`retry_at`: when it opens by itself) or `campaign_closed`. Paused already is fine.",
 				"close": "Coupons that were claimed may be used until they expire. Closed already is fine.",
-			}[verb],
+			}[verb] + aboutOwner,
 		}, s.askCampaign(command))
 	}
 }

@@ -29,8 +29,8 @@ type CouponFacts struct {
 	Status        string       `json:"status" enum:"issued,reserved,redeemed,expired"`
 	Discount      discountBody `json:"discount"`
 	MinimumAmount int64        `json:"minimum_amount" doc:"KRW: orders below this get nothing off" example:"50000"`
-	IssuedAt      time.Time    `json:"issued_at"`
-	ExpiresAt     time.Time    `json:"expires_at"`
+	IssuedAt      time.Time    `json:"issued_at" example:"2027-03-02T11:00:07Z"`
+	ExpiresAt     time.Time    `json:"expires_at" example:"2027-06-01T15:00:00Z"`
 }
 
 type couponBody struct {

@@ -87,14 +87,11 @@ func (h *house) checkDocumented(c call, a answer) {
 	}
 	api := h.server.huma.OpenAPI()
 	for _, item := range api.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
-			if op != nil && op.OperationID == id {
+		for _, op := range methodsOf(item) {
+			if op.OperationID == id {
 				h.checkResponse(api, op, a)
 			}
 		}
-	}
-	if a.status >= 400 {
-		a.problem()
 	}
 }
 
@@ -113,9 +110,6 @@ func (h *house) checkResponse(api *huma.OpenAPI, op *huma.Operation, a answer) {
 	if a.status == http.StatusNotModified || len(response.Content) == 0 && len(a.body) == 0 {
 		return
 	}
-	if len(response.Content) == 0 && len(a.body) == 0 {
-		return
-	}
 	content := response.Content[a.header.Get("Content-Type")]
 	if content == nil {
 		h.t.Errorf("%s answered %d in %q", op.OperationID, a.status, a.header.Get("Content-Type"))
@@ -123,6 +117,11 @@ func (h *house) checkResponse(api *huma.OpenAPI, op *huma.Operation, a answer) {
 	}
 	if content.Schema == nil { // a picture
 		return
+	}
+	if a.status >= 400 {
+		if code := a.problem().Code; content.Examples[code] == nil {
+			h.t.Errorf("%s answered %d with %s, which the document does not know there", op.OperationID, a.status, code)
+		}
 	}
 	var body any
 	if a.header.Get("Content-Type") == mimeEvents {

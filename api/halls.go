@@ -64,7 +64,7 @@ type hallBody struct {
 	ID          int64  `json:"id" example:"1"`
 	Name        string `json:"name" example:"베이스볼 드림파크"`
 	Address     string `json:"address,omitempty" example:"대전광역시 중구 대종로 373"`
-	Plan        string `json:"plan" doc:"Hash of the seat plan: the newest version of its layout"`
+	Plan        string `json:"plan" doc:"Hash of the seat plan: the newest version of its layout" example:"9d0231423d77b0cc325cfe4dc8020858ae8b0502917fe60b0983c04fd70d987d"`
 	PlanVersion int    `json:"plan_version" doc:"Counts its layouts; rounds keep the one they were planned with" example:"1"`
 	Seats       int    `json:"seats" example:"20007"`
 	Version     int64  `json:"version" doc:"Counts its changes" example:"3"`
@@ -75,6 +75,9 @@ const aboutLayouts = "The layout is one of `seats` for a plain hall, `grades` wi
 	"as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats " +
 	"55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between " +
 	"sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle."
+
+// sampleLayout is one of the ways; all of them together are none.
+const sampleLayout = `"grades":["R"],"sections":[{"name":"A","rows":[{"name":"1","grade":"R","seats":20},{"name":"2","grade":"R","seats":20}]}]`
 
 func (s *Server) hallRoutes() {
 	register(s, operation{
@@ -88,20 +91,20 @@ func (s *Server) hallRoutes() {
 	register(s, operation{
 		id: "create-hall", method: http.MethodPost, path: "/v1/admin/halls", tag: "admin", access: Admin,
 		status: http.StatusCreated, errors: []int{http.StatusUnprocessableEntity}, summary: "Add a hall", about: aboutLayouts,
-		maxBody: MaxLayoutBytes,
+		maxBody: MaxLayoutBytes, sample: `{"name":"베이스볼 드림파크","address":"대전광역시 중구 대종로 373",` + sampleLayout + "}",
 	}, s.createHall)
 	register(s, operation{
 		id: "preview-plan", method: http.MethodPost, path: "/v1/admin/plans/preview", tag: "admin", access: Admin,
 		status: http.StatusOK, errors: []int{http.StatusUnprocessableEntity}, summary: "See what a layout would become",
 		about: "Keeps nothing. What is wrong in a table or a drawing is listed with its line or place, the first " +
-			"twenty of it. " + aboutLayouts, maxBody: MaxLayoutBytes,
+			"twenty of it. " + aboutLayouts, maxBody: MaxLayoutBytes, sample: "{" + sampleLayout + "}",
 	}, s.previewPlan)
 	register(s, operation{
 		id: "update-hall", method: http.MethodPut, path: "/v1/admin/halls/{id}", tag: "admin", access: Admin,
 		status: http.StatusOK, errors: []int{http.StatusPreconditionFailed, http.StatusUnprocessableEntity}, summary: "Replace what is known of a hall",
 		about: "Without a layout it keeps the one it has. With another one it gets a new version of its plan, for rounds that are " +
 			"planned from now on; those that exist keep theirs. 412 is `changed_meanwhile`. " + aboutLayouts,
-		maxBody: MaxLayoutBytes,
+		maxBody: MaxLayoutBytes, sample: `{"name":"베이스볼 드림파크","address":"대전광역시 중구 대종로 373"}`,
 	}, s.updateHall)
 	register(s, operation{
 		id: "delete-hall", method: http.MethodDelete, path: "/v1/admin/halls/{id}", tag: "admin", access: Admin,

@@ -18,6 +18,7 @@ func hot[I, O any](s *Server, op operation, handle fiber.Handler) {
 	s.router.declare(op.method, path, s.routeOf(op, deadline))
 	s.router.Add(op.method, path, handle)
 	huma.Register(documentOnly{s.huma}, op.document(), func(context.Context, *I) (*O, error) { return nil, nil })
+	s.exemplify(op)
 }
 
 // documentOnly is huma without routes: what is registered with it appears in the document and nowhere else.

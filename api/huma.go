@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,9 +38,10 @@ type operation struct {
 	status  int   // of a success
 	errors  []int // beyond those that follow from the rest
 	limit   func(c *fiber.Ctx, caller auth.Caller) error
-	noBody  bool // a POST without one
-	maxBody int  // bytes, when it is more than MaxBodyBytes; see largeBody
-	upload  bool // the body is a form with a file
+	noBody  bool   // a POST without one
+	maxBody int    // bytes, when it is more than MaxBodyBytes; see largeBody
+	upload  bool   // the body is a form with a file
+	sample  string // of the body, as JSON, where its fields exclude each other and the tags cannot tell
 
 	responses map[string]*huma.Response // by status, where they do not follow from the type of the output
 }
@@ -74,6 +76,7 @@ func register[I, O any](s *Server, op operation, handle func(context.Context, *I
 		}
 		return out, nil
 	})
+	s.exemplify(op)
 }
 
 func (s *Server) routeOf(op operation, deadline time.Duration) route {
@@ -89,25 +92,16 @@ func fiberPath(path string) string {
 
 // document is the operation as the OpenAPI document shows it.
 func (op operation) document() huma.Operation {
-	errs := append([]int{http.StatusInternalServerError, http.StatusServiceUnavailable}, op.errors...)
+	errs := slices.Clone(op.errors)
+	for _, code := range op.codes() {
+		errs = append(errs, rules[code].status)
+	}
 	var security []map[string][]string
 	if op.access != Public {
-		errs = append(errs, http.StatusUnauthorized)
 		security = []map[string][]string{{"bearer": {}}}
 	}
-	if op.access == Admin || changes(op.method) { // not an admin, or another site's page
-		errs = append(errs, http.StatusForbidden)
-	}
-	if op.limit != nil {
-		errs = append(errs, http.StatusTooManyRequests)
-	}
-	if strings.Contains(op.path, "{") {
-		errs = append(errs, http.StatusNotFound)
-	}
-	// A compressed body is refused anywhere, and so is a large one.
-	errs = append(errs, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	return huma.Operation{
-		OperationID: op.id, Method: op.method, Path: op.path, Summary: op.summary, Description: op.about,
+		OperationID: op.id, Method: op.method, Path: op.path, Summary: op.summary, Description: strings.TrimSpace(op.about),
 		Tags: []string{op.tag}, DefaultStatus: op.status, Errors: errs, Security: security, Responses: op.responses,
 		MaxBodyBytes:    int64(max(op.maxBody, MaxBodyBytes) + 1), // Fiber has counted already
 		BodyReadTimeout: -1,                                       // and read it whole

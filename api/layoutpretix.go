@@ -47,8 +47,8 @@ type pretixSeat struct {
 
 type pretixPoint struct {
 	_ struct{} `additionalProperties:"true"`
-	X float64  `json:"x"`
-	Y float64  `json:"y"`
+	X float64  `json:"x" example:"55"`
+	Y float64  `json:"y" example:"300"`
 }
 
 // pretixScale is centimetres a unit of the drawing: its editor puts seats 25 units apart.

@@ -111,7 +111,7 @@ type boundsBody struct {
 
 type previewBody struct {
 	OK       bool              `json:"ok" doc:"It can become a hall's layout"`
-	Plan     string            `json:"plan,omitempty" doc:"Hash it would have"`
+	Plan     string            `json:"plan,omitempty" doc:"Hash it would have" example:"9d0231423d77b0cc325cfe4dc8020858ae8b0502917fe60b0983c04fd70d987d"`
 	Seats    int               `json:"seats" example:"640"`
 	Sections []partBody        `json:"sections" nullable:"false"`
 	Grades   []partBody        `json:"grades" nullable:"false"`

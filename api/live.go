@@ -39,11 +39,12 @@ type eventsOutput struct{}
 func (s *Server) liveRoutes() {
 	hot[eventsInput, eventsOutput](s, operation{
 		id: "watch-round", method: http.MethodGet, path: "/v1/rounds/{id}/events", tag: "rounds", access: Public,
-		status: http.StatusOK, errors: []int{http.StatusUnprocessableEntity, http.StatusTooManyRequests},
+		status: http.StatusOK, errors: []int{http.StatusUnprocessableEntity},
 		summary: "Watch the seats as they change",
 		about: "Server-sent events: a `snapshot` of all seats, then a `delta` with what has changed, at most ten a " +
 			"second. An event's `id` is the round's seq. Who comes back with the last id gets only what was missed, " +
-			"or a new snapshot when that is too much. A stream that is not read is cut; come back then.",
+			"or a new snapshot when that is too much. A stream that is not read is cut; come back then. 429 is `rate_limited`: " +
+			"too many streams are open, here or from your address." + aboutOwner,
 		responses: map[string]*huma.Response{"200": {
 			Description: "A stream without end",
 			Content:     map[string]*huma.MediaType{mimeEvents: eventsDocument(s.huma.OpenAPI().Components.Schemas)},

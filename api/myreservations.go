@@ -31,13 +31,13 @@ type myReservationBody struct {
 	ID          string         `json:"id" example:"42-1"`
 	Round       int64          `json:"round" example:"42"`
 	Performance performanceRef `json:"performance"`
-	StartsAt    time.Time      `json:"starts_at"`
+	StartsAt    time.Time      `json:"starts_at" example:"2027-05-01T10:30:00Z"`
 	Hall        string         `json:"hall" example:"베이스볼 드림파크"`
 	Status      string         `json:"status" enum:"held,paying,confirmed,released,expired,canceled"`
 	Seats       []string       `json:"seats" nullable:"false" doc:"Of an ended one: those it had at the end" example:"[\"A-1-1\",\"A-1-2\"]"`
 	Amount      int64          `json:"amount" doc:"KRW" example:"264000"`
-	HeldAt      time.Time      `json:"held_at"`
-	ExpiresAt   *time.Time     `json:"expires_at,omitempty" doc:"When the seats go back unless paid"`
+	HeldAt      time.Time      `json:"held_at" example:"2027-03-02T11:00:07Z"`
+	ExpiresAt   *time.Time     `json:"expires_at,omitempty" doc:"When the seats go back unless paid" example:"2027-03-02T11:05:07Z"`
 	EndedAt     *time.Time     `json:"ended_at,omitempty" doc:"When it was released or canceled, or expired"`
 }
 

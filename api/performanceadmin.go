@@ -13,8 +13,8 @@ type performanceFields struct {
 	Title           string           `json:"title" minLength:"1" maxLength:"200" example:"TWENTY"`
 	Category        string           `json:"category" enum:"concert,musical,sports" example:"concert"`
 	HallID          int64            `json:"hall_id" minimum:"1" example:"1"`
-	From            string           `json:"from,omitempty" format:"date" doc:"First day in Seoul; today when left out" example:"2026-12-01"`
-	To              string           `json:"to,omitempty" format:"date" doc:"Last day in Seoul; a year after the first when left out" example:"2026-12-24"`
+	From            string           `json:"from,omitempty" format:"date" doc:"First day in Seoul; today when left out" example:"2027-04-01"`
+	To              string           `json:"to,omitempty" format:"date" doc:"Last day in Seoul; a year after the first when left out" example:"2027-05-31"`
 	DurationMinutes int              `json:"duration_minutes" minimum:"1" maximum:"1440" example:"120"`
 	Prices          map[string]int64 `json:"prices" minProperties:"1" maxProperties:"16" doc:"KRW for each grade of the hall" example:"{\"R\":132000}"`
 	Description     string           `json:"description,omitempty" maxLength:"4000" example:"스무 해를 노래하다"`
@@ -31,13 +31,13 @@ type updatePerformanceInput struct {
 type linkInput struct {
 	ID   int64 `path:"id" minimum:"1" example:"1"`
 	Body struct {
-		PerformerID int64 `json:"performer_id" minimum:"1" example:"7"`
+		PerformerID int64 `json:"performer_id" minimum:"1" example:"1"`
 	}
 }
 
 type unlinkInput struct {
 	ID        int64 `path:"id" minimum:"1" example:"1"`
-	Performer int64 `path:"performer" minimum:"1" example:"7"`
+	Performer int64 `path:"performer" minimum:"1" example:"1"`
 }
 
 func (s *Server) performanceAdminRoutes() {
@@ -50,14 +50,14 @@ func (s *Server) performanceAdminRoutes() {
 		status: http.StatusOK, errors: []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusUnprocessableEntity},
 		summary: "Replace what is known of a performance",
 		about: "New prices are those of later reservations, in its rounds too; who holds seats keeps his. 409 is `in_use` (it has " +
-			"rounds in its hall) or `round_clash` (it has become too long for the next showing). 412 is `changed_meanwhile`.",
+			"rounds in its hall) or `round_clash` (it has become too long for the next showing). 412 is `changed_meanwhile`." + aboutOwner,
 	}, s.updatePerformance)
 	register(s, operation{
 		id: "delete-performance", method: http.MethodDelete, path: "/v1/admin/performances/{id}", tag: "admin", access: Admin,
 		status: http.StatusNoContent, errors: []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusUnprocessableEntity},
 		summary: "Delete a performance",
 		about: "Rounds whose sale has not begun are deleted with it. 409 is `has_sales`: cancel its other rounds, which gives the " +
-			"money back, and leave it to be over. 412 is `changed_meanwhile`.",
+			"money back, and leave it to be over. 412 is `changed_meanwhile`." + aboutOwner,
 	}, s.deletePerformance)
 	register(s, operation{
 		id: "link-performer", method: http.MethodPost, path: "/v1/admin/performances/{id}/performers", tag: "admin", access: Admin,

@@ -61,8 +61,8 @@ type performanceBody struct {
 	Title           string           `json:"title" example:"TWENTY"`
 	Category        string           `json:"category" example:"concert"`
 	Hall            hallRef          `json:"hall"`
-	From            string           `json:"from" doc:"First day in Seoul" example:"2026-12-01"`
-	To              string           `json:"to" doc:"Last day in Seoul" example:"2026-12-24"`
+	From            string           `json:"from" doc:"First day in Seoul" example:"2027-04-01"`
+	To              string           `json:"to" doc:"Last day in Seoul" example:"2027-05-31"`
 	DurationMinutes int              `json:"duration_minutes" example:"120"`
 	Prices          map[string]int64 `json:"prices" doc:"KRW by grade" example:"{\"R\":132000}"`
 	Description     string           `json:"description,omitempty" doc:"Not in lists"`

@@ -15,7 +15,7 @@ type performerFields struct {
 }
 
 type performerBody struct {
-	ID      int64  `json:"id" example:"7"`
+	ID      int64  `json:"id" example:"1"`
 	Name    string `json:"name" example:"조승우"`
 	Nation  string `json:"nation,omitempty" example:"대한민국"`
 	Birth   string `json:"birth,omitempty" example:"1980-03-28"`
@@ -31,19 +31,19 @@ type performersInput struct {
 }
 
 type idInput struct {
-	ID int64 `path:"id" minimum:"1" example:"7"`
+	ID int64 `path:"id" minimum:"1" example:"1"`
 	Conditional
 }
 
 type deleteInput struct {
-	ID int64 `path:"id" minimum:"1" example:"7"`
+	ID int64 `path:"id" minimum:"1" example:"1"`
 	Expecting
 }
 
 type createPerformerInput struct{ Body performerFields }
 
 type updatePerformerInput struct {
-	ID int64 `path:"id" minimum:"1" example:"7"`
+	ID int64 `path:"id" minimum:"1" example:"1"`
 	Expecting
 	Body performerFields
 }

@@ -30,7 +30,7 @@ func newPlanCache() *planCache {
 }
 
 type planInput struct {
-	Hash string `path:"hash" pattern:"^[0-9a-f]{64}$"`
+	Hash string `path:"hash" example:"9d0231423d77b0cc325cfe4dc8020858ae8b0502917fe60b0983c04fd70d987d" pattern:"^[0-9a-f]{64}$"`
 }
 
 type seatBody struct {
@@ -39,12 +39,12 @@ type seatBody struct {
 	Row     string `json:"row" example:"1"`
 	Number  int    `json:"number" example:"1"`
 	Grade   string `json:"grade" example:"R"`
-	X       int    `json:"x" doc:"Centimetres from the left of the hall"`
-	Y       int    `json:"y" doc:"Centimetres from the stage"`
+	X       int    `json:"x" doc:"Centimetres from the left of the hall" example:"55"`
+	Y       int    `json:"y" doc:"Centimetres from the stage" example:"300"`
 }
 
 type planBody struct {
-	Hash   string     `json:"hash"`
+	Hash   string     `json:"hash" example:"9d0231423d77b0cc325cfe4dc8020858ae8b0502917fe60b0983c04fd70d987d"`
 	Grades []string   `json:"grades" nullable:"false" example:"[\"VIP\",\"R\"]"`
 	Seats  []seatBody `json:"seats" nullable:"false" doc:"In plan order"`
 }

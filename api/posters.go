@@ -56,8 +56,12 @@ type posterBody struct {
 
 type posterOutput struct{ Body posterBody }
 
+type performancePosterInput struct {
+	ID int64 `path:"id" minimum:"1" example:"1"`
+}
+
 type posterInput struct {
-	performanceInput
+	ID      int64 `path:"id" minimum:"1" example:"1"`
 	RawBody huma.MultipartFormFiles[struct {
 		File huma.FormFile `form:"file" contentType:"image/jpeg,image/png,image/webp" required:"true" doc:"At most 10 MB and 24 million pixels"`
 	}]
@@ -196,7 +200,7 @@ func uploaded(c *fiber.Ctx) ([]byte, error) {
 	}
 }
 
-func (s *Server) dropPoster(ctx context.Context, in *performanceInput) (*struct{}, error) {
+func (s *Server) dropPoster(ctx context.Context, in *performancePosterInput) (*struct{}, error) {
 	return nil, s.Posters.DropPoster(ctx, in.ID)
 }
 

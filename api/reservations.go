@@ -76,8 +76,8 @@ type reservationBody struct {
 	Status    string     `json:"status" enum:"held,paying,confirmed,released,expired,canceled"`
 	Seats     []string   `json:"seats" nullable:"false" example:"[\"A-1-1\",\"A-1-2\"]"`
 	Amount    int64      `json:"amount" doc:"KRW" example:"264000"`
-	HeldAt    time.Time  `json:"held_at"`
-	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"When the seats go back unless paid"`
+	HeldAt    time.Time  `json:"held_at" example:"2027-03-02T11:00:07Z"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"When the seats go back unless paid" example:"2027-03-02T11:05:07Z"`
 	Seq       uint64     `json:"seq" doc:"The round's last event this answer rests on; 0 for what ended days ago" example:"1234"`
 }
 
@@ -109,7 +109,7 @@ func (s *Server) reservationRoutes() {
 	}, s.reserve)
 	hot[reservationInput, reservationOutput](s, operation{
 		id: "get-reservation", method: http.MethodGet, path: "/v1/reservations/{id}", tag: "reservations",
-		access: Customer, status: http.StatusOK, summary: "See a reservation of yours",
+		access: Customer, status: http.StatusOK, summary: "See a reservation of yours", about: aboutOwner,
 	}, s.showReservation)
 	hot[reservationInput, reservationOutput](s, operation{
 		id: "release-reservation", method: http.MethodDelete, path: "/v1/reservations/{id}", tag: "reservations",

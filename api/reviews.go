@@ -30,7 +30,7 @@ type reviewBody struct {
 	PerformanceID int64      `json:"performance_id" example:"1"`
 	Rate          int        `json:"rate" example:"5"`
 	Text          string     `json:"text" example:"다시 보고 싶어요"`
-	CreatedAt     time.Time  `json:"created_at"`
+	CreatedAt     time.Time  `json:"created_at" example:"2027-03-02T11:00:07Z"`
 	EditedAt      *time.Time `json:"edited_at,omitempty"`
 	Version       int64      `json:"version" doc:"Counts its changes" example:"1"`
 }

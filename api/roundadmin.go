@@ -12,14 +12,14 @@ import (
 type planRoundInput struct {
 	ID   int64 `path:"id" minimum:"1" example:"1"`
 	Body struct {
-		StartsAt         time.Time `json:"starts_at" doc:"The showing"`
-		OpensAt          time.Time `json:"opens_at" doc:"The sale opens by itself"`
-		ClosesAt         time.Time `json:"closes_at" doc:"and closes"`
-		HoldSeconds      int       `json:"hold_seconds,omitempty" minimum:"1" maximum:"86400" default:"300" doc:"How long seats wait for a payment to start"`
-		PaySeconds       int       `json:"pay_seconds,omitempty" minimum:"1" maximum:"1200" default:"600" doc:"How long a started payment may take"`
-		MaxPerUser       int       `json:"max_per_user,omitempty" minimum:"1" maximum:"20" default:"4"`
-		CancelUntil      time.Time `json:"cancel_until,omitempty" doc:"Last moment for a customer's cancellation; without it never"`
-		CancelFeePercent int       `json:"cancel_fee_percent,omitempty" minimum:"0" maximum:"100"`
+		StartsAt         time.Time `json:"starts_at" doc:"The showing" example:"2027-05-01T10:30:00Z"`
+		OpensAt          time.Time `json:"opens_at" doc:"The sale opens by itself" example:"2027-03-02T11:00:00Z"`
+		ClosesAt         time.Time `json:"closes_at" doc:"and closes" example:"2027-05-01T09:30:00Z"`
+		HoldSeconds      int       `json:"hold_seconds,omitempty" minimum:"1" maximum:"86400" default:"300" doc:"How long seats wait for a payment to start" example:"300"`
+		PaySeconds       int       `json:"pay_seconds,omitempty" minimum:"1" maximum:"1200" default:"600" doc:"How long a started payment may take" example:"600"`
+		MaxPerUser       int       `json:"max_per_user,omitempty" minimum:"1" maximum:"20" default:"4" example:"4"`
+		CancelUntil      time.Time `json:"cancel_until,omitempty" doc:"Last moment for a customer's cancellation; without it never" example:"2027-04-30T10:30:00Z"`
+		CancelFeePercent int       `json:"cancel_fee_percent,omitempty" minimum:"0" maximum:"100" example:"10"`
 	}
 }
 
@@ -27,10 +27,10 @@ type rescheduleInput struct {
 	ID int64 `path:"id" minimum:"1" example:"42"`
 	Expecting
 	Body struct {
-		StartsAt    time.Time `json:"starts_at" doc:"The showing"`
-		OpensAt     time.Time `json:"opens_at" doc:"The sale opens by itself"`
-		ClosesAt    time.Time `json:"closes_at" doc:"and closes"`
-		CancelUntil time.Time `json:"cancel_until,omitempty" doc:"Last moment for a customer's cancellation; without it never"`
+		StartsAt    time.Time `json:"starts_at" doc:"The showing" example:"2027-05-01T10:30:00Z"`
+		OpensAt     time.Time `json:"opens_at" doc:"The sale opens by itself" example:"2027-03-02T11:00:00Z"`
+		ClosesAt    time.Time `json:"closes_at" doc:"and closes" example:"2027-05-01T09:30:00Z"`
+		CancelUntil time.Time `json:"cancel_until,omitempty" doc:"Last moment for a customer's cancellation; without it never" example:"2027-04-30T10:30:00Z"`
 	}
 }
 
@@ -39,15 +39,15 @@ type roundBody struct {
 	PerformanceID    int64      `json:"performance_id" example:"1"`
 	Status           string     `json:"status" enum:"scheduled,open,paused,closed" doc:"A little behind what the round itself says"`
 	Canceled         bool       `json:"canceled"`
-	Plan             string     `json:"plan"`
-	StartsAt         time.Time  `json:"starts_at"`
-	OpensAt          time.Time  `json:"opens_at"`
-	ClosesAt         time.Time  `json:"closes_at"`
-	HoldSeconds      int64      `json:"hold_seconds"`
-	PaySeconds       int64      `json:"pay_seconds"`
-	MaxPerUser       int        `json:"max_per_user"`
-	CancelUntil      *time.Time `json:"cancel_until,omitempty"`
-	CancelFeePercent int        `json:"cancel_fee_percent"`
+	Plan             string     `json:"plan" example:"9d0231423d77b0cc325cfe4dc8020858ae8b0502917fe60b0983c04fd70d987d"`
+	StartsAt         time.Time  `json:"starts_at" example:"2027-05-01T10:30:00Z"`
+	OpensAt          time.Time  `json:"opens_at" example:"2027-03-02T11:00:00Z"`
+	ClosesAt         time.Time  `json:"closes_at" example:"2027-05-01T09:30:00Z"`
+	HoldSeconds      int64      `json:"hold_seconds" example:"300"`
+	PaySeconds       int64      `json:"pay_seconds" example:"600"`
+	MaxPerUser       int        `json:"max_per_user" example:"4"`
+	CancelUntil      *time.Time `json:"cancel_until,omitempty" example:"2027-04-30T10:30:00Z"`
+	CancelFeePercent int        `json:"cancel_fee_percent" example:"10"`
 	Version          int64      `json:"version" doc:"Counts its changes" example:"1"`
 }
 
@@ -73,20 +73,20 @@ func (s *Server) roundAdminRoutes() {
 		status: http.StatusOK, errors: []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusUnprocessableEntity},
 		summary: "Give a round other times",
 		about: "409 is `sale_begun`: customers rely on the times it has (close or cancel it, and plan another one); or `round_clash`, as " +
-			"when it is planned. 412 is `changed_meanwhile`.",
+			"when it is planned. 412 is `changed_meanwhile`." + aboutOwner,
 	}, s.rescheduleRound)
 	register(s, operation{
 		id: "delete-round", method: http.MethodDelete, path: "/v1/admin/rounds/{id}", tag: "admin", access: Admin,
 		status: http.StatusNoContent, errors: []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusUnprocessableEntity},
 		summary: "Delete a round of which nobody ever had a seat",
-		about:   "409 is `has_sales`: cancel it instead. 412 is `changed_meanwhile`. Asked for by its id, a deleted round is closed and canceled.",
+		about:   "409 is `has_sales`: cancel it instead. 412 is `changed_meanwhile`. Asked for by its id, a deleted round is closed and canceled." + aboutOwner,
 	}, s.deleteRound)
 	for verb, command := range map[string]ticketing.Command{
 		"open": ticketing.OpenSale{}, "pause": ticketing.PauseSale{}, "close": ticketing.CloseSale{}, "cancel": ticketing.CancelRound{},
 	} {
 		register(s, operation{
 			id: verb + "-round", method: http.MethodPost, path: "/v1/admin/rounds/{id}/" + verb, tag: "admin",
-			access: Admin, noBody: true, status: http.StatusOK, errors: []int{http.StatusConflict},
+			access: Admin, noBody: true, status: http.StatusOK,
 			summary: map[string]string{
 				"open": "Open a sale now, or resume it", "pause": "Pause a sale", "close": "Close a sale for good",
 				"cancel": "Cancel a round and give all money back",
@@ -96,7 +96,7 @@ func (s *Server) roundAdminRoutes() {
 				"pause":  "409 is `sale_not_open` (`retry_at`: when it opens by itself) or `sale_closed`. Paused already is fine.",
 				"close":  "Closed already is fine.",
 				"cancel": "Every reservation ends, and what was paid for it is owed in full. There is no way back. Canceled already is fine.",
-			}[verb],
+			}[verb] + aboutOwner,
 		}, s.changeSale(command))
 	}
 }

@@ -24,19 +24,19 @@ type seatsInput struct {
 }
 
 type countBody struct {
-	Free    int `json:"free"`
-	Held    int `json:"held"`
-	Sold    int `json:"sold"`
-	Blocked int `json:"blocked"`
+	Free    int `json:"free" example:"20003"`
+	Held    int `json:"held" example:"4"`
+	Sold    int `json:"sold" example:"0"`
+	Blocked int `json:"blocked" example:"0"`
 }
 
 type gradeBody struct {
 	Grade   string `json:"grade" example:"R"`
 	Price   int64  `json:"price" doc:"KRW" example:"132000"`
-	Free    int    `json:"free"`
-	Held    int    `json:"held"`
-	Sold    int    `json:"sold"`
-	Blocked int    `json:"blocked"`
+	Free    int    `json:"free" example:"20003"`
+	Held    int    `json:"held" example:"4"`
+	Sold    int    `json:"sold" example:"0"`
+	Blocked int    `json:"blocked" example:"0"`
 }
 
 type statusBody struct {
@@ -46,13 +46,13 @@ type statusBody struct {
 	AllHeld    bool       `json:"all_held" doc:"No seat is free, but some are held and may come back"`
 	NextExpiry *time.Time `json:"next_expiry,omitempty" doc:"When the next hold runs out"`
 	Canceled   bool       `json:"canceled"`
-	Plan       string     `json:"plan" doc:"Hash of the seat plan"`
+	Plan       string     `json:"plan" doc:"Hash of the seat plan" example:"9d0231423d77b0cc325cfe4dc8020858ae8b0502917fe60b0983c04fd70d987d"`
 	RoundFacts
-	OpensAt    time.Time   `json:"opens_at"`
-	ClosesAt   time.Time   `json:"closes_at"`
-	StartsAt   time.Time   `json:"starts_at"`
-	ServerTime time.Time   `json:"server_time"`
-	Seq        uint64      `json:"seq"`
+	OpensAt    time.Time   `json:"opens_at" example:"2027-03-02T11:00:00Z"`
+	ClosesAt   time.Time   `json:"closes_at" example:"2027-05-01T09:30:00Z"`
+	StartsAt   time.Time   `json:"starts_at" example:"2027-05-01T10:30:00Z"`
+	ServerTime time.Time   `json:"server_time" example:"2027-03-02T11:00:07Z"`
+	Seq        uint64      `json:"seq" example:"1234"`
 	Grades     []gradeBody `json:"grades" nullable:"false"`
 	Totals     countBody   `json:"totals"`
 }
@@ -63,8 +63,8 @@ type statusOutput struct {
 }
 
 type seatsBody struct {
-	Plan  string `json:"plan" doc:"Hash of the plan whose order the seats have"`
-	Seq   uint64 `json:"seq"`
+	Plan  string `json:"plan" doc:"Hash of the plan whose order the seats have" example:"9d0231423d77b0cc325cfe4dc8020858ae8b0502917fe60b0983c04fd70d987d"`
+	Seq   uint64 `json:"seq" example:"1234"`
 	Seats string `json:"seats" doc:"One character per seat: . free, h held, s sold, b blocked" example:"..hsb"`
 }
 
@@ -76,11 +76,11 @@ type seatsOutput struct {
 func (s *Server) roundRoutes() {
 	hot[roundInput, statusOutput](s, operation{
 		id: "get-round", method: http.MethodGet, path: "/v1/rounds/{id}", tag: "rounds", access: Public,
-		status: http.StatusOK, summary: "See how a round's sale stands",
+		status: http.StatusOK, summary: "See how a round's sale stands", about: aboutOwner,
 	}, s.round)
 	hot[seatsInput, seatsOutput](s, operation{
 		id: "get-seats", method: http.MethodGet, path: "/v1/rounds/{id}/seats", tag: "rounds", access: Public,
-		status: http.StatusOK, errors: []int{http.StatusNotModified}, summary: "See the state of every seat",
+		status: http.StatusOK, errors: []int{http.StatusNotModified}, summary: "See the state of every seat", about: aboutOwner,
 	}, s.seats)
 }
 

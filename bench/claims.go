@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	api "ticketblue/api/client"
 	"ticketblue/bench/client"
 	"ticketblue/bench/load"
 	"ticketblue/bench/report"
@@ -175,7 +177,7 @@ func (c *Claims) prepare(ctx context.Context, target string, b binary) (*counter
 	if err != nil {
 		return nil, err
 	}
-	admin, err := logIn(k.client, email, password)
+	admin, err := logIn(ctx, k.client, email, password)
 	if err != nil {
 		return nil, err
 	}
@@ -190,13 +192,19 @@ func (c *Claims) prepare(ctx context.Context, target string, b binary) (*counter
 		k.users = append(k.users, user)
 	}
 	now := time.Now().UTC().Truncate(time.Second)
-	var made struct{ ID int64 }
-	err = k.client.Call(client.Request{Method: "POST", Path: "/v1/admin/campaigns", Token: admin}, map[string]any{
-		"name": "Bench campaign", "stock": c.Stock, "discount": map[string]any{"kind": "amount", "value": 5000},
-		"opens_at": now.Add(-time.Minute), "closes_at": now.Add(12 * time.Hour), "life_days": 30,
-	}, 201, &made)
-	k.campaign = made.ID
-	return k, err
+	typed, err := k.client.Typed(admin)
+	if err != nil {
+		return nil, err
+	}
+	made, err := typed.CreateCampaignWithResponse(ctx, api.CreateCampaignInputBody{
+		Name: "Bench campaign", Stock: int64(c.Stock), Discount: api.DiscountBody{Kind: api.DiscountBodyKindAmount, Value: 5000},
+		OpensAt: now.Add(-time.Minute), ClosesAt: now.Add(12 * time.Hour), LifeDays: new(int64(30)),
+	})
+	if err := api.Expect(http.StatusCreated, made, err); err != nil {
+		return nil, fmt.Errorf("making the campaign: %w", err)
+	}
+	k.campaign = made.JSON201.Id
+	return k, nil
 }
 
 func (k *counter) path() string { return "/v1/campaigns/" + strconv.FormatInt(k.campaign, 10) }

@@ -188,7 +188,7 @@ func (g *Growth) prepare(ctx context.Context, c *client.Client, b binary, size *
 	if err != nil {
 		return nil, err
 	}
-	admin, err := logIn(c, email, password)
+	admin, err := logIn(ctx, c, email, password)
 	if err != nil {
 		return nil, err
 	}

@@ -167,7 +167,7 @@ func (r *Rush) prepare(ctx context.Context, c *client.Client, b binary, acks *ac
 	if err != nil {
 		return nil, err
 	}
-	admin, err := logIn(c, email, password)
+	admin, err := logIn(ctx, c, email, password)
 	if err != nil {
 		return nil, err
 	}

@@ -80,7 +80,7 @@ func (m *measuring) prepare(ctx context.Context, b binary) error {
 	if err != nil {
 		return err
 	}
-	admin, err := logIn(m.client, email, password)
+	admin, err := logIn(ctx, m.client, email, password)
 	if err != nil {
 		return err
 	}

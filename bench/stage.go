@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"time"
 
+	api "ticketblue/api/client"
 	"ticketblue/bench/client"
 	"ticketblue/bench/judge"
 	"ticketblue/bench/load"
@@ -28,18 +30,6 @@ type stage struct {
 	joins  []bool   // whether seat i and seat i+1 are neighbours
 }
 
-type planSeat struct {
-	Label   string `json:"label"`
-	Section string `json:"section"`
-	Row     string `json:"row"`
-	Number  int    `json:"number"`
-}
-
-type planAnswer struct {
-	Grades []string   `json:"grades"`
-	Seats  []planSeat `json:"seats"`
-}
-
 type roundAnswer struct {
 	Seq    uint64         `json:"seq"`
 	Status string         `json:"status"`
@@ -53,13 +43,16 @@ type seatsAnswer struct {
 }
 
 // logIn returns the access token of an account.
-func logIn(c *client.Client, email, password string) (string, error) {
-	var in struct {
-		AccessToken string `json:"access_token"`
+func logIn(ctx context.Context, c *client.Client, email, password string) (string, error) {
+	nobody, err := c.Typed("")
+	if err != nil {
+		return "", err
 	}
-	err := c.Call(client.Request{Method: "POST", Path: "/v1/auth/login"},
-		map[string]string{"email": email, "password": password}, 200, &in)
-	return in.AccessToken, err
+	session, err := nobody.LoginWithResponse(ctx, api.LoginInputBody{Email: email, Password: password})
+	if err := api.Expect(http.StatusOK, session, err); err != nil {
+		return "", fmt.Errorf("logging in as %s: %w", email, err)
+	}
+	return session.JSON200.AccessToken, nil
 }
 
 // showEvery is enough for one showing and the way to the next in the same hall.
@@ -81,68 +74,64 @@ func setStage(ctx context.Context, c *client.Client, token string, seats int) (*
 
 // setStages makes a plain hall, a performance, and rounds of it whose sale is open.
 func setStages(ctx context.Context, c *client.Client, token string, t terms) ([]*stage, error) {
-	post := func(path string, in, out any) error {
-		return c.Call(client.Request{Method: "POST", Path: path, Token: token}, in, 201, out)
-	}
-	var hall struct {
-		ID   int64  `json:"id"`
-		Plan string `json:"plan"`
-	}
-	if err := post("/v1/admin/halls", map[string]any{"name": "Bench hall", "seats": t.seats}, &hall); err != nil {
-		return nil, err
-	}
-	plan, err := readPlan(c, hall.Plan)
+	admin, err := c.Typed(token)
 	if err != nil {
 		return nil, err
 	}
-	prices := map[string]int{}
+	hall, err := admin.CreateHallWithResponse(ctx, api.CreateHallInputBody{Name: "Bench hall", Seats: new(int64(t.seats))})
+	if err := api.Expect(http.StatusCreated, hall, err); err != nil {
+		return nil, fmt.Errorf("making the hall: %w", err)
+	}
+	plan, err := readPlan(ctx, admin, hall.JSON201.Plan)
+	if err != nil {
+		return nil, err
+	}
+	prices := map[string]int64{}
 	for _, grade := range plan.Grades {
 		prices[grade] = 99_000
 	}
-	var performance struct {
-		ID int64 `json:"id"`
-	}
-	err = post("/v1/admin/performances", map[string]any{
-		"title": "Bench rush", "category": "concert", "hall_id": hall.ID, "duration_minutes": 120, "prices": prices,
-	}, &performance)
-	if err != nil {
-		return nil, err
+	performance, err := admin.CreatePerformanceWithResponse(ctx, api.PerformanceFields{
+		Title: "Bench rush", Category: api.PerformanceFieldsCategoryConcert, HallId: hall.JSON201.Id, DurationMinutes: 120, Prices: prices,
+	})
+	if err := api.Expect(http.StatusCreated, performance, err); err != nil {
+		return nil, fmt.Errorf("making the performance: %w", err)
 	}
 	layout, stages, failures := stageOf(0, plan), make([]*stage, t.rounds), make([]error, t.rounds)
 	now := time.Now().UTC().Truncate(time.Second)
 	load.Each(ctx, stageWorkers, t.rounds, func(i int) {
-		var round struct {
-			ID int64 `json:"id"`
-		}
-		failures[i] = post("/v1/admin/performances/"+strconv.FormatInt(performance.ID, 10)+"/rounds", map[string]any{
-			"opens_at": now, "closes_at": now.Add(12 * time.Hour), "starts_at": now.Add(24*time.Hour + time.Duration(i)*showEvery),
-			"hold_seconds": holdSeconds, "max_per_user": t.perUser,
-		}, &round)
-		if failures[i] != nil {
+		round, err := admin.PlanRoundWithResponse(ctx, performance.JSON201.Id, api.PlanRoundInputBody{
+			OpensAt: now, ClosesAt: now.Add(12 * time.Hour), StartsAt: now.Add(24*time.Hour + time.Duration(i)*showEvery),
+			HoldSeconds: new(int64(holdSeconds)), MaxPerUser: new(int64(t.perUser)),
+		})
+		if failures[i] = api.Expect(http.StatusCreated, round, err); failures[i] != nil {
 			return
 		}
 		st := *layout
-		st.round = round.ID
+		st.round = round.JSON201.Id
 		stages[i], failures[i] = &st, st.awaitOpen(ctx, c)
 	})
 	return stages, errors.Join(append(failures, context.Cause(ctx))...)
 }
 
 // findStage is a round that exists, with its hall.
-func findStage(c *client.Client, round int64) (*stage, error) {
+func findStage(ctx context.Context, c *client.Client, round int64) (*stage, error) {
 	s := &stage{round: round}
 	status, err := s.status(c)
 	if err != nil {
 		return nil, err
 	}
-	plan, err := readPlan(c, status.Plan)
+	nobody, err := c.Typed("")
+	if err != nil {
+		return nil, err
+	}
+	plan, err := readPlan(ctx, nobody, status.Plan)
 	if err != nil {
 		return nil, err
 	}
 	return stageOf(round, plan), nil
 }
 
-func stageOf(round int64, plan planAnswer) *stage {
+func stageOf(round int64, plan *api.PlanBody) *stage {
 	s := &stage{round: round, joins: make([]bool, len(plan.Seats))}
 	for i, seat := range plan.Seats {
 		s.labels = append(s.labels, seat.Label)
@@ -154,10 +143,12 @@ func stageOf(round int64, plan planAnswer) *stage {
 	return s
 }
 
-func readPlan(c *client.Client, hash string) (planAnswer, error) {
-	var plan planAnswer
-	err := c.Call(client.Request{Method: "GET", Path: "/v1/plans/" + hash}, nil, 200, &plan)
-	return plan, err
+func readPlan(ctx context.Context, c *api.ClientWithResponses, hash string) (*api.PlanBody, error) {
+	plan, err := c.GetPlanWithResponse(ctx, hash)
+	if err := api.Expect(http.StatusOK, plan, err); err != nil {
+		return nil, fmt.Errorf("reading plan %s: %w", hash, err)
+	}
+	return plan.JSON200, nil
 }
 
 // awaitOpen waits until the round says that it is open: its opening time has come, but clocks differ.

@@ -176,7 +176,7 @@ func (v *Viewers) prepare(ctx context.Context, c *client.Client, b binary) (*tog
 		return nil, err
 	}
 	if v.Round != 0 {
-		if g.stage, err = findStage(c, v.Round); err == nil && len(g.stage.labels) < togglers {
+		if g.stage, err = findStage(ctx, c, v.Round); err == nil && len(g.stage.labels) < togglers {
 			err = fmt.Errorf("round %d has %d seats, and %d are needed", v.Round, len(g.stage.labels), togglers)
 		}
 		return g, err
@@ -186,7 +186,7 @@ func (v *Viewers) prepare(ctx context.Context, c *client.Client, b binary) (*tog
 	if err != nil {
 		return nil, err
 	}
-	admin, err := logIn(c, email, password)
+	admin, err := logIn(ctx, c, email, password)
 	if err != nil {
 		return nil, err
 	}

@@ -28,10 +28,16 @@ func (c migrateCmd) Run(ctx context.Context) error {
 	return s.Close()
 }
 
-type openapiCmd struct{}
+type openapiCmd struct {
+	HTTP bool `name:"http" help:"Print a request for each operation instead, as an .http file for editors."`
+}
 
 // Run prints the document that the API's own types make.
-func (openapiCmd) Run() error {
+func (c openapiCmd) Run() error {
+	if c.HTTP {
+		_, err := os.Stdout.WriteString(api.Requests())
+		return err
+	}
 	document, err := api.OpenAPI()
 	if err != nil {
 		return err
