@@ -17,7 +17,7 @@ type tokenOutput struct {
 }
 
 type tokenBody struct {
-	AccessToken      string    `json:"access_token" doc:"For the Authorization header, after Bearer" example:"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJl"`
+	AccessToken      string    `json:"access_token" doc:"For the Authorization header, after Bearer" example:"header.claims.signature"`
 	TokenType        string    `json:"token_type" enum:"Bearer" example:"Bearer"`
 	ExpiresIn        int       `json:"expires_in" doc:"Seconds the access token is good for" example:"900"`
 	Role             string    `json:"role" enum:"customer,admin" example:"customer"`

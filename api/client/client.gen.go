@@ -797,10 +797,10 @@ type ChangePasswordInputBody struct {
 	// NewPassword With a letter, a digit and a special character
 	//
 	// Examples: green-ticket-8!
-	NewPassword *string `json:"new_password,omitempty"`
+	NewPassword string `json:"new_password"`
 
 	// OldPassword Examples: blue-ticket-7!
-	OldPassword *string `json:"old_password,omitempty"`
+	OldPassword string `json:"old_password"`
 }
 
 // ConfirmResetInputBody defines model for ConfirmResetInputBody.
@@ -808,12 +808,12 @@ type ConfirmResetInputBody struct {
 	// Password With a letter, a digit and a special character
 	//
 	// Examples: green-ticket-8!
-	Password *string `json:"password,omitempty"`
+	Password string `json:"password"`
 
 	// Token From the mail's link
 	//
 	// Examples: mEx4ZTfXyH0
-	Token *string `json:"token,omitempty"`
+	Token string `json:"token"`
 }
 
 // CountBody defines model for CountBody.
@@ -1133,7 +1133,7 @@ type LoginInputBody struct {
 	Email string `json:"email"`
 
 	// Password Examples: blue-ticket-7!
-	Password *string `json:"password,omitempty"`
+	Password string `json:"password"`
 }
 
 // MyCouponBody defines model for MyCouponBody.
@@ -1318,7 +1318,8 @@ type PerformanceBody struct {
 	Hall HallRef `json:"hall"`
 
 	// Id Examples: 1
-	Id int64 `json:"id"`
+	Id     int64         `json:"id"`
+	Poster *PosterOfShow `json:"poster"`
 
 	// Prices KRW by grade
 	//
@@ -1472,6 +1473,14 @@ type PlanRoundInputBody struct {
 
 // PosterBody defines model for PosterBody.
 type PosterBody struct {
+	// Widths Address of the picture by its width in pixels
+	//
+	// Examples: {"320":"/posters/5f2c-320.jpg"}
+	Widths map[string]string `json:"widths"`
+}
+
+// PosterOfShow defines model for PosterOfShow.
+type PosterOfShow struct {
 	// Widths Address of the picture by its width in pixels
 	//
 	// Examples: {"320":"/posters/5f2c-320.jpg"}
@@ -2049,7 +2058,7 @@ type SignupInputBody struct {
 	// Password With a letter, a digit and a special character
 	//
 	// Examples: blue-ticket-7!
-	Password *string `json:"password,omitempty"`
+	Password string `json:"password"`
 }
 
 // SnapshotBody defines model for SnapshotBody.
@@ -2130,7 +2139,7 @@ type StatusBodyStatus string
 type TokenBody struct {
 	// AccessToken For the Authorization header, after Bearer
 	//
-	// Examples: eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJl
+	// Examples: header.claims.signature
 	AccessToken string `json:"access_token"`
 
 	// ExpiresIn Seconds the access token is good for
