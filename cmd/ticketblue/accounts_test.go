@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	tb "ticketblue/api/client"
 	"ticketblue/persistence/embedded/pgtest"
 )
 
@@ -16,42 +18,44 @@ import (
 func TestAccountsThroughTheWholeProgram(t *testing.T) {
 	s := startServer(t, t.TempDir(), "--database-url", pgtest.DSN(t))
 	const email, first, second = "kim@example.com", "blue-ticket-7", "green-ticket-8"
-	credentials := func(password string) map[string]string {
-		return map[string]string{"email": email, "password": password}
+	ctx, nobody := t.Context(), as(t, s.url, "")
+	logIn := func(password string) reply[*tb.LoginResponse] {
+		return answered(nobody.LoginWithResponse(ctx, tb.LoginInputBody{Email: email, Password: password}))
 	}
-	post := func(want int, path, token string, body any) map[string]any {
-		t.Helper()
-		return mustAsk(t, want, "POST", s.url+path, token, body).body
+	refresh := func(session *tb.TokenBody) reply[*tb.RefreshResponse] {
+		return answered(nobody.RefreshWithResponse(ctx, nil, tb.RefreshInputBody{RefreshToken: session.RefreshToken}))
 	}
-	signup := map[string]string{"email": email, "password": first, "name": "김하늘"}
-	post(201, "/v1/auth/signup", "", signup)
-	session := post(200, "/v1/auth/login", "", credentials(first))
-	next := post(200, "/v1/auth/refresh", "", map[string]any{"refresh_token": session["refresh_token"]})
-	same := post(200, "/v1/auth/refresh", "", map[string]any{"refresh_token": session["refresh_token"]})
-	if next["refresh_token"] != same["refresh_token"] || next["refresh_token"] == session["refresh_token"] {
+	signup := tb.SignupInputBody{Email: email, Password: first, Name: "김하늘"}
+	answered(nobody.SignupWithResponse(ctx, signup)).want(t, 201)
+	session := logIn(first).want(t, 200).JSON200
+	next, same := refresh(session).want(t, 200).JSON200, refresh(session).want(t, 200).JSON200
+	if *next.RefreshToken != *same.RefreshToken || *next.RefreshToken == *session.RefreshToken {
 		t.Errorf("refresh tokens %v, %v", next, same)
 	}
 
-	post(202, "/v1/auth/password-reset", "", map[string]string{"email": "nobody@example.com"})
-	post(202, "/v1/auth/password-reset", "", map[string]string{"email": email})
+	for _, to := range []string{"nobody@example.com", email} {
+		answered(nobody.RequestResetWithResponse(ctx, tb.ResetInputBody{Email: to})).want(t, 202)
+	}
 	link := s.awaitMail(email)
 	if !strings.HasPrefix(link, s.url+"/reset-password#token=") {
 		t.Fatalf("link %s", link)
 	}
 	_, token, _ := strings.Cut(link, "#token=")
-	reset := map[string]string{"token": token, "password": second}
-	post(204, "/v1/auth/password-reset/confirm", "", reset)
-	post(409, "/v1/auth/password-reset/confirm", "", reset)
-	post(401, "/v1/auth/refresh", "", map[string]any{"refresh_token": next["refresh_token"]})
-	post(401, "/v1/auth/login", "", credentials(first))
-	access := post(200, "/v1/auth/login", "", credentials(second))["access_token"].(string)
-	if me := mustAsk(t, 200, "GET", s.url+"/v1/me", access, nil).body; me["email_verified"] != true || me["name"] != "김하늘" {
-		t.Errorf("me %v", me)
+	reset := tb.ConfirmResetInputBody{Token: token, Password: second}
+	answered(nobody.ConfirmResetWithResponse(ctx, reset)).want(t, 204)
+	answered(nobody.ConfirmResetWithResponse(ctx, reset)).want(t, 409)
+	refresh(next).want(t, 401)
+	logIn(first).want(t, 401)
+	kim := as(t, s.url, logIn(second).want(t, 200).JSON200.AccessToken)
+	if me := answered(kim.GetMeWithResponse(ctx)).want(t, 200).JSON200; !me.EmailVerified || me.Name != "김하늘" {
+		t.Errorf("me %+v", me)
 	}
-	post(204, "/v1/me/withdraw", access, map[string]string{"password": second})
-	post(401, "/v1/me/withdraw", access, map[string]string{"password": second})
-	post(409, "/v1/auth/signup", "", signup)
-	post(401, "/v1/auth/login", "", credentials(second))
+	password := second
+	for _, status := range []int{204, 401} {
+		answered(kim.WithdrawWithResponse(ctx, tb.WithdrawInputBody{Password: &password})).want(t, status)
+	}
+	answered(nobody.SignupWithResponse(ctx, signup)).want(t, 409)
+	logIn(second).want(t, 401)
 }
 
 // awaitMail asks the outbox until there is a mail to somebody, and returns the link in it.
@@ -79,32 +83,34 @@ func TestAdminsThroughTheWholeProgram(t *testing.T) {
 	if out, err := made.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	logIn := func(email, password string) string {
-		return mustAsk(t, 200, "POST", s.url+"/v1/auth/login", "", map[string]string{"email": email, "password": password}).body["access_token"].(string)
+	ctx, nobody := t.Context(), as(t, s.url, "")
+	logIn := func(email, password string) *tb.ClientWithResponses {
+		t.Helper()
+		session := answered(nobody.LoginWithResponse(ctx, tb.LoginInputBody{Email: email, Password: password})).want(t, 200)
+		return as(t, s.url, session.JSON200.AccessToken)
 	}
 	first := logIn("first@example.com", "blue-ticket-7")
-	second := mustAsk(t, 201, "POST", s.url+"/v1/admin/admins", first, map[string]string{"email": "second@example.com", "name": "둘"}).body
+	second := answered(first.CreateAdminWithResponse(ctx, tb.CreateAdminInputBody{Email: "second@example.com", Name: "둘"})).want(t, 201).JSON201
 	_, token, _ := strings.Cut(s.awaitMail("second@example.com"), "#token=")
-	mustAsk(t, 204, "POST", s.url+"/v1/auth/password-reset/confirm", "", map[string]string{"token": token, "password": "green-ticket-8"})
+	answered(nobody.ConfirmResetWithResponse(ctx, tb.ConfirmResetInputBody{Token: token, Password: "green-ticket-8"})).want(t, 204)
 	his := logIn("second@example.com", "green-ticket-8")
-	mustAsk(t, 200, "GET", s.url+"/v1/admin/audit", his, nil)
-	mustAsk(t, 204, "DELETE", s.url+"/v1/admin/admins/2", first, nil)
-	mustAsk(t, 403, "GET", s.url+"/v1/admin/audit", his, nil) // at once, although his token says admin
+	answered(his.ListAuditWithResponse(ctx, nil)).want(t, 200)
+	answered(first.DropAdminWithResponse(ctx, second.Id)).want(t, 204)
+	answered(his.ListAuditWithResponse(ctx, nil)).want(t, 403) // at once, although his token says admin
 
-	items := mustAsk(t, 200, "GET", s.url+"/v1/admin/audit", first, nil).body["items"].([]any)
+	items := answered(first.ListAuditWithResponse(ctx, nil)).want(t, 200).JSON200.Items
 	var log []string
-	for _, item := range items {
-		e := item.(map[string]any)
-		log = append(log, e["operation"].(string))
-		if e["status"] == nil || e["user"] == nil {
-			t.Errorf("entry %v", e)
+	for _, e := range items {
+		log = append(log, e.Operation)
+		if e.Status == nil || e.User == 0 {
+			t.Errorf("entry %+v", e)
 		}
 	}
-	if got := strings.Join(log, " "); got != "drop-admin list-audit create-admin" || second["role"] != "admin" {
+	if got := strings.Join(log, " "); got != "drop-admin list-audit create-admin" || second.Role != tb.AccountBodyRoleAdmin {
 		t.Errorf("audit log %q", got)
 	}
-	if targets := items[0].(map[string]any)["targets"].(map[string]any); targets["id"] != "2" {
-		t.Errorf("targets %v", targets)
+	if id := items[0].Targets["id"]; id != fmt.Sprint(second.Id) {
+		t.Errorf("targets %v", items[0].Targets)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"ticketblue/actors"
 	"ticketblue/api"
 	"ticketblue/api/auth"
+	tb "ticketblue/api/client"
 	"ticketblue/persistence"
 	"ticketblue/persistence/embedded/pgtest"
 	"ticketblue/ticketing"
@@ -109,22 +110,28 @@ const (
 func (m *museum) ask(user ticketing.UserID, want int, line, body string, headers ...string) answer {
 	m.t.Helper()
 	method, path, _ := strings.Cut(line, " ")
-	token := ""
-	if user != 0 {
-		role := ticketing.Customer
-		if user == curator {
-			role = ticketing.Admin
-		}
-		var err error
-		if token, err = m.tokens.Mint(user, role); err != nil {
-			m.t.Fatal(err)
-		}
-	}
 	var sent any
 	if body != "" {
 		sent = body
 	}
-	return mustAsk(m.t, want, method, m.url+path, token, sent, headers...)
+	return mustAsk(m.t, want, method, m.url+path, m.token(user), sent, headers...)
+}
+
+// token of a user; 0 is nobody.
+func (m *museum) token(user ticketing.UserID) string {
+	m.t.Helper()
+	if user == 0 {
+		return ""
+	}
+	role := ticketing.Customer
+	if user == curator {
+		role = ticketing.Admin
+	}
+	token, err := m.tokens.Mint(user, role)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return token
 }
 
 // refused wants a refusal with this status, code and, unless it is empty, field.
@@ -149,10 +156,20 @@ func (m *museum) id(line, body string) int64 {
 	return int64(m.ask(curator, 201, line, body).body["id"].(float64))
 }
 
+func (m *museum) curator() *tb.ClientWithResponses { return as(m.t, m.url, m.token(curator)) }
+
+// hall makes a plain one of ten seats.
+func (m *museum) hall(name string) int64 {
+	m.t.Helper()
+	hall := tb.CreateHallInputBody{Name: name, Seats: new(int64(10))}
+	return answered(m.curator().CreateHallWithResponse(m.t.Context(), hall)).want(m.t, 201).JSON201.Id
+}
+
 func (m *museum) performance(title string, hall int64) int64 {
 	m.t.Helper()
-	return m.id("POST /v1/admin/performances", fmt.Sprintf(
-		`{"title":%q,"category":"concert","hall_id":%d,"duration_minutes":120,"prices":{"standard":50000}}`, title, hall))
+	return answered(m.curator().CreatePerformanceWithResponse(m.t.Context(), tb.PerformanceFields{
+		Title: title, Category: tb.PerformanceFieldsCategoryConcert, HallId: hall, DurationMinutes: 120, Prices: map[string]int64{"standard": 50_000},
+	})).want(m.t, 201).JSON201.Id
 }
 
 // times of a showing so many hours from now, whose sale opens after openIn.
@@ -164,7 +181,10 @@ func (m *museum) times(hours int, openIn time.Duration) string {
 
 func (m *museum) round(performance int64, hours int) int64 {
 	m.t.Helper()
-	return m.id(fmt.Sprintf("POST /v1/admin/performances/%d/rounds", performance), m.times(hours, time.Hour))
+	now, start := m.now(), time.Duration(hours)*time.Hour
+	return answered(m.curator().PlanRoundWithResponse(m.t.Context(), performance, tb.PlanRoundInputBody{
+		StartsAt: now.Add(start), OpensAt: now.Add(time.Hour), ClosesAt: now.Add(start - time.Minute),
+	})).want(m.t, 201).JSON201.Id
 }
 
 // do sends a command to a round's machine, and waits until the read tables know what it did.
@@ -265,7 +285,7 @@ func TestCatalogueOfThings(t *testing.T) {
 
 func TestCatalogueOfPerformances(t *testing.T) {
 	m := openMuseum(t)
-	hall := m.id("POST /v1/admin/halls", `{"name":"H","seats":10}`)
+	hall := m.hall("H")
 	day := func(days int) string { return string(ticketing.DayOf(ticketing.MillisOf(m.now().AddDate(0, 0, days)))) }
 	body := func(title, category string, from, to, minutes int, price string) string {
 		return fmt.Sprintf(`{"title":%q,"category":%q,"hall_id":%d,"from":%q,"to":%q,"duration_minutes":%d,"description":"d","prices":{%s}}`,
@@ -316,7 +336,7 @@ func TestCatalogueOfPerformances(t *testing.T) {
 	edit := fmt.Sprintf("PUT /v1/admin/performances/%d", soon)
 	m.refused(curator, 422, "invalid_input", "to", edit, body("soon", "concert", 0, 1, 60, `"standard":50000`))
 	m.refused(curator, 422, "invalid_input", "from", edit, body("soon", "concert", 4, 5, 60, `"standard":50000`))
-	elsewhere := m.id("POST /v1/admin/halls", `{"name":"Other","seats":10}`)
+	elsewhere := m.hall("Other")
 	m.refused(curator, 409, "in_use", "", edit, strings.Replace(body("soon", "concert", 0, 5, 60, `"standard":1`), fmt.Sprintf(`"hall_id":%d`, hall), fmt.Sprintf(`"hall_id":%d`, elsewhere), 1))
 	changed := m.ask(curator, 200, edit, body("sooner", "concert", 0, 5, 90, `"standard":70000`))
 	if changed.body["title"] != "sooner" || changed.body["version"] != 2.0 {
@@ -339,7 +359,7 @@ func TestCatalogueOfPerformances(t *testing.T) {
 
 func TestCatalogueOfRounds(t *testing.T) {
 	m := openMuseum(t)
-	hall := m.id("POST /v1/admin/halls", `{"name":"H","seats":10}`)
+	hall := m.hall("H")
 	show, second := m.performance("first", hall), m.performance("second", hall)
 	round := m.round(show, 48)
 	plan := fmt.Sprintf("POST /v1/admin/performances/%d/rounds", second)
@@ -415,7 +435,7 @@ func TestCatalogueOfRounds(t *testing.T) {
 
 func TestCatalogueOfReviews(t *testing.T) {
 	m := openMuseum(t)
-	hall := m.id("POST /v1/admin/halls", `{"name":"H","seats":10}`)
+	hall := m.hall("H")
 	show := m.performance("TWENTY", hall)
 	round := m.round(show, 3)
 	m.do(round, ticketing.OpenSale{})
