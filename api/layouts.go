@@ -118,6 +118,7 @@ type previewBody struct {
 	Bounds   boundsBody        `json:"bounds"`
 	Renamed  map[string]string `json:"renamed,omitempty" doc:"Names that become others: a plan's have letters and digits only" example:"{\"Main Floor\":\"MainFloor\"}"`
 	Errors   []FieldError      `json:"errors" nullable:"false" doc:"The first twenty: csv[3].grade is the grade in line 3 of the table"`
+	Drawing  *planBody         `json:"drawing,omitempty" doc:"When it is ok: the plan, for drawing it"`
 }
 
 type previewOutput struct{ Body previewBody }
@@ -139,6 +140,8 @@ func (s *Server) previewPlan(_ context.Context, in *previewInput) (*previewOutpu
 	}
 	out.Body.OK, out.Body.Plan = true, plan.Hash().String()
 	out.Body.count(plan.Grades, plan.Seats)
+	drawing := planOnWire(plan)
+	out.Body.Drawing = &drawing
 	return out, nil
 }
 

@@ -14,6 +14,9 @@ export interface Performance {
 
 export interface RoundTerms {
   id: number;
+  status: RoundStatus; // a little behind
+  canceled: boolean;
+  version: number;
   performance_id: number;
   starts_at: string;
   opens_at: string;
@@ -63,6 +66,16 @@ export interface Listed extends Reservation {
   starts_at?: string;
 }
 
+export interface Hall {
+  id: number;
+  name: string;
+  address?: string;
+  plan: string; // hash
+  plan_version: number;
+  seats: number;
+  version: number;
+}
+
 export interface Page<T> {
   items: T[];
   next?: string;
@@ -97,6 +110,9 @@ export class Refusal extends Error {
     return known ?? this.problem.detail ?? this.problem.title;
   }
 }
+
+/** Mistake is one that needs no server to be seen. Its message is for people. */
+export class Mistake extends Error {}
 
 /** Unanswered: nobody knows whether the server has done it. */
 export class Unanswered extends Error {}
@@ -180,6 +196,7 @@ export async function get<T>(path: string): Promise<T> {
 /** explain says in words what went wrong. */
 export function explain(err: unknown): string {
   if (err instanceof Refusal) return err.words();
+  if (err instanceof Mistake) return err.message;
   if (err instanceof Unanswered) return t("error.network");
   return String(err);
 }

@@ -1,6 +1,7 @@
 // The frame around all pages, and which page an address is.
 import { useSignalEffect } from "@preact/signals";
 import { render } from "preact";
+import { AdminPage } from "./admin/console";
 import { CouponsPage } from "./pages/coupons";
 import { LoginPage, ResetPage, SignupPage } from "./pages/login";
 import { MePage } from "./pages/me";
@@ -24,6 +25,7 @@ function App() {
           <a href="/" class="wide" aria-current={path === "/" ? "page" : undefined}>{t("nav.performances")}</a>
           <a href="/coupons" aria-current={path === "/coupons" ? "page" : undefined}>{t("nav.coupons")}</a>
           <a href="/reservations" aria-current={path === "/reservations" ? "page" : undefined}>{t("nav.reservations")}</a>
+          {session.value?.role === "admin" && <a href="/admin" class="wide" aria-current={path.startsWith("/admin") ? "page" : undefined}>{t("nav.admin")}</a>}
           {session.value || trouble.value
             ? <a href="/me" id="me" aria-current={path === "/me" ? "page" : undefined}>{t("nav.me")}</a>
             : session.value === null && !["/login", "/signup", "/reset-password"].includes(path) && <a id="login" href={before("/login")}>{t("nav.login")}</a>}
@@ -43,6 +45,7 @@ function page(path: string) {
   if (path === "/login") return <LoginPage />;
   if (path === "/signup") return <SignupPage />;
   if (path === "/reset-password") return <ResetPage />;
+  if (path.startsWith("/admin")) return <AdminPage path={path} />;
   if (path === "/coupons") return <CouponsPage />;
   if (path === "/me") return <MePage />;
   if (path === "/reservations") return <ReservationsPage />;

@@ -69,6 +69,13 @@ export function date(iso: string): string {
   return new Intl.DateTimeFormat(locale(), { timeZone: zone, year: "numeric", month: "long", day: "numeric" }).format(new Date(iso));
 }
 
+/** seoul is what a field for a time shows of it, and moment what it means. */
+export function seoul(iso: string): string {
+  return new Date(Date.parse(iso) + 9 * 3600_000).toISOString().slice(0, 16);
+}
+
+export const moment = (field: string): string => field + ":00+09:00";
+
 export function clock(ms: number): string {
   return new Intl.DateTimeFormat(locale(), { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false }).format(ms);
 }

@@ -32,6 +32,7 @@ function Me({ user }: { user: number }) {
         </dl>
         <ProfileForm me={me} />
       </section>
+      {me.role === "admin" && <p><a class="secondary" href="/admin">{t("nav.admin")}</a></p>}
       <LogOut />
       {me.has_password ? <PasswordForm me={me} /> : <KakaoOnly />}
       {me.role !== "admin" && <Withdraw me={me} />}

@@ -65,6 +65,15 @@ export class RoundModel {
 
   readonly total = computed(() => this.selection.value.reduce((sum, i) => sum + this.price(i), 0));
 
+  /** drawn is the model of a plan of which nothing is sold: for looking at it. */
+  static drawn(plan: Plan): RoundModel {
+    const model = new RoundModel(0);
+    model.plan = plan;
+    model.states = new Uint8Array(plan.count);
+    model.seq = 0;
+    return model;
+  }
+
   async open(): Promise<void> {
     try {
       await this.renew();
@@ -122,6 +131,7 @@ export class RoundModel {
   /** describe is the seat in words, as the list reads it out and the map shows it. */
   describe(i: number): string {
     const seat = this.plan.seat(i);
+    if (!this.info.value) return `${this.short(i)}, ${seat.grade}`;
     return t("seat.label", { section: seat.section, row: seat.row, number: String(seat.number), grade: seat.grade, price: won(this.price(i)), state: lookWord(this.look(i)) });
   }
 

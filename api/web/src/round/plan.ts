@@ -1,7 +1,7 @@
 // A plan is a hall's seats. It never changes, so it is arranged once for drawing and for reading.
 import { get } from "../api";
 
-interface PlanWire {
+export interface PlanWire {
   hash: string;
   grades: string[];
   seats: { label: string; section: string; row: string; number: number; grade: string; x: number; y: number }[];

@@ -1,0 +1,181 @@
+// Performances: what is known of one, its poster, and its rounds.
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { ask, get, type Hall, type Page, type Performance, type RoundTerms } from "../api";
+import { Field, Form, Outcome, useDeed, type Fields } from "../pages/forms";
+import { categoryName, Failed, Loading, Poster, useLoaded } from "../pages/parts";
+import { go } from "../router";
+import { loadPlan } from "../round/plan";
+import { dateTime, moment, seoul, t } from "../words";
+import { SaleButtons, StatusPill } from "./sale";
+
+interface Show extends Performance {
+  from: string;
+  to: string;
+  description?: string;
+}
+
+const categories = ["concert", "musical", "sports"];
+
+export function ShowsPage() {
+  const { value, failed, retry } = useLoaded("shows", () => get<Page<Performance>>("/performances?from=2000-01-01&limit=100")), deed = useDeed();
+  if (failed.value) return <Failed err={failed.value} retry={retry} />;
+  if (!value.value) return <Loading />;
+  const page = value.value;
+  const more = () => void deed.run(async () => {
+    const next = await get<Page<Performance>>("/performances?from=2000-01-01&limit=100&after=" + encodeURIComponent(page.next!));
+    value.value = { ...next, items: [...page.items, ...next.items] };
+  });
+  return (
+    <>
+      <div class="card-head"><h1>{t("admin.shows")}</h1><a class="primary small" href="/admin/performances/new">{t("show.new")}</a></div>
+      {page.items.length === 0 && <p class="hint">{t("list.empty")}</p>}
+      <ul class="rounds">{page.items.map((p) => (
+        <li key={p.id}><a class="round-link" href={"/admin/performances/" + p.id}><span class="round-when">{p.title}</span><span class="round-left">{categoryName(p.category)} · {p.hall.name}</span></a></li>
+      ))}</ul>
+      <Outcome deed={deed} />
+      {page.next && <p class="centered"><button type="button" class="secondary" onClick={more}>{t("list.more")}</button></p>}
+    </>
+  );
+}
+
+export function ShowPage({ id }: { id: number }) {
+  const { value, failed, retry } = useLoaded("show" + id, async () => {
+    const halls = (await get<Page<Hall>>("/halls?limit=100")).items;
+    if (!id) return { halls, show: null, etag: "" };
+    const { body, etag } = await ask<Show>("GET", "/performances/" + id);
+    return { halls, show: body, etag };
+  });
+  if (failed.value) return <Failed err={failed.value} retry={retry} />;
+  if (!value.value) return <Loading />;
+  const { halls, show, etag } = value.value;
+  return (
+    <>
+      <h1>{show?.title ?? t("show.new")}</h1>
+      <div class="two">
+        <section class="card"><ShowForm key={etag} halls={halls} show={show} etag={etag} saved={retry} /></section>
+        {show && <div class="cards"><PosterForm show={show} saved={retry} /><Rounds show={show} /></div>}
+      </div>
+    </>
+  );
+}
+
+function ShowForm({ halls, show, etag, saved }: { halls: Hall[]; show: Show | null; etag: string; saved: () => void }) {
+  const deed = useDeed(), hall = useSignal(show?.hall.id ?? halls[0]?.id ?? 0), grades = useSignal<string[]>([]), failed = useSignal<unknown>(null);
+  useEffect(() => {
+    let current = true;
+    failed.value = null;
+    get<Hall>("/halls/" + hall.value).then((h) => loadPlan(h.plan)).then((p) => current && (grades.value = p.grades), (err: unknown) => current && (failed.value = err));
+    return () => void (current = false);
+  }, [hall.value]);
+  const work = async (f: Fields) => {
+    const prices = Object.fromEntries(grades.value.map((g) => [g, Number(f["price-" + g])]));
+    const body = {
+      title: f["title"], category: f["category"], hall_id: hall.value, duration_minutes: Number(f["duration"]), description: f["description"], prices,
+      ...(f["from"] ? { from: f["from"] } : {}), ...(f["to"] ? { to: f["to"] } : {}),
+    };
+    if (show) {
+      await ask("PUT", "/admin/performances/" + show.id, { body, match: etag });
+      saved();
+    } else {
+      go("/admin/performances/" + (await ask<Show>("POST", "/admin/performances", { body })).body.id, true);
+    }
+    return t("me.saved");
+  };
+  if (halls.length === 0) return <p>{t("show.nohall")} <a href="/admin/halls/new">{t("hall.new")}</a></p>;
+  return (
+    <Form deed={deed} submit={t("me.save")} work={work}>
+      <Field label={t("show.title")} name="title" required maxLength={200} defaultValue={show?.title} />
+      <label>{t("show.category")}<select name="category" defaultValue={show?.category}>{categories.map((c) => <option key={c} value={c} selected={c === show?.category}>{categoryName(c)}</option>)}</select></label>
+      <label>{t("performance.hall")}
+        <select name="hall" value={hall.value} onChange={(e) => (hall.value = Number(e.currentTarget.value))}>{halls.map((h) => <option key={h.id} value={h.id}>{h.name}</option>)}</select>
+      </label>
+      <div class="pair">
+        <Field label={t("show.from")} name="from" type="date" defaultValue={show?.from} />
+        <Field label={t("show.to")} name="to" type="date" defaultValue={show?.to} />
+      </div>
+      <Field label={t("show.minutes")} name="duration" type="number" required min={1} max={1440} defaultValue={show?.duration_minutes} />
+      {failed.value && <p class="form-error" role="alert">{t("show.nogrades")}</p>}
+      <div class="pair">{grades.value.map((g) => <Field key={g} label={t("show.price", { grade: g })} name={"price-" + g} type="number" required min={0} step={1} defaultValue={show?.prices[g]} />)}</div>
+      <label>{t("show.description")}<textarea name="description" rows={4} maxLength={4000} defaultValue={show?.description} /></label>
+    </Form>
+  );
+}
+
+const uploadPatience = 60_000; // ms
+
+function PosterForm({ show, saved }: { show: Show; saved: () => void }) {
+  const deed = useDeed();
+  return (
+    <section class="card poster-form">
+      <h2>{t("show.poster")}</h2>
+      <Poster show={show} />
+      <Form quiet deed={deed} submit={t("show.upload")} work={async (f, form) => {
+        const body = new FormData();
+        body.append("file", f["file"] as unknown as File);
+        await ask("PUT", `/admin/performances/${show.id}/poster`, { body, patience: uploadPatience });
+        form.reset();
+        saved();
+        return t("me.saved");
+      }}>
+        <Field label={t("show.picture")} name="file" type="file" required accept="image/jpeg,image/png,image/webp" />
+      </Form>
+    </section>
+  );
+}
+
+function Rounds({ show }: { show: Show }) {
+  const { value, failed, retry } = useLoaded("rounds" + show.id, () => get<Page<RoundTerms>>(`/performances/${show.id}/rounds`)), deed = useDeed();
+  const plan = async (f: Fields, form: HTMLFormElement) => {
+    await ask("POST", `/admin/performances/${show.id}/rounds`, { body: {
+      starts_at: moment(f["starts_at"]!), opens_at: moment(f["opens_at"]!), closes_at: moment(f["closes_at"]!),
+      max_per_user: Number(f["max"]), hold_seconds: Number(f["hold"]) * 60,
+    } });
+    form.reset();
+    retry();
+    return t("me.saved");
+  };
+  return (
+    <section class="card">
+      <h2>{t("round.rounds")}</h2>
+      {failed.value && <Failed err={failed.value} retry={retry} />}
+      {value.value?.items.length === 0 && <p class="hint">{t("performance.norounds")}</p>}
+      <ul class="cards">{value.value?.items.map((r) => <RoundItem key={r.id + ":" + r.version} round={r} changed={retry} />)}</ul>
+      <h3>{t("round.plan")}</h3>
+      <Form quiet deed={deed} submit={t("round.plan")} work={plan}>
+        <Times />
+        <div class="pair">
+          <Field label={t("round.max")} name="max" type="number" required min={1} max={20} defaultValue={4} />
+          <Field label={t("round.hold")} name="hold" type="number" required min={1} max={1440} defaultValue={5} />
+        </div>
+      </Form>
+    </section>
+  );
+}
+
+function Times({ round }: { round?: RoundTerms }) {
+  const field = (name: "starts_at" | "opens_at" | "closes_at", label: string) =>
+    <Field label={label} name={name} type="datetime-local" required defaultValue={round && seoul(round[name])} />;
+  return <div class="pair">{field("starts_at", t("round.starts"))}{field("opens_at", t("round.opens"))}{field("closes_at", t("round.closes"))}</div>;
+}
+
+function RoundItem({ round: r, changed }: { round: RoundTerms; changed: () => void }) {
+  const deed = useDeed();
+  const move = async (f: Fields) => {
+    const body = { starts_at: moment(f["starts_at"]!), opens_at: moment(f["opens_at"]!), closes_at: moment(f["closes_at"]!) };
+    await ask("PUT", "/admin/rounds/" + r.id, { body, match: `"${r.version}-seen"` });
+    changed();
+    return t("me.saved");
+  };
+  return (
+    <li class="round-item">
+      <div class="card-head"><strong>{dateTime(r.starts_at)}</strong><StatusPill status={r.status} canceled={r.canceled} /></div>
+      <p class="hint">{t("round.opens")} {dateTime(r.opens_at)} · {t("round.closes")} {dateTime(r.closes_at)}</p>
+      <p><a href={"/admin/rounds/" + r.id}>{t("round.board")}</a></p>
+      <SaleButtons round={r.id} status={r.status} canceled={r.canceled} version={r.version} changed={changed} />
+      {r.status === "scheduled" && !r.canceled && (
+        <details><summary>{t("round.move")}</summary><Form quiet deed={deed} submit={t("me.save")} work={move}><Times round={r} /></Form></details>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/png"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// TestAdminPages plans a sale from an empty hall to the last seat, in a real browser.
+func TestAdminPages(t *testing.T) {
+	th := openTheatre(t)
+	b := startBrowser(t, "ko-KR")
+	t.Run("not for customers", func(t *testing.T) {
+		w := b.open(t, th.url, 1280, 900)
+		w.visit("/admin")
+		w.untilText("p", "관리자로 로그인해 주세요")
+		w.logIn(customer(0), thePassword)
+		w.untilText(".failed", "찾으시는 페이지가 없습니다")
+		if eval[bool](w, `document.querySelector("nav [href='/admin']") !== null`) {
+			t.Error("a customer is led to the admins' pages")
+		}
+	})
+	w := b.open(t, th.url, 1280, 900)
+	w.visit("/")
+	w.logIn(theAdmin, thePassword)
+	t.Run("a hall by CSV", func(t *testing.T) { w.hallByCSV(t) })
+	t.Run("a performance with poster and round", func(t *testing.T) { w.performance(t) })
+	t.Run("a sale on the board", func(t *testing.T) { th.board(t, w) })
+	t.Run("the log", func(t *testing.T) {
+		w.visit("/admin/audit")
+		w.untilText(".audit", "create-hall")
+		w.untilText(".audit", "pause-round")
+	})
+	t.Run("phone", func(t *testing.T) { th.adminPhone(t, b) })
+}
+
+// choose picks an option as a hand does.
+func (w *window) choose(selector, value string) {
+	w.t.Helper()
+	w.until(fmt.Sprintf(`document.querySelector(%s) !== null`, quoted(selector)))
+	eval[any](w, fmt.Sprintf(`(() => { const s = document.querySelector(%s); s.value = %s; s.dispatchEvent(new Event("input", {bubbles: true})); s.dispatchEvent(new Event("change", {bubbles: true})); })()`, quoted(selector), quoted(value)))
+}
+
+// fill replaces what a field has: fields for times are not typed into as text.
+func (w *window) fill(selector, value string) {
+	w.t.Helper()
+	w.until(fmt.Sprintf(`document.querySelector(%s) !== null`, quoted(selector)))
+	eval[any](w, fmt.Sprintf(`(() => { const s = document.querySelector(%s); s.value = %s; s.dispatchEvent(new Event("input", {bubbles: true})); })()`, quoted(selector), quoted(value)))
+}
+
+func (w *window) hallByCSV(t *testing.T) {
+	w.visit("/admin/halls")
+	w.click(`a[href="/admin/halls/new"]`)
+	w.enter(`[name="name"]`, "새 극장")
+	w.fill("textarea", "section,row,seat,grade,x,y\nA,1,1,R,0,300\nA,1,1,R,55,300\n")
+	w.click(`button[type="submit"]`)
+	w.untilText(".form-error", "아직 배치로 쓸 수 없습니다")
+	w.untilText(".found", "A-1-1")
+	w.fill("textarea", "section,row,seat,grade,x,y\nA,1,1,R,0,300\nA,1,2,R,55,300\nA,2,1,S,0,390\nA,2,2,S,55,390\n")
+	w.click(`button[type="submit"]`)
+	w.untilText(".form-done", "4석입니다")
+	w.until(`document.querySelector(".map > canvas") !== null`)
+	w.click(`button[type="submit"]`)
+	w.untilText("h1", "새 극장")
+	w.until(`/\/admin\/halls\/\d+$/.test(location.pathname) && document.querySelector(".map > canvas") !== null`)
+}
+
+func (w *window) performance(t *testing.T) {
+	w.visit("/admin/performances/new")
+	w.enter(`[name="title"]`, "<i>새 공연</i>")
+	w.choose(`[name="hall"]`, eval[string](w, `[...document.querySelectorAll("[name=hall] option")].find(o => o.innerText === "새 극장").value`))
+	w.enter(`[name="price-S"]`, "50000")
+	w.enter(`[name="price-R"]`, "70000")
+	w.enter(`[name="duration"]`, "90")
+	w.click(`button[type="submit"]`)
+	w.untilText("h1", "<i>새 공연</i>")
+
+	var picture bytes.Buffer
+	if err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, 300, 400))); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "poster.png")
+	if err := os.WriteFile(file, picture.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.do(chromedp.SetUploadFiles(chromedp.CSS(`.poster-form [type="file"]`), []string{file}))
+	w.click(`.poster-form button`)
+	w.until(`document.querySelector(".poster-form img")?.complete && document.querySelector(".poster-form img").naturalWidth > 0`)
+
+	seoul := time.Now().UTC().Add(9 * time.Hour)
+	at := func(hours int) string { return seoul.Add(time.Duration(hours) * time.Hour).Format("2006-01-02T15:04") }
+	w.fill(`.cards > .card > .form [name="opens_at"]`, at(48))
+	w.fill(`.cards > .card > .form [name="closes_at"]`, at(24))
+	w.fill(`.cards > .card > .form [name="starts_at"]`, at(72))
+	w.click(`.card:has([name="hold"]) > .form button`)
+	w.until(`[...document.querySelectorAll(".form-error")].some(e => e.innerText.length > 0)`)
+	w.fill(`.cards > .card > .form [name="opens_at"]`, at(12))
+	w.click(`.card:has([name="hold"]) > .form button`)
+	w.untilText(".round-item", "판매 예정")
+}
+
+func (th *theatre) board(t *testing.T, w *window) {
+	w.visit(fmt.Sprintf("/admin/rounds/%d", th.round))
+	w.untilText(".board .free", "100")
+	w.until(`document.querySelector(".live.live") !== null`)
+	th.reserve(t, th.tokens[1], "on the board", "A-1-1")
+	w.untilText(".board .held", "1") // by itself
+	w.untilText(".board .free", "99")
+	w.click(".pause")
+	w.until(`document.querySelector(".pill.paused") !== null`)
+	w.click(".open")
+	w.until(`document.querySelector(".pill.open") !== null`)
+	w.click(".final summary")
+	w.click(".cancel")
+	w.until(`document.querySelector(".pill.canceled") !== null`)
+}
+
+func (th *theatre) adminPhone(t *testing.T, b *browser) {
+	const width = 375
+	w := b.open(t, th.url, width, 812, chromedp.EmulateMobile, chromedp.EmulateTouch)
+	w.visit("/")
+	w.logIn(theAdmin, thePassword)
+	for _, path := range []string{"/me", "/admin", "/admin/halls", "/admin/halls/1", fmt.Sprintf("/admin/performances/%d", th.show), fmt.Sprintf("/admin/rounds/%d", th.round), "/admin/audit"} {
+		w.visit(path)
+		w.until(`document.querySelector("h1") !== null`)
+		if wide := eval[float64](w, `document.documentElement.scrollWidth`); wide > width+0.5 {
+			t.Errorf("%s is %.1f pixels wide", path, wide)
+		}
+	}
+}
