@@ -13,8 +13,8 @@ import (
 // Documents that are true today rot when code moves. What they name must exist.
 
 var (
-	makeTarget   = regexp.MustCompile("(?m)^([a-z][a-z-]*):")
-	makeCall     = regexp.MustCompile("(?m)(?:^|`|\\$ |&& |; )make ([a-z][a-z-]*)")
+	makeTarget   = regexp.MustCompile("(?m)^([a-z][a-z0-9-]*):")
+	makeCall     = regexp.MustCompile("(?m)(?:^|`|\\$ |&& |; )make ([a-z][a-z0-9-]*)")
 	markdownLink = regexp.MustCompile(`\]\(([^)#:\s]+)(?:#[^)]*)?\)`)
 	made         = []string{"bin", "data", "report"}
 	namedTest    = regexp.MustCompile("`((?:Test|Fuzz)[A-Z][A-Za-z0-9_]*)`")
