@@ -195,6 +195,9 @@ func (s *System) Do(ctx context.Context, stream ticketing.Stream, cmd ticketing.
 	return result
 }
 
+// InFlight is how many commands wait for their answers now.
+func (s *System) InFlight() int { return int(s.inFlight.Load()) }
+
 // answered waits for the answer; false when ctx ends first. Most refusals are there already.
 func (r *request) answered(ctx context.Context) bool {
 	select {

@@ -40,8 +40,8 @@ type Run struct {
 	Profile    string `placeholder:"FILE" type:"path" help:"Save a CPU profile of the server, of the first repeat's second slice and of catching up; implies --split."`
 	Ticketblue string `default:"bin/ticketblue" placeholder:"PROGRAM" help:"The program to load, with flags if it has any: bin/ticketblue, or bin/peers --kind row-lock."`
 
-	disturb func(slice int) (end func() error, err error) // what is done to the program during a slice
-	env     []string                                      // more of it for the program
+	disturb func(target string, slice int) (end func() error, err error) // what is done to the program during a slice
+	env     []string                                                     // more of it for the program
 }
 
 const (

@@ -21,6 +21,7 @@ import (
 // measuring is one measurement under way.
 type measuring struct {
 	*Run
+	target string
 	client *client.Client
 	server serverFile
 	rng    *rand.Rand
@@ -40,7 +41,7 @@ func (r *Run) measure(ctx context.Context, n int, target string, b binary, progr
 	if err != nil {
 		return err
 	}
-	m := &measuring{Run: r, client: c, server: server, rng: rand.New(rand.NewPCG(r.Seed, uint64(n))), into: into}
+	m := &measuring{Run: r, target: target, client: c, server: server, rng: rand.New(rand.NewPCG(r.Seed, uint64(n))), into: into}
 	progress.Step("prepare", nil)
 	if err := m.prepare(ctx, b); err != nil {
 		return err
@@ -222,7 +223,7 @@ func (m *measuring) turn(n int) (end func() error, err error) {
 	if m.disturb == nil {
 		return func() error { return nil }, nil
 	}
-	return m.disturb(n)
+	return m.disturb(m.target, n)
 }
 
 // slices is how many slices of load there are.

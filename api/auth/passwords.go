@@ -24,31 +24,40 @@ const (
 	// HashWait is how long a request may wait for its turn to hash.
 	HashWait = 2 * time.Second
 	// hashQueue is how many may wait per slot; more could not be served within HashWait.
-	hashQueue = 100
+	hashQueue = 50
+	// hashShare: hashing takes at most one processor in so many, and one at least. A hash is 20 ms of pure work, and a
+	// flood of log-ins fills every slot there is.
+	hashShare = 4
+	// busyRest: while the machine has more urgent work, a slot rests so many times as long as its hash took, but not
+	// longer than maxRest.
+	busyRest = 19
+	maxRest  = time.Second
 )
 
 // ErrBusy says that too many passwords are being hashed; asking again after HashWait may help.
 var ErrBusy = errors.New("too many passwords are being checked")
 
-// Passwords makes and checks hashes, as many at a time as there are processors.
+// Passwords makes and checks hashes, a few at a time.
 type Passwords struct {
 	slots   chan struct{}
 	waiting atomic.Int64
 	wait    time.Duration
+	busy    func() bool
 	dummy   string
 }
 
-// NewPasswords prepares the slots and the hash that unknown accounts are compared with.
-func NewPasswords() (*Passwords, error) {
-	return newPasswords(runtime.GOMAXPROCS(0), HashWait)
+// NewPasswords prepares the slots and the hash that unknown accounts are compared with. busy tells whether the machine
+// has more urgent work just now, to which hashing then leaves the processors.
+func NewPasswords(busy func() bool) (*Passwords, error) {
+	return newPasswords(max(1, runtime.GOMAXPROCS(0)/hashShare), HashWait, busy)
 }
 
-func newPasswords(slots int, wait time.Duration) (*Passwords, error) {
+func newPasswords(slots int, wait time.Duration, busy func() bool) (*Passwords, error) {
 	dummy, err := argon2id.CreateHash("nobody has this password", hashParams)
 	if err != nil {
 		return nil, fmt.Errorf("making the dummy hash: %w", err)
 	}
-	return &Passwords{slots: make(chan struct{}, slots), wait: wait, dummy: dummy}, nil
+	return &Passwords{slots: make(chan struct{}, slots), wait: wait, busy: busy, dummy: dummy}, nil
 }
 
 // Hash is the password's argon2id hash in PHC form. ErrBusy when no slot came free in time.
@@ -56,7 +65,7 @@ func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
 	if err := p.enter(ctx); err != nil {
 		return "", err
 	}
-	defer p.leave()
+	defer p.leave(time.Now())
 	hash, err := argon2id.CreateHash(password, hashParams)
 	if err != nil {
 		return "", fmt.Errorf("hashing a password: %w", err)
@@ -70,7 +79,7 @@ func (p *Passwords) Check(ctx context.Context, password, hash string) (bool, err
 	if err := p.enter(ctx); err != nil {
 		return false, err
 	}
-	defer p.leave()
+	defer p.leave(time.Now())
 	known := hash != ""
 	if !known {
 		hash = p.dummy
@@ -105,4 +114,11 @@ func (p *Passwords) enter(ctx context.Context) error {
 	}
 }
 
-func (p *Passwords) leave() { <-p.slots }
+// leave gives the slot back, at once or after its rest; whoever had it does not wait for that.
+func (p *Passwords) leave(entered time.Time) {
+	if !p.busy() {
+		<-p.slots
+		return
+	}
+	time.AfterFunc(min(busyRest*time.Since(entered), maxRest), func() { <-p.slots })
+}

@@ -11,8 +11,10 @@ import (
 	"ticketblue/ticketing"
 )
 
+func idle() bool { return false }
+
 func TestHashAndCheck(t *testing.T) {
-	p, err := NewPasswords()
+	p, err := NewPasswords(idle)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +51,7 @@ func TestHashAndCheck(t *testing.T) {
 // TestUnknownAccountsCostTheSame compares by the work done, not by the clock of a busy machine: both paths must hash
 // with the same parameters.
 func TestUnknownAccountsCostTheSame(t *testing.T) {
-	p, err := NewPasswords()
+	p, err := NewPasswords(idle)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +66,7 @@ func TestUnknownAccountsCostTheSame(t *testing.T) {
 }
 
 func TestBusyAfterTheWait(t *testing.T) {
-	p, err := newPasswords(1, time.Millisecond)
+	p, err := newPasswords(1, time.Millisecond, idle)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +85,7 @@ func TestBusyAfterTheWait(t *testing.T) {
 		t.Errorf("queue full: %v", err)
 	}
 	p.waiting.Store(0)
-	p.leave()
+	p.leave(time.Now())
 	if _, err := p.Check(context.Background(), "x", ""); err != nil {
 		t.Errorf("free again: %v", err)
 	}
@@ -93,7 +95,7 @@ func TestBusyAfterTheWait(t *testing.T) {
 }
 
 func TestNoMoreHashesThanSlots(t *testing.T) {
-	p, err := newPasswords(2, time.Minute)
+	p, err := newPasswords(2, time.Minute, idle)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,10 +109,28 @@ func TestNoMoreHashesThanSlots(t *testing.T) {
 			if len(p.slots) > 2 {
 				t.Error("too many at once")
 			}
-			p.leave()
+			p.leave(time.Now())
 		})
 	}
 	all.Wait()
+}
+
+func TestASlotRestsWhileTheMachineIsBusy(t *testing.T) {
+	p, err := newPasswords(1, time.Millisecond, func() bool { return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.enter(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	p.leave(time.Now().Add(-time.Minute)) // after long work: it rests for maxRest
+	if _, err := p.Check(context.Background(), "x", ""); !errors.Is(err, ErrBusy) {
+		t.Errorf("while it rests: %v", err)
+	}
+	p.wait = time.Minute
+	if _, err := p.Check(context.Background(), "x", ""); err != nil {
+		t.Errorf("after its rest: %v", err)
+	}
 }
 
 func TestRulesOfAccounts(t *testing.T) {
