@@ -80,7 +80,7 @@ func (l *lockedLog) String() string {
 }
 
 // hashing costs what it should, so all tests share one, and one account's hash.
-var passwords = sync.OnceValues(func() (*auth.Passwords, error) { return auth.NewPasswords(func() bool { return false }) })
+var passwords = sync.OnceValues(func() (*auth.Passwords, error) { return auth.NewPasswords(nil) })
 
 const kimsPassword = "blue-ticket-7"
 

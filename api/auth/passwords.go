@@ -47,7 +47,7 @@ type Passwords struct {
 }
 
 // NewPasswords prepares the slots and the hash that unknown accounts are compared with. busy tells whether the machine
-// has more urgent work just now, to which hashing then leaves the processors.
+// has more urgent work just now, to which hashing then leaves the processors; nil: never.
 func NewPasswords(busy func() bool) (*Passwords, error) {
 	return newPasswords(max(1, runtime.GOMAXPROCS(0)/hashShare), HashWait, busy)
 }
@@ -116,7 +116,7 @@ func (p *Passwords) enter(ctx context.Context) error {
 
 // leave gives the slot back, at once or after its rest; whoever had it does not wait for that.
 func (p *Passwords) leave(entered time.Time) {
-	if !p.busy() {
+	if p.busy == nil || !p.busy() {
 		<-p.slots
 		return
 	}

@@ -66,7 +66,7 @@ func createAdmin(ctx context.Context, s *store, address, name, password string) 
 	if err := errors.Join(err, auth.CheckName(name), auth.CheckPassword(password)); err != nil {
 		return login{}, err
 	}
-	passwords, err := auth.NewPasswords(func() bool { return false })
+	passwords, err := auth.NewPasswords(nil)
 	if err != nil {
 		return login{}, err
 	}

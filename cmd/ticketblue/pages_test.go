@@ -54,7 +54,7 @@ func openTheatre(t *testing.T) *theatre {
 	if err != nil {
 		t.Fatal(err)
 	}
-	passwords, err := auth.NewPasswords()
+	passwords, err := auth.NewPasswords(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,7 +60,7 @@ func (c seedCmd) demo(ctx context.Context, s *store) error {
 		return err
 	}
 	defer func() { err = errors.Join(err, blobs.Close()) }()
-	passwords, err := auth.NewPasswords()
+	passwords, err := auth.NewPasswords(nil)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (c seedCmd) catalogue(ctx context.Context, s *store) error {
 
 // users makes customers with a password that all of them share: a hash for each would take minutes.
 func (c seedCmd) users(ctx context.Context, s *store) error {
-	passwords, err := auth.NewPasswords()
+	passwords, err := auth.NewPasswords(nil)
 	if err != nil {
 		return err
 	}
