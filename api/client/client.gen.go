@@ -1550,7 +1550,8 @@ type PretixZone struct {
 
 // PreviewBody defines model for PreviewBody.
 type PreviewBody struct {
-	Bounds BoundsBody `json:"bounds"`
+	Bounds  BoundsBody `json:"bounds"`
+	Drawing *PlanBody  `json:"drawing,omitempty"`
 
 	// Errors The first twenty: csv[3].grade is the grade in line 3 of the table
 	Errors []FieldError `json:"errors"`
