@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/oapi-codegen/runtime/types"
+
 	api "ticketblue/api/client"
 	"ticketblue/bench/client"
 	"ticketblue/bench/judge"
@@ -90,27 +92,34 @@ func setStages(ctx context.Context, c *client.Client, token string, t terms) ([]
 	for _, grade := range plan.Grades {
 		prices[grade] = 99_000
 	}
+	now := time.Now().UTC().Truncate(time.Second)
+	starts := func(i int) time.Time { return now.Add(24*time.Hour + time.Duration(i)*showEvery) }
 	performance, err := admin.CreatePerformanceWithResponse(ctx, api.PerformanceFields{
 		Title: "Bench rush", Category: api.PerformanceFieldsCategoryConcert, HallId: hall.JSON201.Id, DurationMinutes: 120, Prices: prices,
+		To: &types.Date{Time: starts(t.rounds + 6)}, // some more than a day: days are those of Seoul
 	})
 	if err := api.Expect(http.StatusCreated, performance, err); err != nil {
 		return nil, fmt.Errorf("making the performance: %w", err)
 	}
-	layout, stages, failures := stageOf(0, plan), make([]*stage, t.rounds), make([]error, t.rounds)
-	now := time.Now().UTC().Truncate(time.Second)
-	load.Each(ctx, stageWorkers, t.rounds, func(i int) {
+	layout, stages := stageOf(0, plan), make([]*stage, t.rounds)
+	making, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	load.Each(making, stageWorkers, t.rounds, func(i int) {
 		round, err := admin.PlanRoundWithResponse(ctx, performance.JSON201.Id, api.PlanRoundInputBody{
-			OpensAt: now, ClosesAt: now.Add(12 * time.Hour), StartsAt: now.Add(24*time.Hour + time.Duration(i)*showEvery),
+			OpensAt: now, ClosesAt: now.Add(12 * time.Hour), StartsAt: starts(i),
 			HoldSeconds: new(int64(holdSeconds)), MaxPerUser: new(int64(t.perUser)),
 		})
-		if failures[i] = api.Expect(http.StatusCreated, round, err); failures[i] != nil {
+		if err := api.Expect(http.StatusCreated, round, err); err != nil {
+			fail(fmt.Errorf("making round %d of %d: %w", i+1, t.rounds, err))
 			return
 		}
 		st := *layout
-		st.round = round.JSON201.Id
-		stages[i], failures[i] = &st, st.awaitOpen(ctx, c)
+		st.round, stages[i] = round.JSON201.Id, &st
+		if err := st.awaitOpen(ctx, c); err != nil {
+			fail(err)
+		}
 	})
-	return stages, errors.Join(append(failures, context.Cause(ctx))...)
+	return stages, context.Cause(making) // the first that failed is enough
 }
 
 // findStage is a round that exists, with its hall.
