@@ -54,10 +54,11 @@ const slowCommit = 20 * time.Millisecond
 // tables is frozen.
 func (n *node) startProjector(context.Context) error {
 	n.projector = persistence.NewProjector(n.store.DB, persistence.ProjectorOptions{
-		Log:    n.log,
-		Freeze: func(s ticketing.Stream, reason error) { n.actors.Freeze(s, reason) },
-		Moved:  n.phasesMoved,
-		Busy:   func() bool { return n.journal.Stats().LastFlush > slowCommit },
+		EffectsOf: effectsOf,
+		Log:       n.log,
+		Freeze:    func(s ticketing.Stream, reason error) { n.actors.Freeze(s, reason) },
+		Moved:     n.phasesMoved,
+		Busy:      func() bool { return n.journal.Stats().LastFlush > slowCommit },
 	})
 	n.atStop("projector", n.projector.Close)
 	registerProjector(n.registry, n.projector)

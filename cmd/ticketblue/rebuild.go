@@ -33,7 +33,7 @@ func (c rebuildCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	projector := persistence.NewProjector(s.DB, persistence.ProjectorOptions{})
+	projector := persistence.NewProjector(s.DB, persistence.ProjectorOptions{EffectsOf: effectsOf})
 	projector.Start()
 	err = projector.Rebuild(ctx)
 	if err == nil {
