@@ -17,8 +17,6 @@ import (
 // freshLogin is how long ago a customer without a password may have logged in for it to prove who he is.
 const freshLogin = 5 * time.Minute
 
-const maxSlackID = 20 // Slack's own have about 11
-
 type profileBody struct {
 	ID            int64     `json:"id" example:"7"`
 	Email         string    `json:"email,omitempty" doc:"Absent where the account has none" example:"kim@example.com"`

@@ -88,10 +88,7 @@ func methodsOf(path *huma.PathItem) map[string]*huma.Operation {
 // problemExamples are references to one example for each code that the operation has with a status. They stand in the
 // document once.
 func (s *Server) problemExamples(op operation, status string) map[string]*huma.Example {
-	codes := op.codes()
-	for _, only := range []ticketing.Code{ticketing.CodeNotFound, codeInvalidInput} { // the status says it all
-		codes = append(codes, only)
-	}
+	codes := append(op.codes(), ticketing.CodeNotFound, codeInvalidInput) // of these two the status says it all
 	components, found := s.huma.OpenAPI().Components, map[string]*huma.Example{}
 	if components.Examples == nil {
 		components.Examples = map[string]*huma.Example{}

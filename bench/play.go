@@ -42,7 +42,6 @@ type shot struct {
 
 // play is a workload on a server that is ready for it.
 type play struct {
-	sales   []*sale
 	shots   []shot
 	endless bool // start again after the last shot
 	workers int

@@ -37,7 +37,7 @@ func (s sealer) seal(v any) (string, error) {
 		return "", fmt.Errorf("sealing: %w", err)
 	}
 	nonce := make([]byte, s.aead.NonceSize())
-	rand.Read(nonce) //nolint:errcheck // never fails
+	rand.Read(nonce) // never fails
 	return base64.RawURLEncoding.EncodeToString(s.aead.Seal(nonce, nonce, plain, nil)), nil
 }
 
