@@ -17,25 +17,27 @@ import (
 const bulkTimeout = 60 * time.Second
 
 // CreateUser adds an account; ID and CreatedAt of u are not looked at. It returns ticketing.ErrEmailTaken when
-// there is or was one with this e-mail, which must be in lower case; an empty one is none.
-func (db *DB) CreateUser(ctx context.Context, u ticketing.User) (ticketing.UserID, error) {
-	id, err := insertUser(ctx, db.pool, u)
+// there is or was one with this e-mail, which must be in lower case; an empty one is none. A customer's welcome coupon
+// follows by a job of the same transaction.
+func (db *DB) CreateUser(ctx context.Context, u ticketing.User) (id ticketing.UserID, err error) {
+	err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+		id, err = db.insertUser(ctx, tx, u)
+		return err
+	})
 	if err != nil {
 		return 0, fmt.Errorf("creating an account: %w", err)
 	}
 	return id, nil
 }
 
-// queryer is a pool or a transaction.
-type queryer interface {
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}
-
-func insertUser(ctx context.Context, q queryer, u ticketing.User) (id ticketing.UserID, err error) {
-	err = q.QueryRow(ctx, `
+func (db *DB) insertUser(ctx context.Context, tx pgx.Tx, u ticketing.User) (id ticketing.UserID, err error) {
+	err = tx.QueryRow(ctx, `
 		INSERT INTO users (email, email_hash, email_verified_at, name, password_hash, role)
 		VALUES ($1, $2, CASE WHEN $3 THEN clock_timestamp() END, $4, $5, $6) RETURNING id`,
 		nullable(u.Email), emailHash(u.Email), u.EmailVerified, u.Name, u.PasswordHash, string(u.Role)).Scan(&id)
+	if err == nil && u.Role == ticketing.Customer {
+		err = db.enqueueWelcome(ctx, tx, id)
+	}
 	return id, taken(err)
 }
 
@@ -58,7 +60,7 @@ func emailHash(email string) []byte {
 }
 
 // CreateUsers adds many accounts at once, all or none, and returns their ids in the same order. A zero CreatedAt
-// means now.
+// means now. They did not sign up, so nobody welcomes them with a coupon.
 func (db *DB) CreateUsers(ctx context.Context, users []ticketing.User) ([]ticketing.UserID, error) {
 	ids := make([]ticketing.UserID, 0, len(users))
 	now := time.Now()

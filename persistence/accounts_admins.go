@@ -15,7 +15,7 @@ import (
 func (db *DB) CreateAdmin(ctx context.Context, u ticketing.User, expires time.Time) (id ticketing.UserID, err error) {
 	err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
 		u.Role, u.PasswordHash = ticketing.Admin, ""
-		if id, err = insertUser(ctx, tx, u); err != nil {
+		if id, err = db.insertUser(ctx, tx, u); err != nil {
 			return err
 		}
 		return db.requestReset(ctx, tx, u.Email, expires)

@@ -19,10 +19,10 @@ func (db *DB) UserByIdentity(ctx context.Context, who ticketing.Identity) (ticke
 	return u, nil
 }
 
-// CreateUserWith adds an account for an identity, both or neither. ticketing.ErrEmailTaken, ErrIdentityTaken.
+// CreateUserWith is CreateUser for somebody with an identity, both or neither. ticketing.ErrEmailTaken, ErrIdentityTaken.
 func (db *DB) CreateUserWith(ctx context.Context, u ticketing.User, who ticketing.Identity) (id ticketing.UserID, err error) {
 	err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-		if id, err = insertUser(ctx, tx, u); err != nil {
+		if id, err = db.insertUser(ctx, tx, u); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, insertIdentity, who.Provider, who.Subject, int64(id))

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -422,4 +423,54 @@ func TestOutboxIsBounded(t *testing.T) {
 	if err != nil || len(list) != MaxOutbox || list[0].Subject != fmt.Sprint(MaxOutbox+1) || count(t, db, "outbox") != MaxOutbox {
 		t.Errorf("%d messages, %v", len(list), err)
 	}
+}
+
+// A new customer's coupon is demanded with the account or not at all, and of the newest welcome campaign there is.
+func TestNewCustomersAreWelcomed(t *testing.T) {
+	db, jobs := openAccounts(t)
+	ctx := t.Context()
+	mustUser(t, db, "early@example.com", ticketing.Customer) // nothing to be given yet
+	terms := ticketing.CampaignTerms{
+		Discount: ticketing.Discount{Kind: ticketing.AmountOff, Value: 5000}, OpensAt: saleDay, ClosesAt: saleDay + 1000, LifeMillis: 1000,
+	}
+	first := ticketing.ChunkPayload(1, ticketing.EncodeEvents(nil, []ticketing.Event{{At: saleDay, Fact: ticketing.CampaignPlanned{Terms: terms}}}))
+	for range 2 { // the second finds that there is one
+		if err := db.CreateFirstWelcome(ctx, ticketing.CampaignInfo{Name: "환영", Terms: terms}, first, newWriter()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := db.CreateCampaign(ctx, ticketing.CampaignInfo{Name: "선착순", Terms: terms}, first, newWriter()); err != nil {
+		t.Fatal(err)
+	}
+	kim := mustUser(t, db, "kim@example.com", ticketing.Customer)
+	mustUser(t, db, "admin@example.com", ticketing.Admin)
+	_, err := db.CreateUser(ctx, ticketing.User{Email: "kim@example.com", Role: ticketing.Customer})
+	wants(t, "the same again", err, ticketing.ErrEmailTaken)
+	lee, err := db.CreateUserWith(ctx, ticketing.User{Name: "이", Role: ticketing.Customer}, ticketing.Identity{Provider: "kakao", Subject: "1"})
+	wants(t, "by Kakao", err, nil)
+	newer, err := db.CreateCampaign(ctx, ticketing.CampaignInfo{Name: "새 환영", Welcome: true, Terms: terms}, first, newWriter())
+	wants(t, "another welcome", err, nil)
+	park := mustUser(t, db, "park@example.com", ticketing.Customer)
+	if newer.ID != 3 {
+		t.Fatalf("campaign %d, want the third", newer.ID)
+	}
+	var got, want []string
+	for _, j := range jobs.jobs {
+		got = append(got, j.Kind+" "+j.Key+" "+string(j.Args))
+	}
+	for _, w := range []struct{ campaign, user int64 }{{1, int64(kim)}, {1, int64(lee)}, {3, int64(park)}} {
+		want = append(want, fmt.Sprintf(`give_welcome welcome:%d {"campaign":%d,"user":%d}`, w.user, w.campaign, w.user))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("jobs %q, want %q", got, want)
+	}
+
+	broken, err := Open(ctx, Options{DSN: db.dsn, Log: quiet}) // without jobs
+	wants(t, "opening", err, nil)
+	defer broken.Close()
+	if _, err := broken.CreateUser(ctx, ticketing.User{Email: "choi@example.com", Role: ticketing.Customer}); err == nil {
+		t.Error("an account was made although its coupon could not be demanded")
+	}
+	_, err = db.UserByEmail(ctx, "choi@example.com")
+	wants(t, "and is not there", err, ticketing.ErrNotFound)
 }

@@ -146,9 +146,10 @@ func (r ReservationSummary) Cursor() ReservationCursor { return ReservationCurso
 
 // CampaignInfo is the catalogue row of a campaign. Stock left and status live in its machine.
 type CampaignInfo struct {
-	ID    CampaignID
-	Name  string
-	Terms CampaignTerms
+	ID      CampaignID
+	Name    string
+	Welcome bool // while it is the newest such, every new customer is given a coupon of it
+	Terms   CampaignTerms
 }
 
 // MaxCampaignName is the longest name of a campaign, in characters.

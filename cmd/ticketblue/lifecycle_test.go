@@ -168,7 +168,7 @@ func inDatabase(t *testing.T, data string, do func(*pgx.Conn) error) {
 func snapshots(t *testing.T, data string) (n int) {
 	t.Helper()
 	inDatabase(t, data, func(conn *pgx.Conn) error {
-		return conn.QueryRow(t.Context(), `SELECT count(*) FROM snapshots`).Scan(&n)
+		return conn.QueryRow(t.Context(), `SELECT count(*) FROM snapshots WHERE stream LIKE 'round:%'`).Scan(&n)
 	})
 	return n
 }
@@ -177,7 +177,7 @@ func snapshots(t *testing.T, data string) (n int) {
 func damageSnapshots(t *testing.T, data string) {
 	t.Helper()
 	inDatabase(t, data, func(conn *pgx.Conn) error {
-		tag, err := conn.Exec(t.Context(), `UPDATE snapshots SET state = set_bit(state, $1, 1 - get_bit(state, $1))`, int64(rand.IntN(300*8)))
+		tag, err := conn.Exec(t.Context(), `UPDATE snapshots SET state = set_bit(state, $1, 1 - get_bit(state, $1)) WHERE stream LIKE 'round:%'`, int64(rand.IntN(300*8)))
 		if err == nil && tag.RowsAffected() == 0 {
 			err = fmt.Errorf("there is no snapshot to damage")
 		}

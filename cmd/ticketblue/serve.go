@@ -109,6 +109,7 @@ func (n *node) start(ctx context.Context) error {
 		n.startBroadcast, // what tells others of commits
 		n.startProjector, // what keeps the read tables
 		n.startMachines,  // journal, actors
+		n.planWelcome,    // what new customers are given
 		n.startJobs,      // what committed facts demand of the world outside
 		n.startHTTP,
 		n.followCatalogue, // what others edit, so that no old answers are kept

@@ -12,13 +12,14 @@ import (
 
 // kinds are all the kinds of job there are. Every process that opens the database may enqueue them; only serve
 // works them.
-var kinds = []string{persistence.PosterUnused, persistence.MailPasswordReset}
+var kinds = []string{persistence.PosterUnused, persistence.MailPasswordReset, persistence.GiveWelcome}
 
 // startJobs begins to work what was enqueued, here or by another process.
 func (n *node) startJobs(ctx context.Context) error {
 	work := n.store.jobs
 	work.Register(persistence.PosterUnused, n.posterUnused)
 	n.registerAccounts()
+	work.Register(persistence.GiveWelcome, n.giveWelcome)
 	if err := work.Start(ctx); err != nil {
 		return err
 	}
