@@ -18,17 +18,20 @@ type Engine interface {
 	Kinds() []ticketing.SearchKind
 	// Search answers each query, in their order; marks are not its work. Words are those of [Words]. A document is a
 	// hit when each word is somewhere in what it is found by ([Found]): at the beginning of a name, in the middle of a
-	// word, over the blank between two. Only when there is none, documents that have each word of at least [MinTypo]
-	// characters but for one character are the hits (Near). Bad places in After are a *ticketing.Invalid.
+	// word, over the blank between two. Only when there is none, the hits are documents that have each word but for one
+	// character, if it is [Forgiving] (Near). A bad place in After is a *ticketing.Invalid.
 	Search(ctx context.Context, queries []ticketing.SearchQuery) ([]ticketing.SearchResult, error)
-	// Suggest lists at most limit things of some kinds whose names begin with what was typed so far: see [Letters]
-	// for half a syllable and for first consonants. No name comes twice.
-	Suggest(ctx context.Context, kinds []ticketing.SearchKind, typed string, limit int) ([]ticketing.Suggestion, error)
+	// Suggest lists things whose names begin with what was typed so far: see [Letters] for half a syllable, and
+	// [Initials]. No name comes twice for a kind.
+	Suggest(ctx context.Context, q ticketing.SuggestQuery) ([]ticketing.Suggestion, error)
 	// Each hands over every document of a kind, in the order of its own choice, until yield says no.
 	Each(ctx context.Context, kind ticketing.SearchKind, yield func(ticketing.SearchDocument) bool) error
 	// Rebuild begins an empty collection of one kind beside the one that is searched. At most one for each kind: an
 	// older one that was not swapped in, of a process that died perhaps, is thrown away.
 	Rebuild(ctx context.Context, kind ticketing.SearchKind) (Draft, error)
+	// Built tells whether a collection of the kind was swapped in, and by a program that compares texts as this one does
+	// ([Version]). Else it must be rebuilt.
+	Built(ctx context.Context, kind ticketing.SearchKind) (bool, error)
 	// Ready tells why it cannot answer now; nil when it can.
 	Ready(ctx context.Context) error
 }
@@ -50,6 +53,9 @@ type Draft interface {
 	// Discard throws it away. After Swap it does nothing.
 	Discard(ctx context.Context) error
 }
+
+// Version counts the ways in which documents were made and their texts compared; an index by another one is of no use.
+const Version = 1
 
 // Batch is how many documents are handed over together at most.
 const Batch = 500

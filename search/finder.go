@@ -3,7 +3,6 @@ package search
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"ticketblue/ticketing"
 )
@@ -11,7 +10,7 @@ import (
 // Searcher answers queries: an engine, or what an engine is compared with.
 type Searcher interface {
 	Search(ctx context.Context, queries []ticketing.SearchQuery) ([]ticketing.SearchResult, error)
-	Suggest(ctx context.Context, kinds []ticketing.SearchKind, typed string, limit int) ([]ticketing.Suggestion, error)
+	Suggest(ctx context.Context, q ticketing.SuggestQuery) ([]ticketing.Suggestion, error)
 }
 
 // Finder is the room's door for those who ask: it checks queries, has them answered, and marks what was found.
@@ -41,24 +40,27 @@ func (f *Finder) Search(ctx context.Context, queries []ticketing.SearchQuery) ([
 	return results, nil
 }
 
-// Suggest lists at most limit things whose names begin with what was typed so far, then those that have it elsewhere.
-func (f *Finder) Suggest(ctx context.Context, typed string, limit int) ([]ticketing.Suggestion, error) {
-	q := ticketing.SearchQuery{Kind: ticketing.FindPerformances, Text: typed, Limit: limit}
-	if err := q.Validate(); err != nil {
+// Suggest lists things whose names begin with what was typed so far, then those that are found by it.
+func (f *Finder) Suggest(ctx context.Context, q ticketing.SuggestQuery) ([]ticketing.Suggestion, error) {
+	q.Limit = min(q.Limit, ticketing.MaxSuggestions)
+	inside := ticketing.SearchQuery{Kind: ticketing.FindPerformances, Text: q.Typed, Limit: q.Limit}
+	if err := inside.Validate(); err != nil {
 		return nil, err
 	}
-	limit = min(limit, ticketing.MaxSuggestions)
-	if strings.TrimSpace(Plain(typed)) == "" {
+	if Plain(q.Typed) == "" {
 		return nil, nil
 	}
-	all, err := f.by.Suggest(ctx, ticketing.PublicKinds, typed, limit)
-	if err != nil || len(all) >= limit {
+	all, err := f.by.Suggest(ctx, q)
+	if err != nil || len(all) >= q.Limit {
 		return all, err
 	}
 	var queries []ticketing.SearchQuery
-	for _, kind := range ticketing.PublicKinds {
-		q.Kind = kind
-		queries = append(queries, q)
+	for _, inside.Kind = range q.Kinds {
+		inside.Filter = ticketing.SearchFilter{}
+		if inside.Kind == ticketing.FindPerformances {
+			inside.Filter.From = q.From
+		}
+		queries = append(queries, inside)
 	}
 	results, err := f.by.Search(ctx, queries)
 	if err != nil {
@@ -68,7 +70,7 @@ func (f *Finder) Suggest(ctx context.Context, typed string, limit int) ([]ticket
 		for _, hit := range r.Hits {
 			more := ticketing.Suggestion{Kind: hit.Kind, ID: hit.ID, Name: hit.Name}
 			known := func(s ticketing.Suggestion) bool { return s.Kind == more.Kind && s.Name == more.Name }
-			if len(all) < limit && !slices.ContainsFunc(all, known) {
+			if len(all) < q.Limit && !slices.ContainsFunc(all, known) {
 				all = append(all, more)
 			}
 		}

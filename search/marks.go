@@ -90,7 +90,7 @@ func matches(text []plainRune, word []rune, near bool) (found [][2]int) {
 }
 
 func lengths(word []rune, near bool) []int {
-	if !near || len(word) < MinTypo {
+	if !near || !Forgiving(word) {
 		return []int{len(word)}
 	}
 	return []int{len(word), len(word) + 1, len(word) - 1}
@@ -111,7 +111,7 @@ func alike(text []plainRune, word []rune, near bool) bool {
 	switch {
 	case left == 0 && wanted == 0:
 		return true
-	case !near || len(word) < MinTypo:
+	case !near || !Forgiving(word):
 		return false
 	case left <= 1 && wanted <= 1:
 		return true

@@ -17,6 +17,12 @@ const MaxWords = 8
 // many, or two exchanged.
 const MinTypo = 4
 
+// MaxTypo is the most characters of such a word: the places for an error are as many.
+const MaxTypo = 20
+
+// Forgiving tells whether a word is found in spite of a typing error.
+func Forgiving(word []rune) bool { return len(word) >= MinTypo && len(word) <= MaxTypo }
+
 // normal makes one form of characters that look alike and can be written in several ways.
 const normal = norm.NFKC
 

@@ -189,6 +189,14 @@ type SearchMark struct {
 	Match bool   `json:"match"`
 }
 
+// SuggestQuery asks what may be meant by what was typed so far.
+type SuggestQuery struct {
+	Kinds []SearchKind
+	Typed string
+	From  Day // performances that end before are left out; "": none is
+	Limit int
+}
+
 // Suggestion is something that begins like what was typed so far, or has it in it.
 type Suggestion struct {
 	Kind SearchKind

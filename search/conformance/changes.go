@@ -67,7 +67,7 @@ func Hostile(t *testing.T, e search.Engine, text string) {
 			}
 		}
 	}
-	if _, err := finder.Suggest(t.Context(), text, ticketing.MaxSuggestions); err != nil && !errors.As(err, &invalid) {
+	if _, err := suggest(t, e, text); err != nil && !errors.As(err, &invalid) {
 		t.Errorf("suggestions for %q: %v", text, err)
 	}
 }
@@ -137,6 +137,9 @@ func testRebuild(t *testing.T, e search.Engine) {
 	}
 	abandoned := begin()
 	do(abandoned.Put(t.Context(), []ticketing.SearchDocument{{Kind: ticketing.FindPerformances, ID: "77", Name: "잊힌 공연"}}))
+	if built, err := e.Built(t.Context(), ticketing.FindPerformances); built || err != nil {
+		t.Errorf("built %t before it was swapped in, %v", built, err)
+	}
 	for round := range 2 { // there and back again
 		d := begin()
 		var batch []ticketing.SearchDocument
@@ -166,6 +169,9 @@ func testRebuild(t *testing.T, e search.Engine) {
 	q.Kind = ticketing.FindHalls
 	if got := ids(find(t, e, q)); got != "3" {
 		t.Errorf("halls: %s", got)
+	}
+	if built, err := e.Built(t.Context(), ticketing.FindPerformances); !built || err != nil {
+		t.Errorf("built %t, %v", built, err)
 	}
 	d := begin()
 	do(d.Discard(t.Context()))

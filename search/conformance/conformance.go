@@ -304,6 +304,13 @@ func testCounts(t *testing.T, e search.Engine) {
 	}
 }
 
+func suggest(t *testing.T, e search.Engine, typed string) ([]ticketing.Suggestion, error) {
+	t.Helper()
+	return search.NewFinder(e).Suggest(t.Context(), ticketing.SuggestQuery{
+		Kinds: ticketing.PublicKinds, Typed: typed, From: "2026-12-24", Limit: ticketing.MaxSuggestions,
+	})
+}
+
 func testSuggestions(t *testing.T, e search.Engine) {
 	Fill(t, e)
 	for typed, want := range map[string]string{
@@ -318,14 +325,14 @@ func testSuggestions(t *testing.T, e search.Engine) {
 		"세종문":   "세종문화회관 대극장",
 		"제라":    "레미제라블", // nothing begins so
 	} {
-		all, err := search.NewFinder(e).Suggest(t.Context(), typed, 10)
+		all, err := suggest(t, e, typed)
 		has := slices.ContainsFunc(all, func(s ticketing.Suggestion) bool { return s.Name == want && s.ID != "" && s.Kind != "" })
 		if err != nil || !has {
 			t.Errorf("%q: %v, %v; want %s among them", typed, all, err, want)
 		}
 	}
 	for _, typed := range []string{"", "  ", "'", "%", "_", "\\", "없는말"} {
-		if all, err := search.NewFinder(e).Suggest(t.Context(), typed, 10); err != nil || len(all) > 0 {
+		if all, err := suggest(t, e, typed); err != nil || len(all) > 0 {
 			t.Errorf("%q: %v, %v", typed, all, err)
 		}
 	}
