@@ -70,6 +70,8 @@ var importTable = []line{
 		why: "money is asked for as the round's facts say, and the provider's answers become commands: neither tables nor pages are in between"},
 	{pkg: "notify", ours: []string{"ticketing"},
 		why: "who is told what follows from facts; tables, the queue of jobs and pages are others' and asked through interfaces"},
+	{pkg: "payments/faketoss",
+		why: "the fake speaks Toss' protocol and knows nothing of ours: what it could do that Toss cannot would hide mistakes"},
 	{pkg: "sim", ours: []string{"ticketing", "actors", "payments"},
 		why: "the simulation runs the very shell that serves customers, against a clock, a journal and clients of its own: anything real in it could not be repeated by its seed"},
 	{pkg: "cmd/ticketblue", ours: []string{anyRoom},
