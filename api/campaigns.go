@@ -33,6 +33,7 @@ type campaignBody struct {
 	Left          *int         `json:"left,omitempty" doc:"Of them, still to be claimed; absent when there is no limit" example:"188"`
 	Issued        int          `json:"issued" example:"4812"`
 	Claimable     bool         `json:"claimable" doc:"false: the house gives these coupons, nobody can ask for one"`
+	Welcome       bool         `json:"welcome,omitempty" doc:"Lists of admins only. While it is the newest such, every new customer is given a coupon of it"`
 	Discount      discountBody `json:"discount"`
 	MinimumAmount int64        `json:"minimum_amount" doc:"KRW: orders below this get nothing off" example:"50000"`
 	OpensAt       time.Time    `json:"opens_at" example:"2027-03-02T11:00:00Z"`
@@ -53,6 +54,7 @@ type createCampaignInput struct {
 		Name          string       `json:"name" minLength:"1" maxLength:"200" example:"가을맞이 10%"`
 		Stock         int          `json:"stock" minimum:"0" maximum:"5000000" doc:"0: no limit" example:"5000"`
 		Claimable     *bool        `json:"claimable,omitempty" doc:"true unless told otherwise"`
+		Welcome       bool         `json:"welcome,omitempty" doc:"From now on every new customer is given a coupon of it, in place of an older campaign's"`
 		Discount      discountBody `json:"discount"`
 		MinimumAmount int64        `json:"minimum_amount,omitempty" minimum:"0" maximum:"1000000000" doc:"KRW" example:"50000"`
 		OpensAt       time.Time    `json:"opens_at" example:"2027-03-02T11:00:00Z"`
@@ -80,8 +82,9 @@ func (s *Server) campaignRoutes() {
 	register(s, operation{
 		id: "create-campaign", method: http.MethodPost, path: "/v1/admin/campaigns", tag: "admin", access: Admin,
 		status: http.StatusCreated, errors: []int{http.StatusUnprocessableEntity}, summary: "Plan a campaign",
-		about: "Its terms never change. It opens and closes by itself.",
+		about: "Its terms never change. It opens and closes by itself. Delete and plan anew what is wrong.",
 	}, s.createCampaign)
+	s.campaignAdminRoutes()
 	for verb, command := range map[string]ticketing.Command{
 		"open": ticketing.OpenCampaign{}, "pause": ticketing.PauseCampaign{}, "close": ticketing.CloseCampaign{},
 	} {
@@ -106,7 +109,11 @@ func (s *Server) listCampaigns(public bool) func(context.Context, *listInput) (*
 		if err != nil {
 			return nil, err
 		}
-		onWire := func(c ticketing.CampaignSummary) campaignBody { return campaignOnWire(c.ID, c.Name, &c.Status) }
+		onWire := func(c ticketing.CampaignSummary) campaignBody {
+			body := campaignOnWire(c.ID, c.Name, &c.Status)
+			body.Welcome = c.Welcome && !public
+			return body
+		}
 		place := func(c ticketing.CampaignSummary) string { return formatID(int64(c.ID)) }
 		return &campaignsOutput{pageOf(found, in.Limit, onWire, place)}, nil
 	}
@@ -140,7 +147,7 @@ func (s *Server) createCampaign(ctx context.Context, in *createCampaignInput) (*
 		OpensAt: ticketing.MillisOf(b.OpensAt), ClosesAt: ticketing.MillisOf(b.ClosesAt),
 		ExpiresAt: ticketing.MillisOf(b.ExpiresAt), LifeMillis: ticketing.Millis(b.LifeDays) * couponDay,
 	}
-	info := ticketing.CampaignInfo{Name: b.Name, Terms: terms}
+	info := ticketing.CampaignInfo{Name: b.Name, Welcome: b.Welcome, Terms: terms}
 	if err := info.Validate(); err != nil {
 		return nil, err
 	}
@@ -152,7 +159,9 @@ func (s *Server) createCampaign(ctx context.Context, in *createCampaignInput) (*
 		return nil, err
 	}
 	status := ticketing.CampaignStatus{Phase: ticketing.Scheduled, Terms: terms, Left: terms.Limit()}
-	return &campaignOutput{positionOf(ticketing.CampaignStream(made.ID), 1), campaignOnWire(made.ID, made.Name, &status)}, nil
+	body := campaignOnWire(made.ID, made.Name, &status)
+	body.Welcome = made.Welcome
+	return &campaignOutput{positionOf(ticketing.CampaignStream(made.ID), 1), body}, nil
 }
 
 func campaignOnWire(id ticketing.CampaignID, name string, st *ticketing.CampaignStatus) campaignBody {

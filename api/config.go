@@ -51,7 +51,11 @@ type Reservations interface {
 type Campaigns interface {
 	// CreateCampaign stores the row and the first event of its stream together.
 	CreateCampaign(ctx context.Context, c ticketing.CampaignInfo) (ticketing.CampaignInfo, error)
-	// Campaign is one of them; ticketing.ErrNotFound when there is none.
+	// SetCampaignName gives one another name; ticketing.ErrNotFound when there is none.
+	SetCampaignName(ctx context.Context, id ticketing.CampaignID, name string) error
+	// DeleteCampaign takes one out of the lists, if drop has no error; ticketing.ErrNotFound when there is none.
+	DeleteCampaign(ctx context.Context, id ticketing.CampaignID, drop func() error) error
+	// Campaign is one of them, a deleted one too; ticketing.ErrNotFound when there is none.
 	Campaign(ctx context.Context, id ticketing.CampaignID) (ticketing.CampaignSummary, error)
 	// Campaigns lists at most limit of them, newest first, those before the given one, or from the newest on for 0;
 	// for the public only those that can be claimed from.

@@ -102,6 +102,48 @@ func TestCampaignsAreTurnedByAdmins(t *testing.T) {
 	}
 }
 
+// What an admin does for one customer, and with a campaign that was a mistake.
+func TestAdminsGiveRenameAndDelete(t *testing.T) {
+	h := open(t, nil)
+	h.addKim()
+	h.openCampaign(`,"claimable":false,"welcome":true`)
+	h.openCampaign("")
+	token := h.token(admin, ticketing.Admin)
+	ask := func(method, path, body string) answer {
+		t.Helper()
+		return h.do(call{method, "/v1/admin/campaigns" + path, token, body, nil})
+	}
+	var first, again couponBody
+	given := ask("PUT", "/1/coupons/1", "").wantStatus(http.StatusOK)
+	given.decode(&first)
+	if first.ID != "1-1" || given.header.Get("TB-Position") != fmt.Sprintf("campaign:1@%d", first.Seq) || given.header.Get(headerReplayed) != "" {
+		t.Errorf("given %s %v", given.body, given.header)
+	}
+	repeat := ask("PUT", "/1/coupons/1", "").wantStatus(http.StatusOK)
+	if repeat.decode(&again); again.ID != first.ID || repeat.header.Get(headerReplayed) != "true" {
+		t.Errorf("given again %s %v", repeat.body, repeat.header)
+	}
+	var renamed campaignBody
+	ask("PUT", "/2", `{"name":"봄맞이"}`).wantStatus(http.StatusOK).decode(&renamed)
+	if renamed.Name != "봄맞이" || renamed.ID != 2 {
+		t.Errorf("renamed %+v", renamed)
+	}
+	if p := ask("DELETE", "/1", "").wantStatus(http.StatusConflict).problem(); p.Code != "has_coupons" {
+		t.Errorf("deleting what a customer has: %+v", p)
+	}
+	ask("DELETE", "/2", "").wantStatus(http.StatusNoContent)
+	ask("DELETE", "/2", "").wantStatus(http.StatusNotFound)
+	if p := h.do(call{"POST", "/v1/campaigns/2/coupons", h.token(customer, ticketing.Customer), "",
+		map[string]string{headerIdempotencyKey: "k"}}).wantStatus(http.StatusConflict).problem(); p.Code != "campaign_closed" {
+		t.Errorf("claim of a deleted campaign: %+v", p)
+	}
+	var page struct{ Items []campaignBody }
+	h.do(call{method: "GET", path: "/v1/admin/campaigns", token: token}).wantStatus(http.StatusOK).decode(&page)
+	if len(page.Items) != 1 || !page.Items[0].Welcome {
+		t.Errorf("admins see %+v", page.Items)
+	}
+}
+
 func TestListsOfCampaigns(t *testing.T) {
 	h := open(t, nil)
 	for n := range 5 {
@@ -192,6 +234,9 @@ func badCoupons(h *house) []bad {
 		}
 		return call{"POST", "/v1/admin/campaigns", root, strings.Replace(body, old, changed, 1), nil}
 	}
+	admins := func(method, path, body string) call {
+		return call{method, "/v1/admin/campaigns" + path, root, body, nil}
+	}
 	list := func(query string) call { return call{method: "GET", path: "/v1/coupons" + query, token: mine} }
 	const invalid = "invalid_input"
 	return []bad{
@@ -235,6 +280,16 @@ func badCoupons(h *house) []bad {
 		{name: "life of ten years and a day", call: plan(`"life_days":30`, `"life_days":3651`), status: 422, code: invalid, field: "life_days"},
 		{name: "two lives", call: plan(`"life_days":30`, `"life_days":30,"expires_at":"2027-01-01T00:00:00Z"`), status: 422, code: invalid, field: "expires_at"},
 		{name: "expires before the last claim", call: plan(`"life_days":30`, `"expires_at":"2026-11-23T00:00:00Z"`), status: 422, code: invalid, field: "expires_at"},
+		{name: "give to nobody", call: admins("PUT", "/1/coupons/99", ""), status: 404, code: "not_found"},
+		{name: "give to an odd user", call: admins("PUT", "/1/coupons/0", ""), status: 404, code: "not_found"},
+		{name: "give of no campaign", call: admins("PUT", "/99/coupons/1", ""), status: 404, code: "not_found"},
+		{name: "give too early", call: admins("PUT", "/3/coupons/1", ""), status: 409, code: "campaign_not_open"},
+		{name: "another name, blank", call: admins("PUT", "/1", `{"name":" "}`), status: 422, code: invalid, field: "name"},
+		{name: "another name, two lines", call: admins("PUT", "/1", `{"name":"a\nb"}`), status: 422, code: invalid, field: "name"},
+		{name: "other terms", call: admins("PUT", "/1", `{"name":"N","stock":9}`), status: 422, code: invalid, field: "stock"},
+		{name: "another name of no campaign", call: admins("PUT", "/99", `{"name":"N"}`), status: 404, code: "not_found"},
+		{name: "delete what somebody has", call: admins("DELETE", "/1", ""), status: 409, code: "has_coupons"},
+		{name: "delete no campaign", call: admins("DELETE", "/99", ""), status: 404, code: "not_found"},
 		{name: "unknown field of a campaign", call: plan(`"stock":5`, `"stock":5,"sold":1`), status: 422, code: invalid, field: "sold"},
 	}
 }

@@ -108,6 +108,7 @@ var rules = map[ticketing.Code]rule{
 	ticketing.CodeCouponReturned:      {http.StatusConflict, "This order has given the coupon back", false},
 	ticketing.CodeCouponNotReserved:   {http.StatusConflict, "The coupon is not reserved for this order", false},
 	ticketing.CodeAmountTooSmall:      {http.StatusConflict, "The order is too small for this coupon", false},
+	ticketing.CodeHasCoupons:          {http.StatusConflict, "Customers have coupons of it, or had", false},
 	ticketing.CodePricesInvalid:       {http.StatusConflict, "There must be one price per grade", false},
 	ticketing.CodeCommandUnknown:      {http.StatusConflict, "That cannot be done with this", false},
 	ticketing.CodeSaleBegun:           {http.StatusConflict, "The sale has begun", false},

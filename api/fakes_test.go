@@ -64,6 +64,7 @@ type fakeCampaigns struct {
 	planned []ticketing.CampaignSummary
 	of      map[ticketing.UserID][]ticketing.CouponSummary // newest first
 	asked   []ticketing.CouponFilter
+	deleted map[ticketing.CampaignID]bool
 	broken  error // what Campaign answers, if set
 }
 
@@ -82,6 +83,29 @@ func (f *fakeCampaigns) CreateCampaign(_ context.Context, c ticketing.CampaignIn
 	return c, nil
 }
 
+func (f *fakeCampaigns) SetCampaignName(_ context.Context, id ticketing.CampaignID, name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if int(id) > len(f.planned) || f.deleted[id] {
+		return ticketing.ErrNotFound
+	}
+	f.planned[id-1].Name = name
+	return nil
+}
+
+func (f *fakeCampaigns) DeleteCampaign(_ context.Context, id ticketing.CampaignID, drop func() error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if int(id) > len(f.planned) || f.deleted[id] {
+		return ticketing.ErrNotFound
+	}
+	err := drop()
+	if err == nil {
+		f.deleted[id] = true
+	}
+	return err
+}
+
 func (f *fakeCampaigns) Campaign(_ context.Context, id ticketing.CampaignID) (ticketing.CampaignSummary, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -96,7 +120,7 @@ func (f *fakeCampaigns) Campaigns(_ context.Context, public bool, before ticketi
 	defer f.mu.Unlock()
 	var found []ticketing.CampaignSummary
 	for i := len(f.planned) - 1; i >= 0 && len(found) < limit; i-- {
-		if c := f.planned[i]; (before == 0 || c.ID < before) && (c.Terms.Claimable || !public) {
+		if c := f.planned[i]; (before == 0 || c.ID < before) && (c.Terms.Claimable || !public) && !f.deleted[c.ID] {
 			found = append(found, c)
 		}
 	}

@@ -123,7 +123,7 @@ func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 	h := &house{t: t, clock: &clock{now: time.Date(2026, 11, 22, 11, 0, 0, 0, time.UTC)}, log: &lockedLog{}}
 	h.accounts, h.metrics = newFakeAccounts(), prometheus.NewRegistry()
 	h.sales = &fakeSales{clock: h.clock, rounds: map[ticketing.Stream]ticketing.Machine{}}
-	h.catalogue, h.campaigns = newFakeCatalogue(h.sales), &fakeCampaigns{sales: h.sales}
+	h.catalogue, h.campaigns = newFakeCatalogue(h.sales), &fakeCampaigns{sales: h.sales, deleted: map[ticketing.CampaignID]bool{}}
 	h.live, h.lists = newFakeLive(), &fakeLists{at: map[ticketing.Stream]uint64{"round:1": 10}}
 	var err error
 	if h.tokens, err = auth.NewTokens(testKey, h.clock.Now); err != nil {

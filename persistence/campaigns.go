@@ -78,6 +78,37 @@ func (db *DB) enqueueWelcome(ctx context.Context, tx pgx.Tx, user ticketing.User
 	}})
 }
 
+// SetCampaignName gives a campaign another name; ticketing.ErrNotFound when there is none.
+func (db *DB) SetCampaignName(ctx context.Context, id ticketing.CampaignID, name string) error {
+	done, err := db.pool.Exec(ctx, `UPDATE campaigns SET name = $2 WHERE id = $1 AND deleted_at IS NULL`, int64(id), name)
+	if err == nil && done.RowsAffected() == 0 {
+		err = ticketing.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("naming campaign %d: %w", id, err)
+	}
+	return nil
+}
+
+// DeleteCampaign takes a campaign out of the lists. drop is asked to end it: its error undoes everything. It returns
+// ticketing.ErrNotFound when there is none.
+func (db *DB) DeleteCampaign(ctx context.Context, id ticketing.CampaignID, drop func() error) error {
+	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+		done, err := tx.Exec(ctx, `UPDATE campaigns SET deleted_at = clock_timestamp() WHERE id = $1 AND deleted_at IS NULL`, int64(id))
+		if err == nil && done.RowsAffected() == 0 {
+			err = ticketing.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		return drop() // last: what the machine has done cannot be undone
+	})
+	if err != nil {
+		return fmt.Errorf("deleting campaign %d: %w", id, err)
+	}
+	return nil
+}
+
 // selectCampaign reads campaigns with what the read tables know of them; one that they do not know yet is as planned.
 const selectCampaign = `
 	SELECT c.id, c.name, c.welcome, c.stock, c.claimable, c.discount_kind, c.discount_value, c.discount_cap, c.minimum,

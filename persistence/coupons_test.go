@@ -2,6 +2,7 @@ package persistence
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -313,5 +314,31 @@ func TestCampaignsAreAudited(t *testing.T) {
 				t.Errorf("frozen %+v, %v; want %q", frozen, err, c.reason)
 			}
 		})
+	}
+}
+
+// TestCampaignsAreRenamedAndDeleted: a deleted one is in no list and can be asked for, and a refusal undoes it.
+func TestCampaignsAreRenamedAndDeleted(t *testing.T) {
+	db := openDB(t, freshDSN(t))
+	ctx := t.Context()
+	c := openCounter(ctx, t, db, couponTerms(0))
+	wants(t, "another name", db.SetCampaignName(ctx, c.id, "봄 쿠폰"), nil)
+	wants(t, "of none", db.SetCampaignName(ctx, c.id+1, "봄 쿠폰"), ticketing.ErrNotFound)
+	no := errors.New("somebody has one")
+	wants(t, "a refusal", db.DeleteCampaign(ctx, c.id, func() error { return no }), no)
+	if list, err := db.Campaigns(ctx, true, 0, 10); err != nil || len(list) != 1 || list[0].Name != "봄 쿠폰" {
+		t.Errorf("campaigns %+v, %v", list, err)
+	}
+	yes := func() error { return nil }
+	wants(t, "deleted", db.DeleteCampaign(ctx, c.id, yes), nil)
+	wants(t, "deleted again", db.DeleteCampaign(ctx, c.id, yes), ticketing.ErrNotFound)
+	wants(t, "a name for what is deleted", db.SetCampaignName(ctx, c.id, "x"), ticketing.ErrNotFound)
+	for _, public := range []bool{true, false} {
+		if list, err := db.Campaigns(ctx, public, 0, 10); err != nil || len(list) != 0 {
+			t.Errorf("campaigns %+v, %v", list, err)
+		}
+	}
+	if _, err := db.Campaign(ctx, c.id); err != nil {
+		t.Errorf("by its id: %v", err)
 	}
 }

@@ -307,6 +307,11 @@ func (n *naiveCampaign) act(cmd Command, now Millis) Result {
 		return n.turn(Paused)
 	case CloseCampaign:
 		return n.turn(Closed)
+	case DropCampaign:
+		if len(n.slips) > 0 {
+			return Result{Code: "has_coupons"}
+		}
+		return n.turn(Closed)
 	case ReadCampaign:
 		return Result{Campaign: n.status()}
 	case ReadHash:

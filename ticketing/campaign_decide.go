@@ -22,6 +22,11 @@ func (c *Campaign) Decide(cmd Command, now Millis) ([]Event, Result) {
 		return c.turn(Paused, CampaignPaused{}, now)
 	case CloseCampaign:
 		return c.turn(Closed, CampaignClosed{}, now)
+	case DropCampaign:
+		if len(c.coupons) > 0 {
+			return nil, refuse(CodeHasCoupons)
+		}
+		return c.turn(Closed, CampaignClosed{}, now)
 	case ReadCoupon:
 		if k := c.find(cmd.Number); k != nil && k.user == cmd.User {
 			return nil, yesCoupon(cmd.Number)

@@ -29,7 +29,7 @@ var campaignActions = []struct {
 	}},
 	{"admin", func(ch chooser, c *checkedCampaign) {
 		c.act(pick[Command](ch, OpenCampaign{}, OpenCampaign{}, OpenCampaign{}, OpenCampaign{}, OpenCampaign{},
-			PauseCampaign{}, PauseCampaign{}, CloseCampaign{}), anyMoment(ch, c))
+			PauseCampaign{}, PauseCampaign{}, CloseCampaign{}, DropCampaign{}), anyMoment(ch, c))
 	}},
 	{"ask", func(ch chooser, c *checkedCampaign) {
 		at := anyMoment(ch, c)

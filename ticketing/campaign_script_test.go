@@ -112,6 +112,8 @@ func parseAtCounter(words []string, at Millis) (Command, error) {
 		return PauseCampaign{}, nil
 	case "admin closes":
 		return CloseCampaign{}, nil
+	case "admin drops":
+		return DropCampaign{}, nil
 	case "house gives":
 		return GiveCoupon{UserID(slices.Index(people, args[0]))}, nil
 	}

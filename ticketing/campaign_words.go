@@ -48,6 +48,8 @@ type (
 	PauseCampaign struct{}
 	// CloseCampaign ends the giving away for good.
 	CloseCampaign struct{}
+	// DropCampaign closes a campaign of which nobody ever had a coupon.
+	DropCampaign struct{}
 )
 
 // Questions.
@@ -72,6 +74,7 @@ func (ReturnCoupon) command()  {}
 func (OpenCampaign) command()  {}
 func (PauseCampaign) command() {}
 func (CloseCampaign) command() {}
+func (DropCampaign) command()  {}
 func (ReadCoupon) command()    {}
 func (ReadCampaign) command()  {}
 func (ReadWaiting) command()   {}

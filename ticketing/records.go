@@ -157,11 +157,14 @@ const MaxCampaignName = 200
 
 // Validate checks name and terms; an *Invalid names the field.
 func (c CampaignInfo) Validate() error {
-	if err := checkLine("name", c.Name, MaxCampaignName); err != nil {
+	if err := c.CheckName(); err != nil {
 		return err
 	}
 	return c.Terms.Validate()
 }
+
+// CheckName checks the name alone.
+func (c CampaignInfo) CheckName() error { return checkLine("name", c.Name, MaxCampaignName) }
 
 // CampaignSummary is a campaign with its status, as the read tables know it.
 type CampaignSummary struct {

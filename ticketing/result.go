@@ -56,6 +56,7 @@ const (
 	CodeCouponReturned      Code = "coupon_returned"       // this order has given it back before
 	CodeCouponNotReserved   Code = "coupon_not_reserved"   // the order never had it
 	CodeAmountTooSmall      Code = "amount_too_small"      // below the coupon's minimum, or nothing to pay
+	CodeHasCoupons          Code = "has_coupons"           // customers have coupons of it, or had
 )
 
 // Answers of the shell around a machine; none says anything about the request itself.

@@ -253,6 +253,7 @@ const (
 	ProblemCodeEmailTaken               ProblemCode = "email_taken"
 	ProblemCodeForbidden                ProblemCode = "forbidden"
 	ProblemCodeGradeUnknown             ProblemCode = "grade_unknown"
+	ProblemCodeHasCoupons               ProblemCode = "has_coupons"
 	ProblemCodeHasSales                 ProblemCode = "has_sales"
 	ProblemCodeHeadersTooLarge          ProblemCode = "headers_too_large"
 	ProblemCodeHoldExpired              ProblemCode = "hold_expired"
@@ -357,6 +358,8 @@ func (e ProblemCode) Valid() bool {
 	case ProblemCodeForbidden:
 		return true
 	case ProblemCodeGradeUnknown:
+		return true
+	case ProblemCodeHasCoupons:
 		return true
 	case ProblemCodeHasSales:
 		return true
@@ -782,6 +785,9 @@ type CampaignBody struct {
 	//
 	// Examples: 5000
 	Stock *int64 `json:"stock,omitempty"`
+
+	// Welcome Lists of admins only. While it is the newest such, every new customer is given a coupon of it
+	Welcome *bool `json:"welcome,omitempty"`
 }
 
 // CampaignBodyStatus defines model for CampaignBody.Status.
@@ -914,6 +920,9 @@ type CreateCampaignInputBody struct {
 	//
 	// Examples: 5000
 	Stock int64 `json:"stock"`
+
+	// Welcome From now on every new customer is given a coupon of it, in place of an older campaign's
+	Welcome *bool `json:"welcome,omitempty"`
 }
 
 // CreateHallInputBody defines model for CreateHallInputBody.
@@ -1612,6 +1621,7 @@ type Problem struct {
 	// * `coupons_gone` (409): All coupons are gone
 	// * `email_taken` (409): An account with this e-mail exists, or did
 	// * `grade_unknown` (409): The hall has no such grade
+	// * `has_coupons` (409): Customers have coupons of it, or had
 	// * `has_sales` (409): Customers have seats, or had
 	// * `hold_expired` (409): The hold has expired
 	// * `idempotency_mismatch` (409): The Idempotency-Key was used for another request
@@ -1715,6 +1725,7 @@ type Problem struct {
 // * `coupons_gone` (409): All coupons are gone
 // * `email_taken` (409): An account with this e-mail exists, or did
 // * `grade_unknown` (409): The hall has no such grade
+// * `has_coupons` (409): Customers have coupons of it, or had
 // * `has_sales` (409): Customers have seats, or had
 // * `hold_expired` (409): The hold has expired
 // * `idempotency_mismatch` (409): The Idempotency-Key was used for another request
@@ -1824,6 +1835,12 @@ type RefreshInputBody struct {
 	//
 	// Examples: mEx4ZTfXyH0
 	RefreshToken *string `json:"refresh_token,omitempty"`
+}
+
+// RenameCampaignInputBody defines model for RenameCampaignInputBody.
+type RenameCampaignInputBody struct {
+	// Name Examples: 가을맞이 10%
+	Name string `json:"name"`
 }
 
 // RescheduleInputBody defines model for RescheduleInputBody.
@@ -2524,6 +2541,9 @@ type CreateAdminJSONRequestBody = CreateAdminInputBody
 
 // CreateCampaignJSONRequestBody defines body for CreateCampaign for application/json ContentType.
 type CreateCampaignJSONRequestBody = CreateCampaignInputBody
+
+// RenameCampaignJSONRequestBody defines body for RenameCampaign for application/json ContentType.
+type RenameCampaignJSONRequestBody = RenameCampaignInputBody
 
 // CreateHallJSONRequestBody defines body for CreateHall for application/json ContentType.
 type CreateHallJSONRequestBody = CreateHallInputBody
@@ -3315,7 +3335,7 @@ type ClientInterface interface {
 
 	// CreateCampaignWithBody Plan a campaign
 	//
-	// Its terms never change. It opens and closes by itself.
+	// Its terms never change. It opens and closes by itself. Delete and plan anew what is wrong.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3324,12 +3344,37 @@ type ClientInterface interface {
 
 	// CreateCampaign Plan a campaign
 	//
-	// Its terms never change. It opens and closes by itself.
+	// Its terms never change. It opens and closes by itself. Delete and plan anew what is wrong.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/admin/campaigns (the `CreateCampaign` operationId).
 	CreateCampaign(ctx context.Context, body CreateCampaignJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteCampaign Delete a campaign of which nobody ever had a coupon
+	//
+	// 409 is `has_coupons`: close it instead. Asked for by its id, a deleted campaign is closed. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	//
+	// Corresponds with DELETE /v1/admin/campaigns/{id} (the `DeleteCampaign` operationId).
+	DeleteCampaign(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RenameCampaignWithBody Give a campaign another name
+	//
+	// Nothing else of it can be changed: customers rely on its terms. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/admin/campaigns/{id} (the `RenameCampaign` operationId).
+	RenameCampaignWithBody(ctx context.Context, id int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RenameCampaign Give a campaign another name
+	//
+	// Nothing else of it can be changed: customers rely on its terms. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/admin/campaigns/{id} (the `RenameCampaign` operationId).
+	RenameCampaign(ctx context.Context, id int64, body RenameCampaignJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CloseCampaign Close a campaign for good
 	//
@@ -3337,6 +3382,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/admin/campaigns/{id}/close (the `CloseCampaign` operationId).
 	CloseCampaign(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GiveCoupon Give a customer a coupon
+	//
+	// To make up for something, or of a campaign that nobody can claim from. A customer who has one keeps it, and the answer shows it. 409 is the first that applies of `campaign_not_open` (`retry_at`: when it opens), `campaign_paused`, `campaign_closed`, `coupons_gone`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	//
+	// Corresponds with PUT /v1/admin/campaigns/{id}/coupons/{user} (the `GiveCoupon` operationId).
+	GiveCoupon(ctx context.Context, id int64, user int64, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// OpenCampaign Open a campaign now, or resume it
 	//
@@ -4130,7 +4182,7 @@ func (c *Client) ListAllCampaigns(ctx context.Context, params *ListAllCampaignsP
 
 // CreateCampaignWithBody Plan a campaign
 //
-// Its terms never change. It opens and closes by itself.
+// Its terms never change. It opens and closes by itself. Delete and plan anew what is wrong.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4149,13 +4201,68 @@ func (c *Client) CreateCampaignWithBody(ctx context.Context, contentType string,
 
 // CreateCampaign Plan a campaign
 //
-// Its terms never change. It opens and closes by itself.
+// Its terms never change. It opens and closes by itself. Delete and plan anew what is wrong.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/admin/campaigns (the `CreateCampaign` operationId).
 func (c *Client) CreateCampaign(ctx context.Context, body CreateCampaignJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCreateCampaignRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteCampaign Delete a campaign of which nobody ever had a coupon
+//
+// 409 is `has_coupons`: close it instead. Asked for by its id, a deleted campaign is closed. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+//
+// Corresponds with DELETE /v1/admin/campaigns/{id} (the `DeleteCampaign` operationId).
+func (c *Client) DeleteCampaign(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteCampaignRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RenameCampaignWithBody Give a campaign another name
+//
+// Nothing else of it can be changed: customers rely on its terms. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/admin/campaigns/{id} (the `RenameCampaign` operationId).
+func (c *Client) RenameCampaignWithBody(ctx context.Context, id int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRenameCampaignRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RenameCampaign Give a campaign another name
+//
+// Nothing else of it can be changed: customers rely on its terms. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/admin/campaigns/{id} (the `RenameCampaign` operationId).
+func (c *Client) RenameCampaign(ctx context.Context, id int64, body RenameCampaignJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRenameCampaignRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4173,6 +4280,23 @@ func (c *Client) CreateCampaign(ctx context.Context, body CreateCampaignJSONRequ
 // Corresponds with POST /v1/admin/campaigns/{id}/close (the `CloseCampaign` operationId).
 func (c *Client) CloseCampaign(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCloseCampaignRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GiveCoupon Give a customer a coupon
+//
+// To make up for something, or of a campaign that nobody can claim from. A customer who has one keeps it, and the answer shows it. 409 is the first that applies of `campaign_not_open` (`retry_at`: when it opens), `campaign_paused`, `campaign_closed`, `coupons_gone`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+//
+// Corresponds with PUT /v1/admin/campaigns/{id}/coupons/{user} (the `GiveCoupon` operationId).
+func (c *Client) GiveCoupon(ctx context.Context, id int64, user int64, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGiveCouponRequest(c.Server, id, user)
 	if err != nil {
 		return nil, err
 	}
@@ -6086,6 +6210,87 @@ func NewCreateCampaignRequestWithBody(server string, contentType string, body io
 	return req, nil
 }
 
+// NewDeleteCampaignRequest constructs an http.Request for the DeleteCampaign method
+func NewDeleteCampaignRequest(server string, id int64) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/campaigns/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRenameCampaignRequest calls the generic RenameCampaign builder with application/json body
+func NewRenameCampaignRequest(server string, id int64, body RenameCampaignJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRenameCampaignRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewRenameCampaignRequestWithBody constructs an http.Request for the RenameCampaign method, with any body, and a specified content type
+func NewRenameCampaignRequestWithBody(server string, id int64, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/campaigns/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewCloseCampaignRequest constructs an http.Request for the CloseCampaign method
 func NewCloseCampaignRequest(server string, id int64) (*http.Request, error) {
 	var err error
@@ -6113,6 +6318,47 @@ func NewCloseCampaignRequest(server string, id int64) (*http.Request, error) {
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGiveCouponRequest constructs an http.Request for the GiveCoupon method
+func NewGiveCouponRequest(server string, id int64, user int64) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "user", user, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/campaigns/%s/coupons/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -9525,7 +9771,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateCampaignWithBodyWithResponse Plan a campaign
 	//
-	// Its terms never change. It opens and closes by itself.
+	// Its terms never change. It opens and closes by itself. Delete and plan anew what is wrong.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9534,12 +9780,39 @@ type ClientWithResponsesInterface interface {
 
 	// CreateCampaignWithResponse Plan a campaign
 	//
-	// Its terms never change. It opens and closes by itself.
+	// Its terms never change. It opens and closes by itself. Delete and plan anew what is wrong.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/campaigns (the `CreateCampaign` operationId).
 	CreateCampaignWithResponse(ctx context.Context, body CreateCampaignJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateCampaignResponse, error)
+
+	// DeleteCampaignWithResponse Delete a campaign of which nobody ever had a coupon
+	//
+	// 409 is `has_coupons`: close it instead. Asked for by its id, a deleted campaign is closed. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/admin/campaigns/{id} (the `DeleteCampaign` operationId).
+	DeleteCampaignWithResponse(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*DeleteCampaignResponse, error)
+
+	// RenameCampaignWithBodyWithResponse Give a campaign another name
+	//
+	// Nothing else of it can be changed: customers rely on its terms. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/admin/campaigns/{id} (the `RenameCampaign` operationId).
+	RenameCampaignWithBodyWithResponse(ctx context.Context, id int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RenameCampaignResponse, error)
+
+	// RenameCampaignWithResponse Give a campaign another name
+	//
+	// Nothing else of it can be changed: customers rely on its terms. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/admin/campaigns/{id} (the `RenameCampaign` operationId).
+	RenameCampaignWithResponse(ctx context.Context, id int64, body RenameCampaignJSONRequestBody, reqEditors ...RequestEditorFn) (*RenameCampaignResponse, error)
 
 	// CloseCampaignWithResponse Close a campaign for good
 	//
@@ -9549,6 +9822,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/admin/campaigns/{id}/close (the `CloseCampaign` operationId).
 	CloseCampaignWithResponse(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*CloseCampaignResponse, error)
+
+	// GiveCouponWithResponse Give a customer a coupon
+	//
+	// To make up for something, or of a campaign that nobody can claim from. A customer who has one keeps it, and the answer shows it. 409 is the first that applies of `campaign_not_open` (`retry_at`: when it opens), `campaign_paused`, `campaign_closed`, `coupons_gone`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/admin/campaigns/{id}/coupons/{user} (the `GiveCoupon` operationId).
+	GiveCouponWithResponse(ctx context.Context, id int64, user int64, reqEditors ...RequestEditorFn) (*GiveCouponResponse, error)
 
 	// OpenCampaignWithResponse Open a campaign now, or resume it
 	//
@@ -10628,6 +10910,102 @@ func (r CreateCampaignResponse) ContentType() string {
 	return ""
 }
 
+type DeleteCampaignResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteCampaignResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteCampaignResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteCampaignResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteCampaignResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteCampaignResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RenameCampaignResponse200Headers the declared response headers of an HTTP 200 response for RenameCampaign
+type RenameCampaignResponse200Headers struct {
+	TBPosition *string
+}
+
+type RenameCampaignResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CampaignBody
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RenameCampaignResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RenameCampaignResponse) GetJSON200() *CampaignBody {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RenameCampaignResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RenameCampaignResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RenameCampaignResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RenameCampaignResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RenameCampaignResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // CloseCampaignResponse200Headers the declared response headers of an HTTP 200 response for CloseCampaign
 type CloseCampaignResponse200Headers struct {
 	TBPosition *string
@@ -10677,6 +11055,62 @@ func (r CloseCampaignResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r CloseCampaignResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GiveCouponResponse200Headers the declared response headers of an HTTP 200 response for GiveCoupon
+type GiveCouponResponse200Headers struct {
+	IdempotencyReplayed *string
+	TBPosition          *string
+}
+
+type GiveCouponResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CouponBody
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GiveCouponResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GiveCouponResponse) GetJSON200() *CouponBody {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GiveCouponResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GiveCouponResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GiveCouponResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GiveCouponResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GiveCouponResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -14024,7 +14458,7 @@ func (c *ClientWithResponses) ListAllCampaignsWithResponse(ctx context.Context, 
 
 // CreateCampaignWithBodyWithResponse Plan a campaign
 //
-// Its terms never change. It opens and closes by itself.
+// Its terms never change. It opens and closes by itself. Delete and plan anew what is wrong.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -14039,7 +14473,7 @@ func (c *ClientWithResponses) CreateCampaignWithBodyWithResponse(ctx context.Con
 
 // CreateCampaignWithResponse Plan a campaign
 //
-// Its terms never change. It opens and closes by itself.
+// Its terms never change. It opens and closes by itself. Delete and plan anew what is wrong.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -14050,6 +14484,51 @@ func (c *ClientWithResponses) CreateCampaignWithResponse(ctx context.Context, bo
 		return nil, err
 	}
 	return ParseCreateCampaignResponse(rsp)
+}
+
+// DeleteCampaignWithResponse Delete a campaign of which nobody ever had a coupon
+//
+// 409 is `has_coupons`: close it instead. Asked for by its id, a deleted campaign is closed. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/admin/campaigns/{id} (the `DeleteCampaign` operationId).
+func (c *ClientWithResponses) DeleteCampaignWithResponse(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*DeleteCampaignResponse, error) {
+	rsp, err := c.DeleteCampaign(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteCampaignResponse(rsp)
+}
+
+// RenameCampaignWithBodyWithResponse Give a campaign another name
+//
+// Nothing else of it can be changed: customers rely on its terms. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/admin/campaigns/{id} (the `RenameCampaign` operationId).
+func (c *ClientWithResponses) RenameCampaignWithBodyWithResponse(ctx context.Context, id int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RenameCampaignResponse, error) {
+	rsp, err := c.RenameCampaignWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRenameCampaignResponse(rsp)
+}
+
+// RenameCampaignWithResponse Give a campaign another name
+//
+// Nothing else of it can be changed: customers rely on its terms. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/admin/campaigns/{id} (the `RenameCampaign` operationId).
+func (c *ClientWithResponses) RenameCampaignWithResponse(ctx context.Context, id int64, body RenameCampaignJSONRequestBody, reqEditors ...RequestEditorFn) (*RenameCampaignResponse, error) {
+	rsp, err := c.RenameCampaign(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRenameCampaignResponse(rsp)
 }
 
 // CloseCampaignWithResponse Close a campaign for good
@@ -14065,6 +14544,21 @@ func (c *ClientWithResponses) CloseCampaignWithResponse(ctx context.Context, id 
 		return nil, err
 	}
 	return ParseCloseCampaignResponse(rsp)
+}
+
+// GiveCouponWithResponse Give a customer a coupon
+//
+// To make up for something, or of a campaign that nobody can claim from. A customer who has one keeps it, and the answer shows it. 409 is the first that applies of `campaign_not_open` (`retry_at`: when it opens), `campaign_paused`, `campaign_closed`, `coupons_gone`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/admin/campaigns/{id}/coupons/{user} (the `GiveCoupon` operationId).
+func (c *ClientWithResponses) GiveCouponWithResponse(ctx context.Context, id int64, user int64, reqEditors ...RequestEditorFn) (*GiveCouponResponse, error) {
+	rsp, err := c.GiveCoupon(ctx, id, user, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGiveCouponResponse(rsp)
 }
 
 // OpenCampaignWithResponse Open a campaign now, or resume it
@@ -15567,6 +16061,81 @@ func ParseCreateCampaignResponse(rsp *http.Response) (*CreateCampaignResponse, e
 	return response, nil
 }
 
+// ParseDeleteCampaignResponse parses an HTTP response from a DeleteCampaignWithResponse call
+func ParseDeleteCampaignResponse(rsp *http.Response) (*DeleteCampaignResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteCampaignResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRenameCampaignResponse parses an HTTP response from a RenameCampaignWithResponse call
+func ParseRenameCampaignResponse(rsp *http.Response) (*RenameCampaignResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RenameCampaignResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CampaignBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RenameCampaignResponse200Headers
+		if values := rsp.Header.Values("TB-Position"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "TB-Position", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TBPosition = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseCloseCampaignResponse parses an HTTP response from a CloseCampaignWithResponse call
 func ParseCloseCampaignResponse(rsp *http.Response) (*CloseCampaignResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -15600,6 +16169,59 @@ func ParseCloseCampaignResponse(rsp *http.Response) (*CloseCampaignResponse, err
 	switch {
 	case rsp.StatusCode == 200:
 		var headers CloseCampaignResponse200Headers
+		if values := rsp.Header.Values("TB-Position"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "TB-Position", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TBPosition = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGiveCouponResponse parses an HTTP response from a GiveCouponWithResponse call
+func ParseGiveCouponResponse(rsp *http.Response) (*GiveCouponResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GiveCouponResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CouponBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GiveCouponResponse200Headers
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
 		if values := rsp.Header.Values("TB-Position"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "TB-Position", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
