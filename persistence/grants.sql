@@ -31,5 +31,6 @@ BEGIN
     EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE ON journal, audit_log FROM %I', app);
     -- What is folded from the journal may be thrown away and made again.
     EXECUTE format('GRANT TRUNCATE ON reservations, reservation_seats, orders, round_states, coupons, campaign_states TO %I', app);
+    EXECUTE format('GRANT TRUNCATE ON search_performance_a, search_performance_b, search_hall_a, search_hall_b, search_performer_a, search_performer_b TO %I', app);
     EXECUTE format('REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON goose_db_version FROM %I', app);
 END $$;

@@ -118,9 +118,9 @@ type SearchQuery struct {
 
 // Limits of queries.
 const (
-	MaxSearchText  = 100 // characters
-	MaxSearchPage  = 100 // hits
-	MaxSearchAfter = 400 // bytes
+	MaxSearchText  = 100  // characters
+	MaxSearchPage  = 100  // hits
+	MaxSearchAfter = 2000 // bytes: it may hold a title
 	MaxSuggestions = 10
 )
 
@@ -147,6 +147,11 @@ func sortNames(kind SearchKind) string {
 		names = append(names, cmp.Or(string(s), "nothing"))
 	}
 	return strings.Join(names, ", ")
+}
+
+// OfReservations tells whether it leaves out everything but reservations.
+func (f SearchFilter) OfReservations() bool {
+	return f.UserName != "" || f.Status != 0 || f.HeldFrom != "" || f.HeldTo != "" || f.MinAmount != 0 || f.MaxAmount != 0
 }
 
 func (f SearchFilter) validate() error {

@@ -31,7 +31,7 @@ func Run(t *testing.T, open func(t *testing.T) search.Engine) {
 }
 
 // Fill puts the documents that the tests speak of into an engine.
-func Fill(t *testing.T, e search.Engine) {
+func Fill(t testing.TB, e search.Engine) {
 	t.Helper()
 	if err := e.Put(t.Context(), Documents()); err != nil {
 		t.Fatal(err)

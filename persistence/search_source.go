@@ -1,0 +1,141 @@
+package persistence
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+
+	"ticketblue/ticketing"
+)
+
+// What the search index is made of, as it is at the moment of asking.
+
+const (
+	openRounds = `FROM round_states s JOIN rounds r ON r.id = s.round WHERE s.phase = 'open' AND r.deleted_at IS NULL `
+
+	selectFoundPerformance = `
+		SELECT p.id, p.title, p.category, p.hall_id, h.name, p.from_day::text, p.to_day::text, p.prices, o.name, o.extension, o.widths,
+		       (SELECT json_agg(json_build_object('id', a.id, 'name', a.name) ORDER BY a.id)
+		          FROM performance_performers l JOIN performers a ON a.id = l.performer_id WHERE l.performance_id = p.id),
+		       EXISTS (SELECT ` + openRounds + `AND r.performance_id = p.id)
+		  FROM performances p ` + withHallAndPoster + `WHERE p.deleted_at IS NULL AND p.id `
+	selectFoundHall      = `SELECT h.id, h.name, h.address FROM halls h WHERE h.deleted_at IS NULL AND h.id `
+	selectFoundPerformer = `SELECT a.id, a.name, a.nation FROM performers a WHERE a.id `
+)
+
+// found is how a kind of document is read: the statement ends where the condition on the id begins.
+type found struct {
+	sql  string
+	scan pgx.RowToFunc[ticketing.SearchDocument]
+}
+
+var foundBy = map[ticketing.SearchKind]found{
+	ticketing.FindPerformances: {selectFoundPerformance, scanFoundPerformance},
+	ticketing.FindHalls:        {selectFoundHall, scanFoundHall},
+	ticketing.FindPerformers:   {selectFoundPerformer, scanFoundPerformer},
+}
+
+// SearchDocuments returns the documents of those that there are, of a kind in the catalogue.
+func (db *DB) SearchDocuments(ctx context.Context, kind ticketing.SearchKind, ids []string) ([]ticketing.SearchDocument, error) {
+	numbers := make([]int64, 0, len(ids))
+	for _, id := range ids {
+		n, err := strconv.ParseInt(id, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s %q: %w", kind, id, ticketing.ErrNotFound)
+		}
+		numbers = append(numbers, n)
+	}
+	by := foundBy[kind]
+	docs, err := many(ctx, db, by.scan, by.sql+`= ANY($1)`, numbers)
+	if err != nil {
+		return nil, fmt.Errorf("reading %ss for the index: %w", kind, err)
+	}
+	return docs, nil
+}
+
+// SearchDocumentsAfter returns at most limit documents of a kind in the catalogue, in the order of their ids, those after
+// the given one; "" is before the first.
+func (db *DB) SearchDocumentsAfter(ctx context.Context, kind ticketing.SearchKind, after string, limit int) ([]ticketing.SearchDocument, error) {
+	var id int64
+	if after != "" {
+		var err error
+		if id, err = strconv.ParseInt(after, 10, 64); err != nil {
+			return nil, fmt.Errorf("reading %ss after %q: %w", kind, after, ticketing.ErrNotFound)
+		}
+	}
+	by := foundBy[kind]
+	docs, err := many(ctx, db, by.scan, by.sql+`> $1 ORDER BY 1 LIMIT $2`, id, limit)
+	if err != nil {
+		return nil, fmt.Errorf("reading %ss for the index: %w", kind, err)
+	}
+	return docs, nil
+}
+
+func scanFoundPerformance(r pgx.CollectableRow) (ticketing.SearchDocument, error) {
+	d := ticketing.SearchDocument{Kind: ticketing.FindPerformances}
+	var id int64
+	var prices map[string]ticketing.KRW
+	var name, extension *string // NULL: no poster
+	var widths []int
+	var performers []byte
+	err := r.Scan(&id, &d.Name, &d.Category, &d.Hall.ID, &d.Hall.Name, &d.From, &d.To, &prices, &name, &extension, &widths, &performers, &d.OnSale)
+	if err == nil && performers != nil {
+		err = json.Unmarshal(performers, &d.Performers)
+	}
+	if name != nil && extension != nil {
+		d.Poster = &ticketing.Poster{Name: *name, Extension: *extension, Widths: widths}
+	}
+	first := true
+	for _, price := range prices {
+		if first || price < d.MinPrice {
+			d.MinPrice = price
+		}
+		d.MaxPrice, first = max(d.MaxPrice, price), false
+	}
+	d.ID = strconv.FormatInt(id, 10)
+	return d, err
+}
+
+func scanFoundHall(r pgx.CollectableRow) (ticketing.SearchDocument, error) {
+	d := ticketing.SearchDocument{Kind: ticketing.FindHalls}
+	var id int64
+	err := r.Scan(&id, &d.Name, &d.Address)
+	d.ID = strconv.FormatInt(id, 10)
+	return d, err
+}
+
+func scanFoundPerformer(r pgx.CollectableRow) (ticketing.SearchDocument, error) {
+	d := ticketing.SearchDocument{Kind: ticketing.FindPerformers}
+	var id int64
+	err := r.Scan(&id, &d.Name, &d.Nation)
+	d.ID = strconv.FormatInt(id, 10)
+	return d, err
+}
+
+// PerformancesNaming lists the performances whose documents name a hall, a performer or a round, ascending, at most
+// limit of them after the given one. A round that was deleted is still its performance's.
+func (db *DB) PerformancesNaming(ctx context.Context, noun ticketing.Noun, id, after int64, limit int) ([]int64, error) {
+	sql := map[ticketing.Noun]string{
+		ticketing.NounHall:      `SELECT id FROM performances WHERE hall_id = $1 AND deleted_at IS NULL AND id > $2 ORDER BY id LIMIT $3`,
+		ticketing.NounPerformer: `SELECT performance_id FROM performance_performers WHERE performer_id = $1 AND performance_id > $2 ORDER BY 1 LIMIT $3`,
+		ticketing.NounRound:     `SELECT performance_id FROM rounds WHERE id = $1 AND performance_id > $2 LIMIT $3`,
+	}[noun]
+	ids, err := many(ctx, db, pgx.RowTo[int64], sql, id, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("performances of %s %d: %w", noun, id, err)
+	}
+	return ids, nil
+}
+
+// PerformancesOnSale lists the performances of which the sale of a round is open, as the read tables know it.
+func (db *DB) PerformancesOnSale(ctx context.Context) ([]int64, error) {
+	ids, err := many(ctx, db, pgx.RowTo[int64], `
+		SELECT DISTINCT r.performance_id `+openRounds+`AND EXISTS (SELECT FROM performances p WHERE p.id = r.performance_id AND p.deleted_at IS NULL)`)
+	if err != nil {
+		return nil, fmt.Errorf("performances on sale: %w", err)
+	}
+	return ids, nil
+}

@@ -1,0 +1,352 @@
+package search
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"ticketblue/ticketing"
+)
+
+// Source is where documents come from: what is true at the moment of asking.
+type Source interface {
+	// SearchDocuments returns the documents of those that there are.
+	SearchDocuments(ctx context.Context, kind ticketing.SearchKind, ids []string) ([]ticketing.SearchDocument, error)
+	// SearchDocumentsAfter returns at most limit documents in an order of the ids, those after the given one; "" is before
+	// the first.
+	SearchDocumentsAfter(ctx context.Context, kind ticketing.SearchKind, after string, limit int) ([]ticketing.SearchDocument, error)
+	// PerformancesNaming lists the performances whose documents name something else in the catalogue, ascending, at most
+	// limit of them after the given one.
+	PerformancesNaming(ctx context.Context, noun ticketing.Noun, id, after int64, limit int) ([]int64, error)
+	// PerformancesOnSale lists the performances of which the sale of a round is open.
+	PerformancesOnSale(ctx context.Context) ([]int64, error)
+}
+
+// SweepEvery is how often what is on sale is compared with the index when nobody says that it has changed.
+const SweepEvery = 5 * time.Second
+
+// sweepWithin is the deadline of one comparison, beginning included.
+const sweepWithin = time.Minute
+
+// Sync keeps an engine as its source is. What it is told of, it reads at the source and puts into the engine, so
+// being told twice, late or in another order does no harm; one thing is read and put at a time.
+type Sync struct {
+	engine Engine
+	source Source
+	log    *slog.Logger
+	hint   chan struct{} // capacity 1: what is on sale may have changed
+	lag    prometheus.Histogram
+
+	mu     sync.Mutex
+	drafts map[ticketing.SearchKind]map[string]bool // of the kinds that are being rebuilt: what has changed meanwhile
+	onSale map[string]bool                          // performances that the index says are on sale; nil: not known
+}
+
+// NewSync makes what keeps the engine; see Told, Run and Rebuild.
+func NewSync(engine Engine, source Source, log *slog.Logger, metrics prometheus.Registerer) *Sync {
+	s := &Sync{
+		engine: engine, source: source, log: log, hint: make(chan struct{}, 1), drafts: map[ticketing.SearchKind]map[string]bool{},
+		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "ticketblue_search_lag_seconds", Help: "From an edit of the catalogue to its being found.",
+			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60, 600},
+		}),
+	}
+	metrics.MustRegister(s.lag)
+	return s
+}
+
+// Told takes in consecutive events of a stream of the catalogue; it is what a follower does.
+func (s *Sync) Told(ctx context.Context, stream ticketing.Stream, _ uint64, events []ticketing.Event) error {
+	noun, id, ok := stream.Catalogue()
+	if !ok {
+		return nil
+	}
+	var err error
+	switch noun {
+	case ticketing.NounPerformance:
+		err = s.refresh(ctx, ticketing.FindPerformances, []int64{id})
+	case ticketing.NounHall:
+		err = errors.Join(s.refresh(ctx, ticketing.FindHalls, []int64{id}), s.refreshNaming(ctx, noun, id))
+	case ticketing.NounPerformer:
+		err = errors.Join(s.refresh(ctx, ticketing.FindPerformers, []int64{id}), s.refreshNaming(ctx, noun, id))
+	case ticketing.NounRound:
+		err = s.refreshNaming(ctx, noun, id)
+	}
+	if err == nil && len(events) > 0 {
+		s.lag.Observe(time.Since(events[len(events)-1].At.Time()).Seconds())
+	}
+	return err
+}
+
+func (s *Sync) refreshNaming(ctx context.Context, noun ticketing.Noun, id int64) error {
+	for after := int64(0); ; {
+		ids, err := s.source.PerformancesNaming(ctx, noun, id, after, Batch)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		if err := s.refresh(ctx, ticketing.FindPerformances, ids); err != nil {
+			return err
+		}
+		after = ids[len(ids)-1]
+	}
+}
+
+func (s *Sync) refresh(ctx context.Context, kind ticketing.SearchKind, ids []int64) error {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = strconv.FormatInt(id, 10)
+	}
+	return s.Refresh(ctx, kind, names)
+}
+
+// Refresh reads documents at the source and puts them into the engine; what is not at the source any more is deleted.
+// At most Batch at once.
+func (s *Sync) Refresh(ctx context.Context, kind ticketing.SearchKind, ids []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range ids {
+		if changed := s.drafts[kind]; changed != nil {
+			changed[id] = true
+		}
+	}
+	docs, err := s.put(ctx, s.engine, kind, ids)
+	if err != nil {
+		s.onSale = nil // who knows what got through
+		return err
+	}
+	if kind == ticketing.FindPerformances && s.onSale != nil {
+		for _, id := range ids {
+			delete(s.onSale, id)
+		}
+		for _, d := range docs {
+			if d.OnSale {
+				s.onSale[d.ID] = true
+			}
+		}
+	}
+	return nil
+}
+
+// put makes documents of a collection what they are at the source.
+func (s *Sync) put(ctx context.Context, into Collection, kind ticketing.SearchKind, ids []string) ([]ticketing.SearchDocument, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	docs, err := s.source.SearchDocuments(ctx, kind, ids)
+	if err != nil {
+		return nil, err
+	}
+	there := map[string]bool{}
+	for _, d := range docs {
+		there[d.ID] = true
+	}
+	var gone []string
+	for _, id := range ids {
+		if !there[id] {
+			gone = append(gone, id)
+		}
+	}
+	if len(docs) > 0 {
+		err = into.Put(ctx, docs)
+	}
+	if err == nil && len(gone) > 0 {
+		err = into.Delete(ctx, kind, gone)
+	}
+	return docs, err
+}
+
+// Hint says that what is on sale may have changed. It does not block.
+func (s *Sync) Hint() {
+	select {
+	case s.hint <- struct{}{}:
+	default:
+	}
+}
+
+// Run builds what was never built, and then keeps what is on sale, until ctx ends. Failures are tried again.
+func (s *Sync) Run(ctx context.Context) {
+	tick := time.NewTicker(SweepEvery)
+	defer tick.Stop()
+	for built, warned := false, false; ; {
+		err := s.pass(ctx, &built)
+		if err != nil && ctx.Err() == nil && !warned {
+			s.log.Warn("the search index falls behind; trying again", "error", err)
+		}
+		warned = err != nil
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-s.hint:
+		}
+	}
+}
+
+func (s *Sync) pass(ctx context.Context, built *bool) error {
+	if !*built {
+		if err := s.buildMissing(ctx); err != nil {
+			return err
+		}
+		*built = true
+	}
+	ctx, cancel := context.WithTimeout(ctx, sweepWithin)
+	defer cancel()
+	return s.Sweep(ctx)
+}
+
+func (s *Sync) buildMissing(ctx context.Context) error {
+	for _, kind := range s.engine.Kinds() {
+		built, err := s.engine.Built(ctx, kind)
+		if err == nil && !built {
+			err = s.rebuild(ctx, kind)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Sweep compares what is on sale with what the index says, and refreshes where they differ.
+func (s *Sync) Sweep(ctx context.Context) error {
+	if err := s.learnOnSale(ctx); err != nil {
+		return err
+	}
+	ids, err := s.source.PerformancesOnSale(ctx)
+	if err != nil {
+		return err
+	}
+	for _, part := range s.differing(ids) {
+		if err := s.Refresh(ctx, ticketing.FindPerformances, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// learnOnSale asks the index, once.
+func (s *Sync) learnOnSale(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.onSale != nil {
+		return nil
+	}
+	known := map[string]bool{}
+	q := ticketing.SearchQuery{Kind: ticketing.FindPerformances, Sort: ticketing.SortEnding, Limit: ticketing.MaxSearchPage, Filter: ticketing.SearchFilter{OnSale: true}}
+	for {
+		results, err := s.engine.Search(ctx, []ticketing.SearchQuery{q})
+		if err != nil {
+			return err
+		}
+		for _, hit := range results[0].Hits {
+			known[hit.ID] = true
+		}
+		if q.After = results[0].Next; q.After == "" {
+			s.onSale = known
+			return nil
+		}
+	}
+}
+
+// differing are the performances on sale of which the index does not say so, and the other way round, in batches.
+func (s *Sync) differing(ids []int64) [][]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var differ []string
+	truth := make(map[string]bool, len(ids))
+	for _, n := range ids {
+		id := strconv.FormatInt(n, 10)
+		truth[id] = true
+		if !s.onSale[id] {
+			differ = append(differ, id)
+		}
+	}
+	for id := range s.onSale {
+		if !truth[id] {
+			differ = append(differ, id)
+		}
+	}
+	return slices.Collect(slices.Chunk(differ, Batch))
+}
+
+// Rebuild makes the whole index anew while the old one is searched, and swaps it in kind by kind.
+func (s *Sync) Rebuild(ctx context.Context) error {
+	for _, kind := range s.engine.Kinds() {
+		if err := s.rebuild(ctx, kind); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// errRebuilding: the other one must end first.
+var errRebuilding = errors.New("the index is being rebuilt already")
+
+func (s *Sync) rebuild(ctx context.Context, kind ticketing.SearchKind) (err error) {
+	s.mu.Lock()
+	busy := s.drafts[kind] != nil
+	if !busy {
+		s.drafts[kind] = map[string]bool{}
+	}
+	s.mu.Unlock()
+	if busy {
+		return errRebuilding
+	}
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.drafts, kind)
+	}()
+	draft, err := s.engine.Rebuild(ctx, kind)
+	if err != nil {
+		return err
+	}
+	if err := s.fill(ctx, draft, kind); err != nil {
+		return errors.Join(fmt.Errorf("rebuilding the index of %ss: %w", kind, err), draft.Discard(context.WithoutCancel(ctx)))
+	}
+	return nil
+}
+
+// fill copies the source into the draft, then what has changed since it was copied, and swaps it in before more can.
+func (s *Sync) fill(ctx context.Context, draft Draft, kind ticketing.SearchKind) error {
+	for after := ""; ; {
+		docs, err := s.source.SearchDocumentsAfter(ctx, kind, after, Batch)
+		if err != nil {
+			return err
+		}
+		if len(docs) == 0 {
+			break
+		}
+		if err := draft.Put(ctx, docs); err != nil {
+			return err
+		}
+		after = docs[len(docs)-1].ID
+	}
+	for {
+		s.mu.Lock()
+		changed := slices.Collect(maps.Keys(s.drafts[kind]))
+		if len(changed) <= Batch { // so few that whoever changes more may wait for the swap
+			defer s.mu.Unlock()
+			if _, err := s.put(ctx, draft, kind, changed); err != nil {
+				return err
+			}
+			s.onSale = nil
+			return draft.Swap(ctx)
+		}
+		s.drafts[kind] = map[string]bool{}
+		s.mu.Unlock()
+		for part := range slices.Chunk(changed, Batch) {
+			if _, err := s.put(ctx, draft, kind, part); err != nil {
+				return err
+			}
+		}
+	}
+}
