@@ -90,6 +90,15 @@ func ParseDay(text string) (Day, bool) {
 	return d, err == nil && d >= firstDay && d <= lastDay
 }
 
+// Start is the first moment of the day; 0 of a text that is no day.
+func (d Day) Start() Millis {
+	t, err := time.ParseInLocation(time.DateOnly, string(d), seoul)
+	if err != nil {
+		return 0
+	}
+	return MillisOf(t)
+}
+
 // AddYears is the same day years later; of 29 February it may be 1 March.
 func (d Day) AddYears(years int) Day {
 	t, err := time.Parse(time.DateOnly, string(d))
