@@ -58,6 +58,8 @@ func accessMatrix(h *house) map[string]verdict {
 		"list-admins":         {"GET", "/v1/admin/admins", "", adminOnly("200"), nil},
 		"create-admin":        {"POST", "/v1/admin/admins", `{"email":"lee@example.com","name":"Lee"}`, adminOnly("201"), nil},
 		"drop-admin":          {"DELETE", "/v1/admin/admins/9", "", adminOnly("409 own_account"), nil},
+		"search-reservations": {"GET", "/v1/admin/reservations", "", adminOnly("200"), nil},
+		"export-reservations": {"GET", "/v1/admin/reservations.csv", "", adminOnly("200"), nil},
 		"list-audit":          {"GET", "/v1/admin/audit", "", adminOnly("200"), nil},
 		"list-performances":   {"GET", "/v1/performances", "", anyone("200"), nil},
 		"get-performance":     {"GET", "/v1/performances/1", "", anyone("200"), nil},

@@ -79,6 +79,7 @@ type Config struct {
 	Reservations Reservations
 	Campaigns    Campaigns
 	Projections  Projections
+	Found        ReservationSearch
 	Posters      Posters
 	Blobs        Blobs
 	Live         Live // nil: live maps are not available

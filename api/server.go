@@ -34,6 +34,8 @@ type Server struct {
 	names  *namesCache // of campaigns
 	drain  drain
 
+	exports exportCount
+
 	viewers *viewers
 
 	pictures *pictures.Maker
@@ -82,6 +84,8 @@ func New(config Config) *Server {
 	s.roundAdminRoutes()
 	s.reservationRoutes()
 	s.myReservationRoutes()
+	s.reservationSearchRoutes()
+	s.reservationExportRoutes()
 	s.campaignRoutes()
 	s.couponRoutes()
 	s.documentRoutes()

@@ -53,6 +53,7 @@ type house struct {
 	catalogue *fakeCatalogue
 	campaigns *fakeCampaigns
 	lists     *fakeLists
+	found     *fakeFound
 	live      *fakeLive
 	tokens    *auth.Tokens
 	metrics   *prometheus.Registry
@@ -124,6 +125,7 @@ func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 	h.accounts, h.metrics = newFakeAccounts(), prometheus.NewRegistry()
 	h.sales = &fakeSales{clock: h.clock, rounds: map[ticketing.Stream]ticketing.Machine{}}
 	h.catalogue, h.campaigns = newFakeCatalogue(h.sales), &fakeCampaigns{sales: h.sales, deleted: map[ticketing.CampaignID]bool{}}
+	h.found = &fakeFound{}
 	h.live, h.lists = newFakeLive(), &fakeLists{at: map[ticketing.Stream]uint64{"round:1": 10}}
 	var err error
 	if h.tokens, err = auth.NewTokens(testKey, h.clock.Now); err != nil {
@@ -144,7 +146,7 @@ func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 	}
 	config := Config{
 		Kakao: kakao, FakeKakao: fake,
-		Sales: h.sales, Accounts: h.accounts, Catalogue: h.catalogue, Live: h.live, Reservations: h.lists, Campaigns: h.campaigns, Projections: h.lists,
+		Sales: h.sales, Accounts: h.accounts, Catalogue: h.catalogue, Live: h.live, Reservations: h.lists, Campaigns: h.campaigns, Projections: h.lists, Found: h.found,
 		Tokens: h.tokens, Passwords: hashing,
 		Clock: h.clock.Now, Random: func(int) int { return 0 }, Metrics: h.metrics, Limits: generous, Bench: true,
 		Log: slog.New(slog.NewTextHandler(h.log, nil)),
