@@ -11,7 +11,7 @@ import (
 // pagePaths are the addresses of pages. They all get the same HTML, which looks at the address itself.
 var pagePaths = []string{
 	"/", "/performances/:id", "/rounds/:id", "/login", "/signup", "/reset-password", "/me", "/reservations", "/coupons",
-	"/admin", "/admin/performances/:id", "/admin/rounds/:id", "/admin/halls", "/admin/halls/:id", "/admin/audit",
+	"/admin", "/admin/performances/:id", "/admin/rounds/:id", "/admin/halls", "/admin/halls/:id", "/admin/reservations", "/admin/audit",
 }
 
 // pageRoutes serves the pages for customers from this program.

@@ -7,10 +7,13 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"ticketblue/ticketing"
 )
 
 // TestAdminPages plans a sale from an empty hall to the last seat, in a real browser.
@@ -33,10 +36,12 @@ func TestAdminPages(t *testing.T) {
 	t.Run("a hall by CSV", func(t *testing.T) { w.hallByCSV(t) })
 	t.Run("a performance with poster and round", func(t *testing.T) { w.performance(t) })
 	t.Run("a sale on the board", func(t *testing.T) { th.board(t, w) })
+	t.Run("reservations", func(t *testing.T) { w.reservations(t) })
 	t.Run("the log", func(t *testing.T) {
 		w.visit("/admin/audit")
 		w.untilText(".audit", "create-hall")
 		w.untilText(".audit", "pause-round")
+		w.untilText(".audit", "export-reservations")
 	})
 	t.Run("phone", func(t *testing.T) { th.adminPhone(t, b) })
 }
@@ -122,12 +127,42 @@ func (th *theatre) board(t *testing.T, w *window) {
 	w.until(`document.querySelector(".pill.canceled") !== null`)
 }
 
+// reservations looks for the one that the board saw, by filters that leave it out and filters that do not, and saves it.
+func (w *window) reservations(t *testing.T) {
+	w.visit("/admin")
+	w.click(`.tabs a[href="/admin/reservations"]`)
+	w.untilText(".found-list tbody", "A-1-1")
+	w.choose(`[name="status"]`, "confirmed")
+	w.click(`.filters button[type="submit"]`)
+	w.until(`location.search.includes("status=confirmed") && document.querySelector(".found-list") !== null && document.querySelectorAll(".found-list tbody tr").length === 0`)
+	w.choose(`[name="status"]`, "")
+	w.enter(`[name="user"]`, customer(1))
+	w.fill(`[name="from"]`, string(ticketing.DayOf(ticketing.MillisOf(time.Now()))))
+	w.enter(`[name="min_amount"]`, "1")
+	w.click(`.filters button[type="submit"]`)
+	w.untilText(".found-list tbody", customer(1))
+	w.untilText(".found-list tbody", "A-1-1")
+	eval[any](w, `(() => {
+		let file;
+		URL.createObjectURL = (blob) => (file = blob, "#");
+		HTMLAnchorElement.prototype.click = async function () {
+			const bytes = new Uint8Array(await file.arrayBuffer());
+			window.saved = this.download + " " + [...bytes.slice(0, 3)] + " " + new TextDecoder().decode(bytes);
+		};
+	})()`)
+	w.click(".csv")
+	w.until(`window.saved?.startsWith("reservations.csv 239,187,191 reservation,status,")`)
+	if saved := eval[string](w, `window.saved`); !strings.Contains(saved, customer(1)) || strings.Count(saved, "\r\n") != 2 {
+		t.Errorf("saved %q", saved)
+	}
+}
+
 func (th *theatre) adminPhone(t *testing.T, b *browser) {
 	const width = 375
 	w := b.open(t, th.url, width, 812, chromedp.EmulateMobile, chromedp.EmulateTouch)
 	w.visit("/")
 	w.logIn(theAdmin, thePassword)
-	for _, path := range []string{"/me", "/admin", "/admin/halls", "/admin/halls/1", fmt.Sprintf("/admin/performances/%d", th.show), fmt.Sprintf("/admin/rounds/%d", th.round), "/admin/audit"} {
+	for _, path := range []string{"/me", "/admin", "/admin/halls", "/admin/halls/1", fmt.Sprintf("/admin/performances/%d", th.show), fmt.Sprintf("/admin/rounds/%d", th.round), "/admin/reservations", "/admin/audit"} {
 		w.visit(path)
 		w.until(`document.querySelector("h1") !== null`)
 		if wide := eval[float64](w, `document.documentElement.scrollWidth`); wide > width+0.5 {

@@ -121,6 +121,7 @@ export interface Answer<T> {
   status: number;
   body: T;
   etag: string;
+  text: string; // the body as it came
 }
 
 // How far the server had got when it last did something for us: lists wait until they have come as far.
@@ -173,10 +174,10 @@ async function send<T>(method: string, path: string, extras: Extras, who: Record
     throw new Unanswered("no answer", { cause });
   }
   const etag = response.headers.get("ETag") ?? "";
-  if (response.status === 304) return { status: 304, body: undefined as T, etag };
+  if (response.status === 304) return { status: 304, body: undefined as T, etag, text };
   const parsed = parse(text), reached = response.headers.get("TB-Position");
   if (reached && method !== "GET") sessionStorage.setItem(keptPosition, reached);
-  if (response.ok) return { status: response.status, body: parsed as T, etag };
+  if (response.ok) return { status: response.status, body: parsed as T, etag, text };
   const problem = (parsed ?? { code: "http_" + response.status, title: response.statusText, retryable: false }) as ProblemBody;
   throw new Refusal(response.status, problem, Number(response.headers.get("Retry-After") ?? 0));
 }
@@ -191,6 +192,16 @@ function parse(text: string): unknown {
 
 export async function get<T>(path: string): Promise<T> {
   return (await ask<T>("GET", path)).body;
+}
+
+/** download gives the visitor a file that the server makes. A name for it comes from the path. */
+export async function download(path: string): Promise<void> {
+  const { text } = await ask<unknown>("GET", path, { patience: 60_000 });
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob(["\uFEFF" + text], { type: "text/csv;charset=utf-8" })); // reading took the mark away
+  link.download = path.split("?")[0].split("/").at(-1)!;
+  link.click();
+  URL.revokeObjectURL(link.href);
 }
 
 /** explain says in words what went wrong. */

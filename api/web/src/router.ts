@@ -32,7 +32,7 @@ export const pages = {
 
 const plain = [
   "/", "/login", "/signup", "/reset-password", "/reservations", "/coupons", "/me",
-  "/admin", "/admin/halls", "/admin/audit",
+  "/admin", "/admin/halls", "/admin/reservations", "/admin/audit",
 ];
 
 function isPage(path: string): boolean {
