@@ -217,7 +217,7 @@ func (r *request) answered(ctx context.Context) bool {
 func isSaga(cmd ticketing.Command) bool {
 	switch cmd.(type) {
 	case ticketing.ConfirmPayment, ticketing.PricePayment, ticketing.ApprovePayment, ticketing.DeclinePayment,
-		ticketing.SettleRefund, ticketing.ReserveCoupon, ticketing.RedeemCoupon, ticketing.ReturnCoupon:
+		ticketing.SettleRefund, ticketing.ReadOrder, ticketing.ReserveCoupon, ticketing.RedeemCoupon, ticketing.ReturnCoupon:
 		return true
 	}
 	return false

@@ -116,6 +116,11 @@ func accessMatrix(h *house) map[string]verdict {
 		"delete-campaign":    {"DELETE", "/v1/admin/campaigns/1", "", adminOnly("204"), nil},
 		"open-campaign":      {"POST", "/v1/admin/campaigns/1/open", "", adminOnly("200"), nil},
 		"pause-campaign":     {"POST", "/v1/admin/campaigns/1/pause", "", adminOnly("200"), nil},
+		"start-payment":      {"POST", "/v1/reservations/1-1/payment", `{}`, [4]string{nobody, "200", "404 not_found", "404 not_found"}, nil},
+		"get-payment":        {"GET", "/v1/reservations/1-2/payment", "", [4]string{nobody, "200", "404 not_found", "404 not_found"}, nil},
+		"confirm-payment":    {"POST", "/v1/payments/confirm", `{"payment_key":"key-1","order_id":"1-2-1","amount":132000}`, [4]string{nobody, "200", "404 not_found", "404 not_found"}, nil},
+		"cancel-reservation": {"POST", "/v1/reservations/1-1/cancel", `{"reason":"r"}`, [4]string{nobody, "409 not_cancelable", "404 not_found", "404 not_found"}, nil},
+		"toss-webhook":       {"POST", "/v1/webhooks/toss", `{"eventType":"PAYMENT_STATUS_CHANGED","data":{"paymentKey":"key-1","status":"DONE"}}`, anyone("200"), nil},
 		"close-campaign":     {"POST", "/v1/admin/campaigns/1/close", "", adminOnly("200"), nil},
 	}
 }
@@ -152,6 +157,8 @@ func houseOfTheMatrix(t *testing.T) *house {
 	h, posters := withPosters(t)
 	posters.files["kept-320.jpg"], posters.current[1] = photo(t), ticketing.Poster{Name: "kept"}
 	h.reserve(customer, "first", "A-1-10").wantStatus(http.StatusCreated)
+	h.reserve(customer, "second", "A-1-9").wantStatus(http.StatusCreated)
+	h.do(call{"POST", "/v1/reservations/1-2/payment", h.token(customer, ticketing.Customer), `{}`, nil}).wantStatus(http.StatusOK)
 	h.addKim()
 	h.furnish()
 	h.openCampaign("")

@@ -78,6 +78,8 @@ type Config struct {
 	Catalogue    Catalogue
 	Reservations Reservations
 	Campaigns    Campaigns
+	Payments     Payments
+	PaymentBooks PaymentBooks
 	Projections  Projections
 	Found        ReservationSearch
 	Posters      Posters

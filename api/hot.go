@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -11,7 +12,7 @@ import (
 // which limits the handler checks by hand, and a test compares the two.
 func hot[I, O any](s *Server, op operation, handle fiber.Handler) {
 	path := fiberPath(op.path)
-	deadline := hotDeadline
+	deadline := cmp.Or(op.deadline, hotDeadline)
 	if op.upload {
 		deadline = uploadDeadline
 	}

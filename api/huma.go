@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -28,20 +29,21 @@ func init() {
 
 // operation is one entry of the document and one route.
 type operation struct {
-	id      string
-	method  string
-	path    string
-	summary string
-	about   string
-	tag     string
-	access  Access
-	status  int   // of a success
-	errors  []int // beyond those that follow from the rest
-	limit   func(c *fiber.Ctx, caller auth.Caller) error
-	noBody  bool   // a POST without one
-	maxBody int    // bytes, when it is more than MaxBodyBytes; see largeBody
-	upload  bool   // the body is a form with a file
-	sample  string // of the body, as JSON, where its fields exclude each other and the tags cannot tell
+	id       string
+	method   string
+	path     string
+	summary  string
+	about    string
+	tag      string
+	access   Access
+	status   int   // of a success
+	errors   []int // beyond those that follow from the rest
+	limit    func(c *fiber.Ctx, caller auth.Caller) error
+	noBody   bool          // a POST without one
+	maxBody  int           // bytes, when it is more than MaxBodyBytes; see largeBody
+	deadline time.Duration // when it is not as with others of its kind
+	upload   bool          // the body is a form with a file
+	sample   string        // of the body, as JSON, where its fields exclude each other and the tags cannot tell
 
 	responses map[string]*huma.Response // by status, where they do not follow from the type of the output
 }
@@ -68,7 +70,7 @@ func (s *Server) newHuma() huma.API {
 
 // register adds an operation whose input huma parses and checks by the tags of I.
 func register[I, O any](s *Server, op operation, handle func(context.Context, *I) (*O, error)) {
-	s.router.declare(op.method, fiberPath(op.path), s.routeOf(op, requestDeadline))
+	s.router.declare(op.method, fiberPath(op.path), s.routeOf(op, cmp.Or(op.deadline, requestDeadline)))
 	huma.Register(s.huma, op.document(), func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
 		if err != nil {

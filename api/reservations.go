@@ -78,6 +78,7 @@ type reservationBody struct {
 	Amount    int64      `json:"amount" doc:"KRW" example:"264000"`
 	HeldAt    time.Time  `json:"held_at" example:"2027-03-02T11:00:07Z"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"When the seats go back unless paid" example:"2027-03-02T11:05:07Z"`
+	RefundDue int64      `json:"refund_due,omitempty" doc:"KRW that are on their way back to you"`
 	Seq       uint64     `json:"seq" doc:"The round's last event this answer rests on; 0 for what ended days ago" example:"1234"`
 }
 

@@ -182,7 +182,12 @@ func appendReservation(dst []byte, r ticketing.Reservation, seq uint64) []byte {
 		dst = append(dst, `","expires_at":"`...)
 		dst = r.ExpiresAt.Time().AppendFormat(dst, time.RFC3339Nano)
 	}
-	dst = append(dst, `","seq":`...)
+	dst = append(dst, '"')
+	if r.RefundDue != 0 {
+		dst = append(dst, `,"refund_due":`...)
+		dst = strconv.AppendInt(dst, int64(r.RefundDue), 10)
+	}
+	dst = append(dst, `,"seq":`...)
 	dst = strconv.AppendUint(dst, seq, 10)
 	return append(dst, '}')
 }

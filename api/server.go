@@ -88,6 +88,7 @@ func New(config Config) *Server {
 	s.reservationExportRoutes()
 	s.campaignRoutes()
 	s.couponRoutes()
+	s.paymentRoutes()
 	s.documentRoutes()
 	s.pageRoutes()
 	if config.Bench {

@@ -52,6 +52,7 @@ type house struct {
 	accounts  *fakeAccounts
 	catalogue *fakeCatalogue
 	campaigns *fakeCampaigns
+	payments  *fakePayments
 	lists     *fakeLists
 	found     *fakeFound
 	live      *fakeLive
@@ -127,6 +128,7 @@ func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 	h.catalogue, h.campaigns = newFakeCatalogue(h.sales), &fakeCampaigns{sales: h.sales, deleted: map[ticketing.CampaignID]bool{}}
 	h.found = &fakeFound{}
 	h.live, h.lists = newFakeLive(), &fakeLists{at: map[ticketing.Stream]uint64{"round:1": 10}}
+	h.payments = &fakePayments{sales: h.sales, reasons: map[ticketing.ReservationID]string{}, kept: map[ticketing.ReservationID]ticketing.PaymentView{}}
 	var err error
 	if h.tokens, err = auth.NewTokens(testKey, h.clock.Now); err != nil {
 		t.Fatal(err)
@@ -147,6 +149,8 @@ func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 	config := Config{
 		Kakao: kakao, FakeKakao: fake,
 		Sales: h.sales, Accounts: h.accounts, Catalogue: h.catalogue, Live: h.live, Reservations: h.lists, Campaigns: h.campaigns, Projections: h.lists, Found: h.found,
+		Sales: h.sales, Accounts: h.accounts, Catalogue: h.catalogue, Live: h.live, Reservations: h.lists, Campaigns: h.campaigns, Projections: h.lists,
+		Payments: h.payments, PaymentBooks: h.payments,
 		Tokens: h.tokens, Passwords: hashing,
 		Clock: h.clock.Now, Random: func(int) int { return 0 }, Metrics: h.metrics, Limits: generous, Bench: true,
 		Log: slog.New(slog.NewTextHandler(h.log, nil)),

@@ -16,10 +16,11 @@ const (
 	JobRefundAll  = "payment_refund_round" // RoundArgs: every order of the round that owes
 	JobCoupon     = "coupon_settle"        // OrderArgs; Attempt 0: every order of the reservation
 	JobCouponsAll = "coupon_settle_round"  // RoundArgs: every coupon of the round's orders
+	JobHint       = "payment_hint"         // OrderArgs: somebody says that the provider has news; see Settler.Hinted
 )
 
-// Kinds are all the kinds of job that EffectsOf demands.
-var Kinds = []string{JobSettle, JobAlarm, JobRefund, JobRefundAll, JobCoupon, JobCouponsAll}
+// Kinds are all the kinds of job of this room.
+var Kinds = []string{JobSettle, JobAlarm, JobRefund, JobRefundAll, JobCoupon, JobCouponsAll, JobHint}
 
 // couponGrace is how long after an order's time is over its coupon is looked after.
 const couponGrace = time.Second

@@ -60,7 +60,7 @@ type Step struct {
 //	            | open        confirming        declined     paid      refund_due          refunded
 //	------------+-----------------------------------------------------------------------------------
 //	  unasked   | stop        take; after the
-//	            |             head start look   stop         stop      return              stop
+//	            |             head start look   stop         stop      return; later look  stop
 //	  unknown   | look again  look again ⏰      look again   look again look again ⏰       look again
 //	  taken     | APPROVE !   APPROVE           APPROVE      stop      return              stop !
 //	  no        | stop        DECLINE           stop         stop !    look again !        stop !
@@ -156,6 +156,9 @@ func notConfirming(o ticketing.Order, f Finding, code string) Step {
 func refundDue(o ticketing.Order, f Finding, code string, a Answer, since, now ticketing.Millis) Step {
 	switch f {
 	case Unasked:
+		if now >= since.Add(HandlerHead) {
+			return Step{Do: Look} // it may have gone back already, so long ago that the provider knows no repeat
+		}
 		return Step{Do: Return, Amount: o.Refund}
 	case Taken:
 		gone := a.Payment.Total - a.Payment.Balance

@@ -112,7 +112,7 @@ returned         | stop         | DECLINE      | stop         | stop !       | S
 odd              | revoke !     | revoke !     | revoke !     | stop !       | look later !  | stop !
 foreign          | stop         | DECLINE      | stop         | stop !       | look later !  | stop !
 late             | open         | confirming   | declined     | paid         | refund_due    | refunded
-unasked          | stop         | look         | stop         | stop         | return        | stop
+unasked          | stop         | look         | stop         | stop         | look          | stop
 unknown          | look later   | look later ! | look later   | look later   | look later !  | look later
 taken            | APPROVE !    | APPROVE      | APPROVE      | stop         | return        | stop !
 no               | stop         | DECLINE      | stop         | stop !       | look later !  | stop !

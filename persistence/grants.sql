@@ -28,7 +28,7 @@ BEGIN
     -- Tables that other rooms' migrations add later (River's) are usable from the start.
     EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO %I', here, app);
     EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT USAGE, SELECT, UPDATE ON SEQUENCES TO %I', here, app);
-    EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE ON journal, audit_log FROM %I', app);
+    EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE ON journal, audit_log, provider_log FROM %I', app);
     -- What is folded from the journal may be thrown away and made again.
     EXECUTE format('GRANT TRUNCATE ON reservations, reservation_seats, orders, round_states, coupons, campaign_states TO %I', app);
     EXECUTE format('GRANT TRUNCATE ON search_performance_a, search_performance_b, search_hall_a, search_hall_b, search_performer_a, search_performer_b TO %I', app);

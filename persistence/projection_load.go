@@ -208,8 +208,10 @@ func scanOrders(rows pgx.Rows, found map[ticketing.ReservationID]*reservationRow
 
 // statuses and phases find the value of a stored name.
 var (
-	statuses = named(ticketing.Held, ticketing.Paying, ticketing.Confirmed, ticketing.Released, ticketing.Expired, ticketing.Canceled)
-	phases   = named(ticketing.Scheduled, ticketing.Open, ticketing.Paused, ticketing.Closed)
+	statuses    = named(ticketing.Held, ticketing.Paying, ticketing.Confirmed, ticketing.Released, ticketing.Expired, ticketing.Canceled)
+	orderStates = named(ticketing.OrderOpen, ticketing.OrderConfirming, ticketing.OrderDeclined, ticketing.OrderPaid,
+		ticketing.OrderRefundDue, ticketing.OrderRefunded)
+	phases = named(ticketing.Scheduled, ticketing.Open, ticketing.Paused, ticketing.Closed)
 )
 
 func named[T fmt.Stringer](values ...T) map[string]T {

@@ -142,6 +142,17 @@ type OrderID struct {
 	Attempt     uint32
 }
 
+// ParseOrderID reads "<round>-<n>-<attempt>" in its one canonical form.
+func ParseOrderID(s string) (OrderID, bool) {
+	cut := strings.LastIndexByte(s, '-')
+	if cut < 0 {
+		return OrderID{}, false
+	}
+	reservation, okReservation := ParseReservationID(s[:cut])
+	attempt, okAttempt := parseNumber(s[cut+1:], 32)
+	return OrderID{reservation, uint32(attempt)}, okReservation && okAttempt
+}
+
 func (id OrderID) String() string {
 	return id.Reservation.String() + "-" + strconv.FormatUint(uint64(id.Attempt), 10)
 }

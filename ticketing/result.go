@@ -59,6 +59,15 @@ const (
 	CodeHasCoupons          Code = "has_coupons"           // customers have coupons of it, or had
 )
 
+// Refusals of the payment saga.
+const (
+	CodeNotChargeable   Code = "not_chargeable"   // an order over so little can be paid by nothing
+	CodeCouponUnknown   Code = "coupon_unknown"   // no such coupon, or not yours
+	CodePaymentDeclined Code = "payment_declined" // the provider's final no
+	CodePaymentLate     Code = "payment_late"     // the money came after the seats had gone: it goes back
+	CodeVirtualAccount  Code = "virtual_account"  // money that comes some day is no payment here
+)
+
 // Answers of the shell around a machine; none says anything about the request itself.
 const (
 	CodeUnavailable Code = "unavailable"    // outcome unknown or owner away: ask again with the same key
