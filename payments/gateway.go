@@ -104,6 +104,7 @@ const (
 	CodeTooSmall       = "amount_too_small" // less than any provider takes
 	CodeVirtualAccount = "virtual_account"  // money that comes some day is no payment here
 	CodeNotBegun       = "not_confirmed"    // the customer did not authenticate in time
+	CodeNoProvider     = "no_provider"      // nobody is there to be asked
 	CodeOverdue        = "overdue"          // its outcome is unknown for too long
 	CodeEnded          = "payment_ended"    // the provider has ended the payment without money
 )

@@ -23,10 +23,10 @@ func (s *Settler) Price(ctx context.Context, id ticketing.OrderID, until ticketi
 		return o, ticketing.OK, nil // somebody has gone on with it, in another tab
 	}
 	if o.Priced {
-		if Chargeable(o.Amount) {
-			return o, ticketing.OK, nil
+		if code := s.chargeable(o.Amount); code != ticketing.OK {
+			return s.priced(ctx, o, decline(o), code)
 		}
-		return s.priced(ctx, o, decline(o), ticketing.CodeNotChargeable)
+		return o, ticketing.OK, nil
 	}
 	campaign, reserve, ok := ReserveFor(o, until)
 	if !ok {
@@ -47,10 +47,23 @@ func (s *Settler) Price(ctx context.Context, id ticketing.OrderID, until ticketi
 	if code == ticketing.CodeNotFound {
 		code = ticketing.CodeCouponUnknown
 	}
-	if price, is := command.(ticketing.PricePayment); is && !Chargeable(price.Amount) {
-		command, code = decline(o), ticketing.CodeNotChargeable
+	if price, is := command.(ticketing.PricePayment); is {
+		if code = s.chargeable(price.Amount); code != ticketing.OK {
+			command = decline(o)
+		}
 	}
 	return s.priced(ctx, o, command, code)
+}
+
+// chargeable: an order over this amount can be paid here.
+func (s *Settler) chargeable(amount ticketing.KRW) ticketing.Code {
+	switch {
+	case !Chargeable(amount):
+		return ticketing.CodeNotChargeable
+	case amount > 0 && s.o.Gateway == nil:
+		return ticketing.CodeUnavailable
+	}
+	return ticketing.OK
 }
 
 // priced tells the round, and reads the order again.

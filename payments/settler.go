@@ -38,7 +38,7 @@ type Books interface {
 
 // Options of NewSettler. All but Wait, Alarm, Log and Point must be there.
 type Options struct {
-	Gateway Gateway
+	Gateway Gateway // nil: only what costs nothing can be paid
 	Sales   Sales
 	Books   Books
 	// Clock is this machine's time.
@@ -201,15 +201,17 @@ func (s *Settler) call(ctx context.Context, o ticketing.Order, step Step) (Answe
 	var a Answer
 	amount := step.Amount
 	asked := s.o.Clock()
-	switch step.Do {
-	case Take:
+	switch {
+	case s.o.Gateway == nil:
+		a = Answer{Say: Nothing, Code: CodeNoProvider}
+	case step.Do == Take:
 		amount = o.Amount
 		a = s.o.Gateway.Confirm(ctx, Confirm{Key: o.PaymentKey, Order: o.ID, Amount: o.Amount})
-	case Look:
+	case step.Do == Look:
 		a = s.o.Gateway.Payment(ctx, o.PaymentKey)
-	case Return:
+	case step.Do == Return:
 		a = s.o.Gateway.Cancel(ctx, Cancel{o.PaymentKey, o.ID, step.Amount, step.Gone, "refund"})
-	case Revoke:
+	case step.Do == Revoke:
 		a = s.o.Gateway.Cancel(ctx, Cancel{Key: o.PaymentKey, Order: o.ID, Reason: step.Code})
 	}
 	a.Asked = ticketing.MillisOf(asked)
