@@ -149,7 +149,6 @@ func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 	config := Config{
 		Kakao: kakao, FakeKakao: fake,
 		Sales: h.sales, Accounts: h.accounts, Catalogue: h.catalogue, Live: h.live, Reservations: h.lists, Campaigns: h.campaigns, Projections: h.lists, Found: h.found,
-		Sales: h.sales, Accounts: h.accounts, Catalogue: h.catalogue, Live: h.live, Reservations: h.lists, Campaigns: h.campaigns, Projections: h.lists,
 		Payments: h.payments, PaymentBooks: h.payments,
 		Tokens: h.tokens, Passwords: hashing,
 		Clock: h.clock.Now, Random: func(int) int { return 0 }, Metrics: h.metrics, Limits: generous, Bench: true,

@@ -1,6 +1,7 @@
 package payments
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -125,6 +126,7 @@ func (s *Settler) settle(ctx context.Context, id ticketing.OrderID, since ticket
 	until := s.now().Add(patience)
 	var answer Answer
 	var last Do
+	why := "" // the payment was revoked
 	for calls := 0; ; {
 		o, err := s.read(ctx, id)
 		if err == nil {
@@ -145,6 +147,7 @@ func (s *Settler) settle(ctx context.Context, id ticketing.OrderID, since ticket
 		}
 		switch {
 		case step.Command != nil:
+			step.Code = cmp.Or(why, step.Code)
 			return s.conclude(ctx, o, step)
 		case step.Do == Stop:
 			return o, "", nil
@@ -156,7 +159,9 @@ func (s *Settler) settle(ctx context.Context, id ticketing.OrderID, since ticket
 				return o, "", &Pending{id, step.At, step.Code}
 			}
 		}
-		calls, last = calls+1, step.Do
+		if calls, last = calls+1, step.Do; step.Do == Revoke {
+			why = step.Code
+		}
 		if answer, err = s.call(ctx, o, step); err != nil {
 			return o, "", err
 		}
@@ -217,6 +222,9 @@ func (s *Settler) call(ctx context.Context, o ticketing.Order, step Step) (Answe
 	a.Asked = ticketing.MillisOf(asked)
 	if err := s.o.Point("settle.asked"); err != nil {
 		return Answer{}, err
+	}
+	if step.Do == Revoke {
+		a.Code = cmp.Or(a.Code, step.Code)
 	}
 	call := EvidenceOf(o, step.Do, amount, a)
 	call.Took = s.o.Clock().Sub(asked)

@@ -58,7 +58,8 @@ func applyMigrations(ctx context.Context, cfg *pgx.ConnConfig) (err error) {
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithSessionLocker(locker))
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithSessionLocker(locker),
+		goose.WithAllowOutofOrder(true)) // numbers are given out before the files are finished
 	if err != nil {
 		return err
 	}

@@ -204,6 +204,66 @@ func (e MyReservationBodyStatus) Valid() bool {
 	}
 }
 
+// Defines values for PaymentBodyReservationStatus.
+const (
+	PaymentBodyReservationStatusCanceled  PaymentBodyReservationStatus = "canceled"
+	PaymentBodyReservationStatusConfirmed PaymentBodyReservationStatus = "confirmed"
+	PaymentBodyReservationStatusExpired   PaymentBodyReservationStatus = "expired"
+	PaymentBodyReservationStatusHeld      PaymentBodyReservationStatus = "held"
+	PaymentBodyReservationStatusPaying    PaymentBodyReservationStatus = "paying"
+	PaymentBodyReservationStatusReleased  PaymentBodyReservationStatus = "released"
+)
+
+// Valid indicates whether the value is a known member of the PaymentBodyReservationStatus enum.
+func (e PaymentBodyReservationStatus) Valid() bool {
+	switch e {
+	case PaymentBodyReservationStatusCanceled:
+		return true
+	case PaymentBodyReservationStatusConfirmed:
+		return true
+	case PaymentBodyReservationStatusExpired:
+		return true
+	case PaymentBodyReservationStatusHeld:
+		return true
+	case PaymentBodyReservationStatusPaying:
+		return true
+	case PaymentBodyReservationStatusReleased:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PaymentBodyStatus.
+const (
+	PaymentBodyStatusConfirming PaymentBodyStatus = "confirming"
+	PaymentBodyStatusDeclined   PaymentBodyStatus = "declined"
+	PaymentBodyStatusOpen       PaymentBodyStatus = "open"
+	PaymentBodyStatusPaid       PaymentBodyStatus = "paid"
+	PaymentBodyStatusRefundDue  PaymentBodyStatus = "refund_due"
+	PaymentBodyStatusRefunded   PaymentBodyStatus = "refunded"
+)
+
+// Valid indicates whether the value is a known member of the PaymentBodyStatus enum.
+func (e PaymentBodyStatus) Valid() bool {
+	switch e {
+	case PaymentBodyStatusConfirming:
+		return true
+	case PaymentBodyStatusDeclined:
+		return true
+	case PaymentBodyStatusOpen:
+		return true
+	case PaymentBodyStatusPaid:
+		return true
+	case PaymentBodyStatusRefundDue:
+		return true
+	case PaymentBodyStatusRefunded:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PerformanceFieldsCategory.
 const (
 	PerformanceFieldsCategoryConcert PerformanceFieldsCategory = "concert"
@@ -247,6 +307,7 @@ const (
 	ProblemCodeCouponNotReserved        ProblemCode = "coupon_not_reserved"
 	ProblemCodeCouponRedeemed           ProblemCode = "coupon_redeemed"
 	ProblemCodeCouponReturned           ProblemCode = "coupon_returned"
+	ProblemCodeCouponUnknown            ProblemCode = "coupon_unknown"
 	ProblemCodeCouponsGone              ProblemCode = "coupons_gone"
 	ProblemCodeCredentialsInvalid       ProblemCode = "credentials_invalid"
 	ProblemCodeCrossOrigin              ProblemCode = "cross_origin"
@@ -269,13 +330,16 @@ const (
 	ProblemCodeMethodNotAllowed         ProblemCode = "method_not_allowed"
 	ProblemCodeNoBlock                  ProblemCode = "no_block"
 	ProblemCodeNotCancelable            ProblemCode = "not_cancelable"
+	ProblemCodeNotChargeable            ProblemCode = "not_chargeable"
 	ProblemCodeNotClaimable             ProblemCode = "not_claimable"
 	ProblemCodeNotFound                 ProblemCode = "not_found"
 	ProblemCodeNotPayable               ProblemCode = "not_payable"
 	ProblemCodeNotPriced                ProblemCode = "not_priced"
 	ProblemCodeOwnAccount               ProblemCode = "own_account"
 	ProblemCodePasswordNotSet           ProblemCode = "password_not_set"
+	ProblemCodePaymentDeclined          ProblemCode = "payment_declined"
 	ProblemCodePaymentInProgress        ProblemCode = "payment_in_progress"
+	ProblemCodePaymentLate              ProblemCode = "payment_late"
 	ProblemCodePricesInvalid            ProblemCode = "prices_invalid"
 	ProblemCodeRateLimited              ProblemCode = "rate_limited"
 	ProblemCodeReauthenticationRequired ProblemCode = "reauthentication_required"
@@ -302,6 +366,7 @@ const (
 	ProblemCodeUnauthenticated          ProblemCode = "unauthenticated"
 	ProblemCodeUnavailable              ProblemCode = "unavailable"
 	ProblemCodeUnsupportedMediaType     ProblemCode = "unsupported_media_type"
+	ProblemCodeVirtualAccount           ProblemCode = "virtual_account"
 )
 
 // Valid indicates whether the value is a known member of the ProblemCode enum.
@@ -347,6 +412,8 @@ func (e ProblemCode) Valid() bool {
 		return true
 	case ProblemCodeCouponReturned:
 		return true
+	case ProblemCodeCouponUnknown:
+		return true
 	case ProblemCodeCouponsGone:
 		return true
 	case ProblemCodeCredentialsInvalid:
@@ -391,6 +458,8 @@ func (e ProblemCode) Valid() bool {
 		return true
 	case ProblemCodeNotCancelable:
 		return true
+	case ProblemCodeNotChargeable:
+		return true
 	case ProblemCodeNotClaimable:
 		return true
 	case ProblemCodeNotFound:
@@ -403,7 +472,11 @@ func (e ProblemCode) Valid() bool {
 		return true
 	case ProblemCodePasswordNotSet:
 		return true
+	case ProblemCodePaymentDeclined:
+		return true
 	case ProblemCodePaymentInProgress:
+		return true
+	case ProblemCodePaymentLate:
 		return true
 	case ProblemCodePricesInvalid:
 		return true
@@ -456,6 +529,8 @@ func (e ProblemCode) Valid() bool {
 	case ProblemCodeUnavailable:
 		return true
 	case ProblemCodeUnsupportedMediaType:
+		return true
+	case ProblemCodeVirtualAccount:
 		return true
 	default:
 		return false
@@ -877,6 +952,14 @@ type CampaignBody struct {
 // CampaignBodyStatus defines model for CampaignBody.Status.
 type CampaignBodyStatus string
 
+// CancelInputBody defines model for CancelInputBody.
+type CancelInputBody struct {
+	// Reason For the house only
+	//
+	// Examples: 일정이 바뀌었습니다
+	Reason string `json:"reason"`
+}
+
 // ChangePasswordInputBody defines model for ChangePasswordInputBody.
 type ChangePasswordInputBody struct {
 	// Cookie As for login
@@ -891,6 +974,22 @@ type ChangePasswordInputBody struct {
 
 	// OldPassword Examples: blue-ticket-7!
 	OldPassword string `json:"old_password"`
+}
+
+// ConfirmPaymentInputBody defines model for ConfirmPaymentInputBody.
+type ConfirmPaymentInputBody struct {
+	// Amount KRW; what you were shown
+	//
+	// Examples: 244200
+	Amount int64 `json:"amount"`
+
+	// OrderId Examples: 42-1-1
+	OrderId string `json:"order_id"`
+
+	// PaymentKey The provider's, from its redirect; left out when the amount is 0
+	//
+	// Examples: tgen_20270302110500abc
+	PaymentKey *string `json:"payment_key,omitempty"`
 }
 
 // ConfirmResetInputBody defines model for ConfirmResetInputBody.
@@ -1415,6 +1514,61 @@ type PartBody struct {
 	Seats int64 `json:"seats"`
 }
 
+// PaymentBody defines model for PaymentBody.
+type PaymentBody struct {
+	// Amount KRW to pay, or paid; absent while the coupon is not settled
+	//
+	// Examples: 244200
+	Amount *int64 `json:"amount,omitempty"`
+
+	// CouponId Examples: 3-4812
+	CouponId *string `json:"coupon_id,omitempty"`
+
+	// OrderId Examples: 42-1-1
+	OrderId string `json:"order_id"`
+
+	// PayBy When the seats go back unless it is confirmed
+	//
+	// Examples: 2027-03-02T11:10:07Z
+	PayBy *time.Time `json:"pay_by,omitempty"`
+
+	// Price KRW, before the coupon
+	//
+	// Examples: 264000
+	Price int64 `json:"price"`
+
+	// ProviderOrderId What the provider knows the order by
+	//
+	// Examples: tb-order-42-1-1
+	ProviderOrderId string `json:"provider_order_id"`
+
+	// Reason Of a declined one: the provider's code
+	Reason *string `json:"reason,omitempty"`
+
+	// Refund KRW owed to you, or given back, by status
+	Refund *int64 `json:"refund,omitempty"`
+
+	// Reservation Examples: 42-1
+	Reservation string `json:"reservation"`
+
+	// ReservationStatus Examples: paying
+	ReservationStatus PaymentBodyReservationStatus `json:"reservation_status"`
+
+	// Seq The round's last event this answer rests on; 0 for what ended days ago
+	//
+	// Examples: 1234
+	Seq int64 `json:"seq"`
+
+	// Status open: waits for you; confirming: the provider is being asked; refund_due: money is on its way back
+	Status PaymentBodyStatus `json:"status"`
+}
+
+// PaymentBodyReservationStatus Examples: paying
+type PaymentBodyReservationStatus string
+
+// PaymentBodyStatus open: waits for you; confirming: the provider is being asked; refund_due: money is on its way back
+type PaymentBodyStatus string
+
 // PerformanceBody defines model for PerformanceBody.
 type PerformanceBody struct {
 	// Category Examples: concert
@@ -1724,6 +1878,7 @@ type Problem struct {
 	// * `coupon_not_reserved` (409): The coupon is not reserved for this order
 	// * `coupon_redeemed` (409): The coupon has been used
 	// * `coupon_returned` (409): This order has given the coupon back
+	// * `coupon_unknown` (409): You have no such coupon
 	// * `coupons_gone` (409): All coupons are gone
 	// * `email_taken` (409): An account with this e-mail exists, or did
 	// * `grade_unknown` (409): The hall has no such grade
@@ -1736,12 +1891,15 @@ type Problem struct {
 	// * `live_tickets` (409): There are tickets or held seats
 	// * `no_block` (409): There are not so many free seats next to each other
 	// * `not_cancelable` (409): The reservation cannot be canceled
+	// * `not_chargeable` (409): Less than 100 won cannot be charged
 	// * `not_claimable` (409): These coupons are given, not claimed
 	// * `not_payable` (409): The reservation is not waiting for a payment
 	// * `not_priced` (409): The coupon is not settled yet
 	// * `own_account` (409): Not with one's own account
 	// * `password_not_set` (409): The account has no password
+	// * `payment_declined` (409): The payment was declined
 	// * `payment_in_progress` (409): A payment is in progress
+	// * `payment_late` (409): The seats had gone; the money goes back
 	// * `prices_invalid` (409): There must be one price per grade
 	// * `reservation_ended` (409): The reservation has ended
 	// * `reset_invalid` (409): The link was used, or replaced, or is too old
@@ -1758,6 +1916,7 @@ type Problem struct {
 	// * `show_not_over` (409): The show is not over
 	// * `sold_out` (409): Sold out
 	// * `times_invalid` (409): The sale must open before it closes and before the showing
+	// * `virtual_account` (409): Virtual accounts are not taken: pay by card or at once
 	// * `changed_meanwhile` (412): Somebody has changed it meanwhile
 	// * `body_too_large` (413): The body is too large
 	// * `unsupported_media_type` (415): The body must be plain application/json
@@ -1828,6 +1987,7 @@ type Problem struct {
 // * `coupon_not_reserved` (409): The coupon is not reserved for this order
 // * `coupon_redeemed` (409): The coupon has been used
 // * `coupon_returned` (409): This order has given the coupon back
+// * `coupon_unknown` (409): You have no such coupon
 // * `coupons_gone` (409): All coupons are gone
 // * `email_taken` (409): An account with this e-mail exists, or did
 // * `grade_unknown` (409): The hall has no such grade
@@ -1840,12 +2000,15 @@ type Problem struct {
 // * `live_tickets` (409): There are tickets or held seats
 // * `no_block` (409): There are not so many free seats next to each other
 // * `not_cancelable` (409): The reservation cannot be canceled
+// * `not_chargeable` (409): Less than 100 won cannot be charged
 // * `not_claimable` (409): These coupons are given, not claimed
 // * `not_payable` (409): The reservation is not waiting for a payment
 // * `not_priced` (409): The coupon is not settled yet
 // * `own_account` (409): Not with one's own account
 // * `password_not_set` (409): The account has no password
+// * `payment_declined` (409): The payment was declined
 // * `payment_in_progress` (409): A payment is in progress
+// * `payment_late` (409): The seats had gone; the money goes back
 // * `prices_invalid` (409): There must be one price per grade
 // * `reservation_ended` (409): The reservation has ended
 // * `reset_invalid` (409): The link was used, or replaced, or is too old
@@ -1862,6 +2025,7 @@ type Problem struct {
 // * `show_not_over` (409): The show is not over
 // * `sold_out` (409): Sold out
 // * `times_invalid` (409): The sale must open before it closes and before the showing
+// * `virtual_account` (409): Virtual accounts are not taken: pay by card or at once
 // * `changed_meanwhile` (412): Somebody has changed it meanwhile
 // * `body_too_large` (413): The body is too large
 // * `unsupported_media_type` (415): The body must be plain application/json
@@ -1989,6 +2153,9 @@ type ReservationBody struct {
 
 	// Id Examples: 42-1
 	Id string `json:"id"`
+
+	// RefundDue KRW that are on their way back to you
+	RefundDue *int64 `json:"refund_due,omitempty"`
 
 	// Round Examples: 42
 	Round int64 `json:"round"`
@@ -2218,6 +2385,14 @@ type SnapshotBody struct {
 // SnapshotBodyStatus defines model for SnapshotBody.Status.
 type SnapshotBodyStatus string
 
+// StartPaymentInputBody defines model for StartPaymentInputBody.
+type StartPaymentInputBody struct {
+	// CouponId A coupon of yours to use; none without it
+	//
+	// Examples: 3-4812
+	CouponId *string `json:"coupon_id,omitempty"`
+}
+
 // StatusBody defines model for StatusBody.
 type StatusBody struct {
 	// AllHeld No seat is free, but some are held and may come back
@@ -2340,6 +2515,34 @@ type UpdateHallInputBody struct {
 	// Examples: 20007
 	Seats    *int64          `json:"seats,omitempty"`
 	Sections *[]SectionInput `json:"sections,omitempty"`
+}
+
+// WebhookBody defines model for WebhookBody.
+type WebhookBody struct {
+	Data *WebhookBodyDataStruct `json:"data,omitempty"`
+
+	// EventType Examples: PAYMENT_STATUS_CHANGED
+	EventType            *string                `json:"eventType,omitempty"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// WebhookBodyDataStruct defines model for WebhookBodyDataStruct.
+type WebhookBodyDataStruct struct {
+	// LastTransactionKey Examples: 9C62B18EEF0DE3EB7F4422EB6D14BC6E
+	LastTransactionKey *string `json:"lastTransactionKey,omitempty"`
+
+	// PaymentKey Examples: tgen_20270302110500abc
+	PaymentKey *string `json:"paymentKey,omitempty"`
+
+	// Status Examples: DONE
+	Status               *string                `json:"status,omitempty"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// WebhookOutputBody defines model for WebhookOutputBody.
+type WebhookOutputBody struct {
+	// Received Examples: true
+	Received bool `json:"received"`
 }
 
 // WithdrawInputBody defines model for WithdrawInputBody.
@@ -2790,14 +2993,26 @@ type ChangePasswordJSONRequestBody = ChangePasswordInputBody
 // WithdrawJSONRequestBody defines body for Withdraw for application/json ContentType.
 type WithdrawJSONRequestBody = WithdrawInputBody
 
+// ConfirmPaymentJSONRequestBody defines body for ConfirmPayment for application/json ContentType.
+type ConfirmPaymentJSONRequestBody = ConfirmPaymentInputBody
+
 // CreateReviewJSONRequestBody defines body for CreateReview for application/json ContentType.
 type CreateReviewJSONRequestBody = ReviewFields
+
+// CancelReservationJSONRequestBody defines body for CancelReservation for application/json ContentType.
+type CancelReservationJSONRequestBody = CancelInputBody
+
+// StartPaymentJSONRequestBody defines body for StartPayment for application/json ContentType.
+type StartPaymentJSONRequestBody = StartPaymentInputBody
 
 // UpdateReviewJSONRequestBody defines body for UpdateReview for application/json ContentType.
 type UpdateReviewJSONRequestBody = ReviewFields
 
 // ReserveJSONRequestBody defines body for Reserve for application/json ContentType.
 type ReserveJSONRequestBody = ReserveBody
+
+// TossWebhookJSONRequestBody defines body for TossWebhook for application/json ContentType.
+type TossWebhookJSONRequestBody = WebhookBody
 
 // Getter for additional properties for PretixCategory. Returns the specified
 // element and whether it was found
@@ -3318,6 +3533,187 @@ func (a PretixZone) MarshalJSON() ([]byte, error) {
 		object["rows"], err = json.Marshal(a.Rows)
 		if err != nil {
 			return nil, fmt.Errorf("error marshaling 'rows': %w", err)
+		}
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for WebhookBody. Returns the specified
+// element and whether it was found
+func (a WebhookBody) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for WebhookBody
+func (a *WebhookBody) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for WebhookBody to handle AdditionalProperties
+func (a *WebhookBody) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["data"]; found {
+		err = json.Unmarshal(raw, &a.Data)
+		if err != nil {
+			return fmt.Errorf("error reading 'data': %w", err)
+		}
+		delete(object, "data")
+	}
+
+	if raw, found := object["eventType"]; found {
+		err = json.Unmarshal(raw, &a.EventType)
+		if err != nil {
+			return fmt.Errorf("error reading 'eventType': %w", err)
+		}
+		delete(object, "eventType")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for WebhookBody to handle AdditionalProperties
+func (a WebhookBody) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	if a.Data != nil {
+		object["data"], err = json.Marshal(a.Data)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'data': %w", err)
+		}
+	}
+
+	if a.EventType != nil {
+		object["eventType"], err = json.Marshal(a.EventType)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'eventType': %w", err)
+		}
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for WebhookBodyDataStruct. Returns the specified
+// element and whether it was found
+func (a WebhookBodyDataStruct) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for WebhookBodyDataStruct
+func (a *WebhookBodyDataStruct) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for WebhookBodyDataStruct to handle AdditionalProperties
+func (a *WebhookBodyDataStruct) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["lastTransactionKey"]; found {
+		err = json.Unmarshal(raw, &a.LastTransactionKey)
+		if err != nil {
+			return fmt.Errorf("error reading 'lastTransactionKey': %w", err)
+		}
+		delete(object, "lastTransactionKey")
+	}
+
+	if raw, found := object["paymentKey"]; found {
+		err = json.Unmarshal(raw, &a.PaymentKey)
+		if err != nil {
+			return fmt.Errorf("error reading 'paymentKey': %w", err)
+		}
+		delete(object, "paymentKey")
+	}
+
+	if raw, found := object["status"]; found {
+		err = json.Unmarshal(raw, &a.Status)
+		if err != nil {
+			return fmt.Errorf("error reading 'status': %w", err)
+		}
+		delete(object, "status")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for WebhookBodyDataStruct to handle AdditionalProperties
+func (a WebhookBodyDataStruct) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	if a.LastTransactionKey != nil {
+		object["lastTransactionKey"], err = json.Marshal(a.LastTransactionKey)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'lastTransactionKey': %w", err)
+		}
+	}
+
+	if a.PaymentKey != nil {
+		object["paymentKey"], err = json.Marshal(a.PaymentKey)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'paymentKey': %w", err)
+		}
+	}
+
+	if a.Status != nil {
+		object["status"], err = json.Marshal(a.Status)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'status': %w", err)
 		}
 	}
 
@@ -4098,6 +4494,24 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/me/withdraw (the `Withdraw` operationId).
 	Withdraw(ctx context.Context, body WithdrawJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ConfirmPaymentWithBody Pay, after the provider's window
+	//
+	// What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), `virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch`, `not_priced`, `payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, `already_confirmed`, `not_payable`. 404 is `not_found`, also for an order of somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, and whenever no answer comes, send the same again.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/payments/confirm (the `ConfirmPayment` operationId).
+	ConfirmPaymentWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ConfirmPayment Pay, after the provider's window
+	//
+	// What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), `virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch`, `not_priced`, `payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, `already_confirmed`, `not_payable`. 404 is `not_found`, also for an order of somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, and whenever no answer comes, send the same again.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/payments/confirm (the `ConfirmPayment` operationId).
+	ConfirmPayment(ctx context.Context, body ConfirmPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListPerformances See what is shown and what is coming
 	//
 	// What ends first comes first.
@@ -4187,6 +4601,49 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/reservations/{id} (the `GetReservation` operationId).
 	GetReservation(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// CancelReservationWithBody Cancel a paid reservation
+	//
+	// The seats are free at once. What was paid, less the round's fee (`cancel_fee_percent`, cut down to whole won), is owed to you from now on and shown as `refund_due` until it has gone back; the coupon is yours again. Canceled already is fine. 409 is `not_cancelable`: it is not paid (give the seats back instead), or the round's `cancel_until` is past. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/reservations/{id}/cancel (the `CancelReservation` operationId).
+	CancelReservationWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelReservation Cancel a paid reservation
+	//
+	// The seats are free at once. What was paid, less the round's fee (`cancel_fee_percent`, cut down to whole won), is owed to you from now on and shown as `refund_due` until it has gone back; the coupon is yours again. Canceled already is fine. 409 is `not_cancelable`: it is not paid (give the seats back instead), or the round's `cancel_until` is past. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/reservations/{id}/cancel (the `CancelReservation` operationId).
+	CancelReservation(ctx context.Context, id string, body CancelReservationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPayment See how the payment of a reservation stands
+	//
+	// Its newest order, also after it has ended, until the money that is owed has gone back and beyond. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	//
+	// Corresponds with GET /v1/reservations/{id}/payment (the `GetPayment` operationId).
+	GetPayment(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartPaymentWithBody Start to pay
+	//
+	// Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours until `pay_by`. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is `payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, `not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`: the order is over then, and you may start another. On 503 `unavailable` or `busy` ask again.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/reservations/{id}/payment (the `StartPayment` operationId).
+	StartPaymentWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartPayment Start to pay
+	//
+	// Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours until `pay_by`. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is `payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, `not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`: the order is over then, and you may start another. On 503 `unavailable` or `busy` ask again.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/reservations/{id}/payment (the `StartPayment` operationId).
+	StartPayment(ctx context.Context, id string, body StartPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// DeleteReview Delete your review
 	//
 	// 412 is `changed_meanwhile`.
@@ -4255,6 +4712,24 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/rounds/{id}/seats (the `GetSeats` operationId).
 	GetSeats(ctx context.Context, id int64, params *GetSeatsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TossWebhookWithBody Tell of a payment's news
+	//
+	// For the provider. Nobody can tell who sent it, so nothing in it is believed: about a payment of ours it makes us ask the provider, once for each status. All else is answered the same and forgotten. 400 is `malformed_json`, 429 `rate_limited`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/webhooks/toss (the `TossWebhook` operationId).
+	TossWebhookWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TossWebhook Tell of a payment's news
+	//
+	// For the provider. Nobody can tell who sent it, so nothing in it is believed: about a payment of ours it makes us ask the provider, once for each status. All else is answered the same and forgotten. 400 is `malformed_json`, 429 `rate_limited`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/webhooks/toss (the `TossWebhook` operationId).
+	TossWebhook(ctx context.Context, body TossWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // GetPoster See a poster
@@ -5689,6 +6164,44 @@ func (c *Client) Withdraw(ctx context.Context, body WithdrawJSONRequestBody, req
 	return c.Client.Do(req)
 }
 
+// ConfirmPaymentWithBody Pay, after the provider's window
+//
+// What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), `virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch`, `not_priced`, `payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, `already_confirmed`, `not_payable`. 404 is `not_found`, also for an order of somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, and whenever no answer comes, send the same again.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/payments/confirm (the `ConfirmPayment` operationId).
+func (c *Client) ConfirmPaymentWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewConfirmPaymentRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ConfirmPayment Pay, after the provider's window
+//
+// What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), `virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch`, `not_priced`, `payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, `already_confirmed`, `not_payable`. 404 is `not_found`, also for an order of somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, and whenever no answer comes, send the same again.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/payments/confirm (the `ConfirmPayment` operationId).
+func (c *Client) ConfirmPayment(ctx context.Context, body ConfirmPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewConfirmPaymentRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListPerformances See what is shown and what is coming
 //
 // What ends first comes first.
@@ -5908,6 +6421,99 @@ func (c *Client) GetReservation(ctx context.Context, id string, reqEditors ...Re
 	return c.Client.Do(req)
 }
 
+// CancelReservationWithBody Cancel a paid reservation
+//
+// The seats are free at once. What was paid, less the round's fee (`cancel_fee_percent`, cut down to whole won), is owed to you from now on and shown as `refund_due` until it has gone back; the coupon is yours again. Canceled already is fine. 409 is `not_cancelable`: it is not paid (give the seats back instead), or the round's `cancel_until` is past. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/reservations/{id}/cancel (the `CancelReservation` operationId).
+func (c *Client) CancelReservationWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelReservationRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelReservation Cancel a paid reservation
+//
+// The seats are free at once. What was paid, less the round's fee (`cancel_fee_percent`, cut down to whole won), is owed to you from now on and shown as `refund_due` until it has gone back; the coupon is yours again. Canceled already is fine. 409 is `not_cancelable`: it is not paid (give the seats back instead), or the round's `cancel_until` is past. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/reservations/{id}/cancel (the `CancelReservation` operationId).
+func (c *Client) CancelReservation(ctx context.Context, id string, body CancelReservationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelReservationRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPayment See how the payment of a reservation stands
+//
+// Its newest order, also after it has ended, until the money that is owed has gone back and beyond. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+//
+// Corresponds with GET /v1/reservations/{id}/payment (the `GetPayment` operationId).
+func (c *Client) GetPayment(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPaymentRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartPaymentWithBody Start to pay
+//
+// Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours until `pay_by`. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is `payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, `not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`: the order is over then, and you may start another. On 503 `unavailable` or `busy` ask again.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/reservations/{id}/payment (the `StartPayment` operationId).
+func (c *Client) StartPaymentWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartPaymentRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartPayment Start to pay
+//
+// Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours until `pay_by`. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is `payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, `not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`: the order is over then, and you may start another. On 503 `unavailable` or `busy` ask again.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/reservations/{id}/payment (the `StartPayment` operationId).
+func (c *Client) StartPayment(ctx context.Context, id string, body StartPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartPaymentRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // DeleteReview Delete your review
 //
 // 412 is `changed_meanwhile`.
@@ -6057,6 +6663,44 @@ func (c *Client) Reserve(ctx context.Context, id int64, params *ReserveParams, b
 // Corresponds with GET /v1/rounds/{id}/seats (the `GetSeats` operationId).
 func (c *Client) GetSeats(ctx context.Context, id int64, params *GetSeatsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetSeatsRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TossWebhookWithBody Tell of a payment's news
+//
+// For the provider. Nobody can tell who sent it, so nothing in it is believed: about a payment of ours it makes us ask the provider, once for each status. All else is answered the same and forgotten. 400 is `malformed_json`, 429 `rate_limited`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/webhooks/toss (the `TossWebhook` operationId).
+func (c *Client) TossWebhookWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTossWebhookRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TossWebhook Tell of a payment's news
+//
+// For the provider. Nobody can tell who sent it, so nothing in it is believed: about a payment of ours it makes us ask the provider, once for each status. All else is answered the same and forgotten. 400 is `malformed_json`, 429 `rate_limited`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/webhooks/toss (the `TossWebhook` operationId).
+func (c *Client) TossWebhook(ctx context.Context, body TossWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTossWebhookRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -8992,6 +9636,46 @@ func NewWithdrawRequestWithBody(server string, contentType string, body io.Reade
 	return req, nil
 }
 
+// NewConfirmPaymentRequest calls the generic ConfirmPayment builder with application/json body
+func NewConfirmPaymentRequest(server string, body ConfirmPaymentJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewConfirmPaymentRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewConfirmPaymentRequestWithBody constructs an http.Request for the ConfirmPayment method, with any body, and a specified content type
+func NewConfirmPaymentRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payments/confirm")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListPerformancesRequest constructs an http.Request for the ListPerformances method
 func NewListPerformancesRequest(server string, params *ListPerformancesParams) (*http.Request, error) {
 	var err error
@@ -9805,6 +10489,134 @@ func NewGetReservationRequest(server string, id string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewCancelReservationRequest calls the generic CancelReservation builder with application/json body
+func NewCancelReservationRequest(server string, id string, body CancelReservationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCancelReservationRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewCancelReservationRequestWithBody constructs an http.Request for the CancelReservation method, with any body, and a specified content type
+func NewCancelReservationRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/reservations/%s/cancel", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetPaymentRequest constructs an http.Request for the GetPayment method
+func NewGetPaymentRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/reservations/%s/payment", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewStartPaymentRequest calls the generic StartPayment builder with application/json body
+func NewStartPaymentRequest(server string, id string, body StartPaymentJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewStartPaymentRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewStartPaymentRequestWithBody constructs an http.Request for the StartPayment method, with any body, and a specified content type
+func NewStartPaymentRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/reservations/%s/payment", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewDeleteReviewRequest constructs an http.Request for the DeleteReview method
 func NewDeleteReviewRequest(server string, id int64, params *DeleteReviewParams) (*http.Request, error) {
 	var err error
@@ -10180,6 +10992,46 @@ func NewGetSeatsRequest(server string, id int64, params *GetSeatsParams) (*http.
 		}
 
 	}
+
+	return req, nil
+}
+
+// NewTossWebhookRequest calls the generic TossWebhook builder with application/json body
+func NewTossWebhookRequest(server string, body TossWebhookJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewTossWebhookRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewTossWebhookRequestWithBody constructs an http.Request for the TossWebhook method, with any body, and a specified content type
+func NewTossWebhookRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks/toss")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -10926,6 +11778,24 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/me/withdraw (the `Withdraw` operationId).
 	WithdrawWithResponse(ctx context.Context, body WithdrawJSONRequestBody, reqEditors ...RequestEditorFn) (*WithdrawResponse, error)
 
+	// ConfirmPaymentWithBodyWithResponse Pay, after the provider's window
+	//
+	// What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), `virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch`, `not_priced`, `payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, `already_confirmed`, `not_payable`. 404 is `not_found`, also for an order of somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, and whenever no answer comes, send the same again.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/payments/confirm (the `ConfirmPayment` operationId).
+	ConfirmPaymentWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ConfirmPaymentResponse, error)
+
+	// ConfirmPaymentWithResponse Pay, after the provider's window
+	//
+	// What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), `virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch`, `not_priced`, `payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, `already_confirmed`, `not_payable`. 404 is `not_found`, also for an order of somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, and whenever no answer comes, send the same again.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/payments/confirm (the `ConfirmPayment` operationId).
+	ConfirmPaymentWithResponse(ctx context.Context, body ConfirmPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*ConfirmPaymentResponse, error)
+
 	// ListPerformancesWithResponse See what is shown and what is coming
 	//
 	// What ends first comes first.
@@ -11037,6 +11907,51 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/reservations/{id} (the `GetReservation` operationId).
 	GetReservationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetReservationResponse, error)
 
+	// CancelReservationWithBodyWithResponse Cancel a paid reservation
+	//
+	// The seats are free at once. What was paid, less the round's fee (`cancel_fee_percent`, cut down to whole won), is owed to you from now on and shown as `refund_due` until it has gone back; the coupon is yours again. Canceled already is fine. 409 is `not_cancelable`: it is not paid (give the seats back instead), or the round's `cancel_until` is past. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/reservations/{id}/cancel (the `CancelReservation` operationId).
+	CancelReservationWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelReservationResponse, error)
+
+	// CancelReservationWithResponse Cancel a paid reservation
+	//
+	// The seats are free at once. What was paid, less the round's fee (`cancel_fee_percent`, cut down to whole won), is owed to you from now on and shown as `refund_due` until it has gone back; the coupon is yours again. Canceled already is fine. 409 is `not_cancelable`: it is not paid (give the seats back instead), or the round's `cancel_until` is past. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/reservations/{id}/cancel (the `CancelReservation` operationId).
+	CancelReservationWithResponse(ctx context.Context, id string, body CancelReservationJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelReservationResponse, error)
+
+	// GetPaymentWithResponse See how the payment of a reservation stands
+	//
+	// Its newest order, also after it has ended, until the money that is owed has gone back and beyond. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/reservations/{id}/payment (the `GetPayment` operationId).
+	GetPaymentWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetPaymentResponse, error)
+
+	// StartPaymentWithBodyWithResponse Start to pay
+	//
+	// Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours until `pay_by`. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is `payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, `not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`: the order is over then, and you may start another. On 503 `unavailable` or `busy` ask again.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/reservations/{id}/payment (the `StartPayment` operationId).
+	StartPaymentWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartPaymentResponse, error)
+
+	// StartPaymentWithResponse Start to pay
+	//
+	// Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours until `pay_by`. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is `payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, `not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`: the order is over then, and you may start another. On 503 `unavailable` or `busy` ask again.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/reservations/{id}/payment (the `StartPayment` operationId).
+	StartPaymentWithResponse(ctx context.Context, id string, body StartPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*StartPaymentResponse, error)
+
 	// DeleteReviewWithResponse Delete your review
 	//
 	// 412 is `changed_meanwhile`.
@@ -11115,6 +12030,24 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/rounds/{id}/seats (the `GetSeats` operationId).
 	GetSeatsWithResponse(ctx context.Context, id int64, params *GetSeatsParams, reqEditors ...RequestEditorFn) (*GetSeatsResponse, error)
+
+	// TossWebhookWithBodyWithResponse Tell of a payment's news
+	//
+	// For the provider. Nobody can tell who sent it, so nothing in it is believed: about a payment of ours it makes us ask the provider, once for each status. All else is answered the same and forgotten. 400 is `malformed_json`, 429 `rate_limited`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/webhooks/toss (the `TossWebhook` operationId).
+	TossWebhookWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TossWebhookResponse, error)
+
+	// TossWebhookWithResponse Tell of a payment's news
+	//
+	// For the provider. Nobody can tell who sent it, so nothing in it is believed: about a payment of ours it makes us ask the provider, once for each status. All else is answered the same and forgotten. 400 is `malformed_json`, 429 `rate_limited`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/webhooks/toss (the `TossWebhook` operationId).
+	TossWebhookWithResponse(ctx context.Context, body TossWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*TossWebhookResponse, error)
 }
 
 type GetPosterResponse struct {
@@ -13951,6 +14884,68 @@ func (r WithdrawResponse) ContentType() string {
 	return ""
 }
 
+// ConfirmPaymentResponse200Headers the declared response headers of an HTTP 200 response for ConfirmPayment
+type ConfirmPaymentResponse200Headers struct {
+	TBPosition *string
+}
+
+type ConfirmPaymentResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PaymentBody
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *PaymentBody
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ConfirmPaymentResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ConfirmPaymentResponse) GetJSON200() *PaymentBody {
+	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r ConfirmPaymentResponse) GetJSON202() *PaymentBody {
+	return r.JSON202
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ConfirmPaymentResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ConfirmPaymentResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ConfirmPaymentResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ConfirmPaymentResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ConfirmPaymentResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListPerformancesResponse200Headers the declared response headers of an HTTP 200 response for ListPerformances
 type ListPerformancesResponse200Headers struct {
 	CacheControl *string
@@ -14620,6 +15615,171 @@ func (r GetReservationResponse) ContentType() string {
 	return ""
 }
 
+// CancelReservationResponse200Headers the declared response headers of an HTTP 200 response for CancelReservation
+type CancelReservationResponse200Headers struct {
+	TBPosition *string
+}
+
+type CancelReservationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ReservationBody
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *CancelReservationResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CancelReservationResponse) GetJSON200() *ReservationBody {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CancelReservationResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CancelReservationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CancelReservationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CancelReservationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CancelReservationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetPaymentResponse200Headers the declared response headers of an HTTP 200 response for GetPayment
+type GetPaymentResponse200Headers struct {
+	TBPosition *string
+}
+
+type GetPaymentResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PaymentBody
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetPaymentResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetPaymentResponse) GetJSON200() *PaymentBody {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetPaymentResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetPaymentResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPaymentResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPaymentResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPaymentResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// StartPaymentResponse200Headers the declared response headers of an HTTP 200 response for StartPayment
+type StartPaymentResponse200Headers struct {
+	TBPosition *string
+}
+
+type StartPaymentResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PaymentBody
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *StartPaymentResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r StartPaymentResponse) GetJSON200() *PaymentBody {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r StartPaymentResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r StartPaymentResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r StartPaymentResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StartPaymentResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StartPaymentResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type DeleteReviewResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -14974,6 +16134,54 @@ func (r GetSeatsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetSeatsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type TossWebhookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WebhookOutputBody
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r TossWebhookResponse) GetJSON200() *WebhookOutputBody {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r TossWebhookResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r TossWebhookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TossWebhookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TossWebhookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TossWebhookResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -16158,6 +17366,36 @@ func (c *ClientWithResponses) WithdrawWithResponse(ctx context.Context, body Wit
 	return ParseWithdrawResponse(rsp)
 }
 
+// ConfirmPaymentWithBodyWithResponse Pay, after the provider's window
+//
+// What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), `virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch`, `not_priced`, `payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, `already_confirmed`, `not_payable`. 404 is `not_found`, also for an order of somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, and whenever no answer comes, send the same again.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/payments/confirm (the `ConfirmPayment` operationId).
+func (c *ClientWithResponses) ConfirmPaymentWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ConfirmPaymentResponse, error) {
+	rsp, err := c.ConfirmPaymentWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseConfirmPaymentResponse(rsp)
+}
+
+// ConfirmPaymentWithResponse Pay, after the provider's window
+//
+// What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), `virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch`, `not_priced`, `payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, `already_confirmed`, `not_payable`. 404 is `not_found`, also for an order of somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, and whenever no answer comes, send the same again.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/payments/confirm (the `ConfirmPayment` operationId).
+func (c *ClientWithResponses) ConfirmPaymentWithResponse(ctx context.Context, body ConfirmPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*ConfirmPaymentResponse, error) {
+	rsp, err := c.ConfirmPayment(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseConfirmPaymentResponse(rsp)
+}
+
 // ListPerformancesWithResponse See what is shown and what is coming
 //
 // What ends first comes first.
@@ -16347,6 +17585,81 @@ func (c *ClientWithResponses) GetReservationWithResponse(ctx context.Context, id
 	return ParseGetReservationResponse(rsp)
 }
 
+// CancelReservationWithBodyWithResponse Cancel a paid reservation
+//
+// The seats are free at once. What was paid, less the round's fee (`cancel_fee_percent`, cut down to whole won), is owed to you from now on and shown as `refund_due` until it has gone back; the coupon is yours again. Canceled already is fine. 409 is `not_cancelable`: it is not paid (give the seats back instead), or the round's `cancel_until` is past. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/reservations/{id}/cancel (the `CancelReservation` operationId).
+func (c *ClientWithResponses) CancelReservationWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelReservationResponse, error) {
+	rsp, err := c.CancelReservationWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelReservationResponse(rsp)
+}
+
+// CancelReservationWithResponse Cancel a paid reservation
+//
+// The seats are free at once. What was paid, less the round's fee (`cancel_fee_percent`, cut down to whole won), is owed to you from now on and shown as `refund_due` until it has gone back; the coupon is yours again. Canceled already is fine. 409 is `not_cancelable`: it is not paid (give the seats back instead), or the round's `cancel_until` is past. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/reservations/{id}/cancel (the `CancelReservation` operationId).
+func (c *ClientWithResponses) CancelReservationWithResponse(ctx context.Context, id string, body CancelReservationJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelReservationResponse, error) {
+	rsp, err := c.CancelReservation(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelReservationResponse(rsp)
+}
+
+// GetPaymentWithResponse See how the payment of a reservation stands
+//
+// Its newest order, also after it has ended, until the money that is owed has gone back and beyond. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/reservations/{id}/payment (the `GetPayment` operationId).
+func (c *ClientWithResponses) GetPaymentWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetPaymentResponse, error) {
+	rsp, err := c.GetPayment(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPaymentResponse(rsp)
+}
+
+// StartPaymentWithBodyWithResponse Start to pay
+//
+// Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours until `pay_by`. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is `payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, `not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`: the order is over then, and you may start another. On 503 `unavailable` or `busy` ask again.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/reservations/{id}/payment (the `StartPayment` operationId).
+func (c *ClientWithResponses) StartPaymentWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartPaymentResponse, error) {
+	rsp, err := c.StartPaymentWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartPaymentResponse(rsp)
+}
+
+// StartPaymentWithResponse Start to pay
+//
+// Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours until `pay_by`. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is `payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, `not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`: the order is over then, and you may start another. On 503 `unavailable` or `busy` ask again.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/reservations/{id}/payment (the `StartPayment` operationId).
+func (c *ClientWithResponses) StartPaymentWithResponse(ctx context.Context, id string, body StartPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*StartPaymentResponse, error) {
+	rsp, err := c.StartPayment(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartPaymentResponse(rsp)
+}
+
 // DeleteReviewWithResponse Delete your review
 //
 // 412 is `changed_meanwhile`.
@@ -16478,6 +17791,36 @@ func (c *ClientWithResponses) GetSeatsWithResponse(ctx context.Context, id int64
 		return nil, err
 	}
 	return ParseGetSeatsResponse(rsp)
+}
+
+// TossWebhookWithBodyWithResponse Tell of a payment's news
+//
+// For the provider. Nobody can tell who sent it, so nothing in it is believed: about a payment of ours it makes us ask the provider, once for each status. All else is answered the same and forgotten. 400 is `malformed_json`, 429 `rate_limited`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/webhooks/toss (the `TossWebhook` operationId).
+func (c *ClientWithResponses) TossWebhookWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TossWebhookResponse, error) {
+	rsp, err := c.TossWebhookWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTossWebhookResponse(rsp)
+}
+
+// TossWebhookWithResponse Tell of a payment's news
+//
+// For the provider. Nobody can tell who sent it, so nothing in it is believed: about a payment of ours it makes us ask the provider, once for each status. All else is answered the same and forgotten. 400 is `malformed_json`, 429 `rate_limited`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/webhooks/toss (the `TossWebhook` operationId).
+func (c *ClientWithResponses) TossWebhookWithResponse(ctx context.Context, body TossWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*TossWebhookResponse, error) {
+	rsp, err := c.TossWebhook(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTossWebhookResponse(rsp)
 }
 
 // ParseGetPosterResponse parses an HTTP response from a GetPosterWithResponse call
@@ -18789,6 +20132,59 @@ func ParseWithdrawResponse(rsp *http.Response) (*WithdrawResponse, error) {
 	return response, nil
 }
 
+// ParseConfirmPaymentResponse parses an HTTP response from a ConfirmPaymentWithResponse call
+func ParseConfirmPaymentResponse(rsp *http.Response) (*ConfirmPaymentResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ConfirmPaymentResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PaymentBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest PaymentBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ConfirmPaymentResponse200Headers
+		if values := rsp.Header.Values("TB-Position"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "TB-Position", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TBPosition = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListPerformancesResponse parses an HTTP response from a ListPerformancesWithResponse call
 func ParseListPerformancesResponse(rsp *http.Response) (*ListPerformancesResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -19431,6 +20827,144 @@ func ParseGetReservationResponse(rsp *http.Response) (*GetReservationResponse, e
 	return response, nil
 }
 
+// ParseCancelReservationResponse parses an HTTP response from a CancelReservationWithResponse call
+func ParseCancelReservationResponse(rsp *http.Response) (*CancelReservationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CancelReservationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ReservationBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers CancelReservationResponse200Headers
+		if values := rsp.Header.Values("TB-Position"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "TB-Position", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TBPosition = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetPaymentResponse parses an HTTP response from a GetPaymentWithResponse call
+func ParseGetPaymentResponse(rsp *http.Response) (*GetPaymentResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPaymentResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PaymentBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetPaymentResponse200Headers
+		if values := rsp.Header.Values("TB-Position"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "TB-Position", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TBPosition = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseStartPaymentResponse parses an HTTP response from a StartPaymentWithResponse call
+func ParseStartPaymentResponse(rsp *http.Response) (*StartPaymentResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StartPaymentResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PaymentBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers StartPaymentResponse200Headers
+		if values := rsp.Header.Values("TB-Position"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "TB-Position", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TBPosition = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseDeleteReviewResponse parses an HTTP response from a DeleteReviewWithResponse call
 func ParseDeleteReviewResponse(rsp *http.Response) (*DeleteReviewResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -19738,6 +21272,39 @@ func ParseGetSeatsResponse(rsp *http.Response) (*GetSeatsResponse, error) {
 			headers.ETag = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseTossWebhookResponse parses an HTTP response from a TossWebhookWithResponse call
+func ParseTossWebhookResponse(rsp *http.Response) (*TossWebhookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TossWebhookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WebhookOutputBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
 	}
 
 	return response, nil

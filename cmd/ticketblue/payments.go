@@ -17,6 +17,7 @@ import (
 type tossFlags struct {
 	ClientKey string `name:"toss-client-key" env:"TB_TOSS_CLIENT_KEY" placeholder:"KEY" help:"Client key of a Toss Payments account, for taking money; its secret key is in TB_TOSS_SECRET_KEY."`
 	Prefix    string `name:"toss-prefix" default:"tb" env:"TB_TOSS_PREFIX" placeholder:"WORD" help:"Begins the order ids that Toss sees (${default}). Databases that share an account must differ in it."`
+	URL       string `name:"toss-url" env:"TB_TOSS_URL" placeholder:"URL" help:"Where Toss is, for tests against another that speaks its protocol; without TLS only on this machine."`
 	Fake      bool   `name:"fake-toss" env:"TB_FAKE_TOSS" help:"Have the fake Toss although others than this machine can reach the service. It takes no money and sells the tickets all the same."`
 }
 
@@ -28,7 +29,7 @@ const (
 // startPayments brings up who takes money: the real Toss where its keys are given, else the fake one where only this
 // machine can reach it or somebody wants it all the same, else nobody, and only what costs nothing can be paid.
 func (n *node) startPayments(context.Context) error {
-	options := payments.TossOptions{SecretKey: payments.Secret(os.Getenv("TB_TOSS_SECRET_KEY")), Prefix: n.cmd.Toss.Prefix}
+	options := payments.TossOptions{SecretKey: payments.Secret(os.Getenv("TB_TOSS_SECRET_KEY")), URL: n.cmd.Toss.URL, Prefix: n.cmd.Toss.Prefix}
 	switch {
 	case n.cmd.Toss.ClientKey != "" && n.cmd.Toss.Fake:
 		return errors.New("--toss-client-key and --fake-toss exclude each other")

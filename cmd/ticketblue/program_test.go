@@ -293,6 +293,7 @@ func planRound(t *testing.T, s *store, seats int) (ticketing.RoundID, []string) 
 		Terms: ticketing.Terms{
 			Prices: []ticketing.KRW{50_000}, OpensAt: now, ClosesAt: now.Add(2 * day), StartsAt: now.Add(3 * day),
 			HoldMillis: ticketing.Millis(day.Milliseconds()), PayMillis: 600_000, MaxPerUser: ticketing.MaxSeatsPerRequest,
+			CancelUntil: now.Add(2 * day), CancelFee: 10,
 		},
 	})
 	if err != nil {

@@ -23,6 +23,8 @@ import (
 	"ticketblue/api"
 	"ticketblue/api/auth"
 	"ticketblue/broadcast"
+	"ticketblue/payments"
+	"ticketblue/payments/faketoss"
 	"ticketblue/persistence"
 )
 
@@ -32,6 +34,7 @@ type serveCmd struct {
 	OpsListen string     `default:"127.0.0.1:8081" env:"TB_OPS_LISTEN" placeholder:"HOST:PORT" help:"Operations address: probes, metrics, profiles, verify (${default}). Keep it private."`
 	PublicURL string     `name:"public-url" env:"TB_PUBLIC_URL" placeholder:"URL" help:"Where browsers find the service, when that is not the public address: https://tickets.example.com. Links in mails and cookies follow it."`
 	Kakao     kakaoFlags `embed:""`
+	Toss      tossFlags  `embed:""`
 	NATSURL   string     `name:"nats-url" env:"TB_NATS_URL" placeholder:"URL" help:"NATS with JetStream to use instead of one inside the program."`
 	Blobs     blobFlags  `embed:""`
 	Demo      bool       `help:"Load halls, performances with posters, and rounds on sale at the first start, and make an admin."`
@@ -59,6 +62,8 @@ type node struct {
 	hub       *broadcast.Hub
 	projector *persistence.Projector
 	actors    *actors.System
+	settler   *payments.Settler
+	fakeToss  *faketoss.Toss // nil: there is none
 	passwords *auth.Passwords
 	api       atomic.Pointer[api.Server] // nil until startHTTP
 	ops       *http.Server
@@ -110,6 +115,7 @@ func (n *node) start(ctx context.Context) error {
 		n.startProjector, // what keeps the read tables
 		n.startMachines,  // journal, actors
 		n.planWelcome,    // what new customers are given
+		n.startPayments,  // who takes money
 		n.startJobs,      // what committed facts demand of the world outside
 		n.startHTTP,
 		n.followCatalogue, // what others edit, so that no old answers are kept
@@ -235,6 +241,7 @@ func (n *node) startHTTP(ctx context.Context) error {
 	}
 	server := api.New(api.Config{
 		Sales: n.actors, Accounts: n.store, Catalogue: n.store, Reservations: n.store, Found: n.store, Campaigns: n.store, Projections: n.projector, Live: n.hub,
+		Sales: n.actors, Accounts: n.store, Catalogue: n.store, Reservations: n.store, Campaigns: n.store, Payments: n.settler, PaymentBooks: n.store, Projections: n.projector, Live: n.hub,
 		Posters: n.store, Blobs: n.blobs,
 		Tokens: tokens, Passwords: n.passwords, Kakao: kakao, FakeKakao: fake, PublicURL: n.base(),
 		Clock: time.Now, Log: n.log, Metrics: n.registry, Bench: n.cmd.Bench, Limits: n.limits(),

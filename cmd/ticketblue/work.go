@@ -5,14 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
+	"ticketblue/payments"
 	"ticketblue/persistence"
 	"ticketblue/ticketing"
 )
 
 // kinds are all the kinds of job there are. Every process that opens the database may enqueue them; only serve
 // works them.
-var kinds = []string{persistence.PosterUnused, persistence.MailPasswordReset, persistence.GiveWelcome}
+var kinds = slices.Concat([]string{persistence.PosterUnused, persistence.MailPasswordReset, persistence.GiveWelcome}, payments.Kinds)
 
 // startJobs begins to work what was enqueued, here or by another process.
 func (n *node) startJobs(ctx context.Context) error {
@@ -20,6 +22,7 @@ func (n *node) startJobs(ctx context.Context) error {
 	work.Register(persistence.PosterUnused, n.posterUnused)
 	n.registerAccounts()
 	work.Register(persistence.GiveWelcome, n.giveWelcome)
+	n.registerPayments()
 	if err := work.Start(ctx); err != nil {
 		return err
 	}
