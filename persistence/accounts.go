@@ -173,20 +173,26 @@ func (db *DB) Withdraw(ctx context.Context, id ticketing.UserID, now time.Time) 
 		if live {
 			return ticketing.ErrLiveTickets
 		}
-		batch := &pgx.Batch{}
-		batch.Queue(`
-			UPDATE users SET email = NULL, email_verified_at = NULL, name = '', slack_id = NULL, password_hash = '', withdrawn_at = $2
-			 WHERE id = $1`, int64(id), now)
-		batch.Queue(`DELETE FROM sessions WHERE user_id = $1`, int64(id))
-		batch.Queue(`DELETE FROM identities WHERE user_id = $1`, int64(id))
-		batch.Queue(`DELETE FROM password_resets WHERE user_id = $1`, int64(id))
-		batch.Queue(`DELETE FROM outbox WHERE recipient = $1`, email)
-		return tx.SendBatch(ctx, batch).Close()
+		return endAccounts(ctx, tx, []int64{int64(id)}, []string{email}, now)
 	})
 	if err != nil {
 		return fmt.Errorf("withdrawing account %d: %w", id, err)
 	}
 	return nil
+}
+
+// endAccounts takes everything personal from accounts whose rows the caller has locked. What speaks of money stays: it
+// names people by their ids, behind which there is nobody then.
+func endAccounts(ctx context.Context, tx pgx.Tx, ids []int64, emails []string, now time.Time) error {
+	batch := &pgx.Batch{}
+	batch.Queue(`
+		UPDATE users SET email = NULL, email_verified_at = NULL, name = '', slack_id = NULL, password_hash = '', withdrawn_at = $2
+		 WHERE id = ANY ($1)`, ids, now)
+	batch.Queue(`DELETE FROM sessions WHERE user_id = ANY ($1)`, ids)
+	batch.Queue(`DELETE FROM identities WHERE user_id = ANY ($1)`, ids)
+	batch.Queue(`DELETE FROM password_resets WHERE user_id = ANY ($1)`, ids)
+	batch.Queue(`DELETE FROM outbox WHERE recipient = ANY ($1)`, emails)
+	return tx.SendBatch(ctx, batch).Close()
 }
 
 // WithdrawnSince lists the accounts that were withdrawn after then.

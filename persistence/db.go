@@ -41,6 +41,8 @@ type Options struct {
 
 	// Enqueue adds jobs in a transaction. Needed by what demands work outside of the database.
 	Enqueue func(ctx context.Context, tx pgx.Tx, jobs []ticketing.Job) error
+	// NoticeJob makes the job that tells somebody something. Needed by tasks that do.
+	NoticeJob func(ticketing.Notice) ticketing.Job
 }
 
 // DB is the room's door: the catalogue, the accounts and the journal's reading side, over one pool of connections.
@@ -51,8 +53,9 @@ type DB struct {
 	pool  *pgxpool.Pool
 	plans planCache
 
-	enqueue func(ctx context.Context, tx pgx.Tx, jobs []ticketing.Job) error
-	clock   func() time.Time
+	enqueue   func(ctx context.Context, tx pgx.Tx, jobs []ticketing.Job) error
+	noticeJob func(ticketing.Notice) ticketing.Job
+	clock     func() time.Time
 
 	onEdit atomic.Pointer[func(ticketing.Stream, ticketing.Head)]
 }
@@ -88,7 +91,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		pool.Close()
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
-	return &DB{dsn: o.DSN, log: o.Log, pool: pool, enqueue: o.Enqueue, clock: o.Clock}, nil
+	return &DB{dsn: o.DSN, log: o.Log, pool: pool, enqueue: o.Enqueue, noticeJob: o.NoticeJob, clock: o.Clock}, nil
 }
 
 // Close gives all pooled connections back; it waits for those in use.

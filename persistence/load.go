@@ -19,13 +19,13 @@ import (
 const loadPage = 32_768
 
 // Load is all that is needed to bring a stream's machine back: the snapshot if it is sound, else nothing, and the
-// chunks after it. It returns ticketing.ErrNotFound for an unknown stream or one of the catalogue, ticketing.ErrFrozen for one that an
+// chunks after it. It returns ticketing.ErrNotFound for a stream that is unknown, retired or of the catalogue, ticketing.ErrFrozen for one that an
 // auditor has stopped, and an error when chunks are missing.
 func (db *DB) Load(ctx context.Context, s ticketing.Stream) (ticketing.History, error) {
 	if _, _, ok := s.Catalogue(); ok { // no machine may be woken on it: it would write where the catalogue does
 		return ticketing.History{}, fmt.Errorf("loading %s: %w", s, ticketing.ErrNotFound)
 	}
-	if err := db.notFrozen(ctx, s); err != nil {
+	if err := db.alive(ctx, s); err != nil {
 		return ticketing.History{}, fmt.Errorf("loading %s: %w", s, err)
 	}
 	snapshot, err := db.soundSnapshot(ctx, s)
@@ -35,15 +35,23 @@ func (db *DB) Load(ctx context.Context, s ticketing.Stream) (ticketing.History, 
 	return db.loadFrom(ctx, s, snapshot)
 }
 
-func (db *DB) notFrozen(ctx context.Context, s ticketing.Stream) error {
-	reason, err := one(ctx, db, pgx.RowTo[string], `SELECT coalesce(frozen_reason, '') FROM streams WHERE stream = $1 AND frozen_at IS NOT NULL`, string(s))
+// alive returns why a stream's machine must not be woken, if it must not. Of an unknown stream the journal will tell.
+func (db *DB) alive(ctx context.Context, s ticketing.Stream) error {
+	var frozen *string
+	retired := false
+	err := db.pool.QueryRow(ctx, `SELECT CASE WHEN frozen_at IS NOT NULL THEN coalesce(frozen_reason, '') END, retired_at IS NOT NULL
+		FROM streams WHERE stream = $1`, string(s)).Scan(&frozen, &retired)
 	switch {
-	case errors.Is(err, ticketing.ErrNotFound):
+	case errors.Is(err, pgx.ErrNoRows):
 		return nil
 	case err != nil:
 		return err
+	case retired:
+		return ticketing.ErrNotFound
+	case frozen != nil:
+		return fmt.Errorf("%w: %s", ticketing.ErrFrozen, *frozen)
 	}
-	return fmt.Errorf("%w: %s", ticketing.ErrFrozen, reason)
+	return nil
 }
 
 // LoadAll is Load that believes no snapshot: the tail starts at seq 1.

@@ -149,7 +149,7 @@ func emptyTables(ctx context.Context, tx pgx.Tx) error {
 	if _, err := tx.Exec(ctx, `TRUNCATE reservations, reservation_seats, orders, round_states, coupons, campaign_states`); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, `UPDATE streams SET projected_seq = 0, frozen_at = NULL, frozen_reason = NULL`)
+	_, err := tx.Exec(ctx, `UPDATE streams SET projected_seq = 0, frozen_at = NULL, frozen_reason = NULL WHERE retired_at IS NULL`)
 	return err
 }
 
