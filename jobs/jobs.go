@@ -14,7 +14,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
-	"github.com/riverqueue/river/rivermigrate"
 	"github.com/riverqueue/river/rivertype"
 
 	"ticketblue/ticketing"
@@ -58,6 +57,8 @@ type Jobs struct {
 	enqueuer *river.Client[pgx.Tx]
 	pool     *pgxpool.Pool         // nil before Start
 	worker   *river.Client[pgx.Tx] // nil before Start
+
+	timetable *timetable // nil: nothing is done by the clock
 }
 
 // New makes a Jobs that works nothing yet. It does not ask the database.
@@ -121,12 +122,9 @@ func (j *Jobs) Enqueue(ctx context.Context, tx pgx.Tx, list []ticketing.Job) err
 			continue
 		}
 		seen[job.Key] = true
-		params = append(params, river.InsertManyParams{
-			Args: envelope{Key: job.Key, Data: job.Args, kind: job.Kind},
-			InsertOpts: &river.InsertOpts{UniqueOpts: river.UniqueOpts{
-				ByArgs: true, ExcludeKind: true, ByState: rivertype.JobStates(), // a job that was given up keeps its key
-			}, ScheduledAt: job.At.Time()},
-		})
+		opts := onceOnly()
+		opts.ScheduledAt = job.At.Time()
+		params = append(params, river.InsertManyParams{Args: envelope{Key: job.Key, Data: job.Args, kind: job.Kind}, InsertOpts: opts})
 	}
 	for part := range slices.Chunk(params, MaxJobs) {
 		// Not River's faster way by COPY: there a key that is known fails the whole transaction.
@@ -165,6 +163,23 @@ func (j *Jobs) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("jobs: %w", err)
 	}
+	client, err := river.NewClient(riverpgxv5.New(pool), j.config())
+	if err == nil && j.timetable != nil {
+		err = j.timetable.start(ctx)
+	}
+	if err == nil && len(j.kinds) > 0 {
+		// Not the caller's context: its end would break jobs off, Stop does not.
+		err = client.Start(context.WithoutCancel(ctx))
+	}
+	if err != nil {
+		pool.Close()
+		return fmt.Errorf("jobs: %w", err)
+	}
+	j.pool, j.worker = pool, client
+	return nil
+}
+
+func (j *Jobs) config() *river.Config {
 	workers := river.NewWorkers()
 	for _, kind := range slices.Sorted(maps.Keys(j.kinds)) {
 		fn := j.kinds[kind]
@@ -172,7 +187,7 @@ func (j *Jobs) Start(ctx context.Context) error {
 			return fn(ctx, job.Args.Data)
 		}))
 	}
-	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
+	config := &river.Config{
 		Logger:                      j.opts.Log,
 		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: j.opts.Workers}},
 		Workers:                     workers,
@@ -188,17 +203,11 @@ func (j *Jobs) Start(ctx context.Context) error {
 		CancelledJobRetentionPeriod: Retention,
 		DiscardedJobRetentionPeriod: Retention,
 		ReindexerSchedule:           river.NeverSchedule(), // the program's role owns no index
-	})
-	if err == nil && len(j.kinds) > 0 {
-		// Not the caller's context: its end would break jobs off, Stop does not.
-		err = client.Start(context.WithoutCancel(ctx))
 	}
-	if err != nil {
-		pool.Close()
-		return fmt.Errorf("jobs: %w", err)
+	if j.timetable != nil {
+		config.PeriodicJobs = j.timetable.periodic()
 	}
-	j.pool, j.worker = pool, client
-	return nil
+	return config
 }
 
 func (j *Jobs) open(ctx context.Context) (*pgxpool.Pool, error) {
@@ -231,6 +240,9 @@ func (j *Jobs) Stop(ctx context.Context) error {
 	if j.worker == nil {
 		return nil
 	}
+	if j.timetable != nil {
+		j.timetable.stopping.Store(true)
+	}
 	var err error
 	if len(j.kinds) > 0 {
 		err = j.worker.Stop(ctx)
@@ -247,34 +259,6 @@ func (j *Jobs) Stop(ctx context.Context) error {
 	}
 	return nil
 }
-
-// Migrate makes or updates River's tables. It comes after persistence's own migrations, whose default rights make
-// these tables usable, too. Several processes may call it at the same time.
-func Migrate(ctx context.Context, dsn string) (err error) {
-	pool, err := pgxpool.New(ctx, dsn)
-	if err != nil {
-		return fmt.Errorf("migrating the jobs' tables: %w", err)
-	}
-	defer pool.Close()
-	migrator, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		return fmt.Errorf("migrating the jobs' tables: %w", err)
-	}
-	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(migrateLock)); err != nil {
-			return err
-		}
-		_, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("migrating the jobs' tables: %w", err)
-	}
-	return nil
-}
-
-// migrateLock keeps two processes from migrating at the same time.
-const migrateLock = 0x7469636b65740003
 
 // backoff doubles the pause with each failure. Spread, so that what failed together does not come back together.
 type backoff struct{ first time.Duration }
