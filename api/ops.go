@@ -29,6 +29,7 @@ type OpsConfig struct {
 	// Rebuild makes again what follows from the journal, by name: POST /rebuild/{name}.
 	Rebuild map[string]func(context.Context) error
 	Outbox  func(context.Context) ([]ticketing.Message, error) // mail that goes nowhere: GET /outbox
+	Jobs    http.Handler                                       // pages about jobs: /jobs/. Optional
 	Metrics prometheus.Gatherer
 	Log     *slog.Logger
 }
@@ -45,6 +46,10 @@ func NewOps(config OpsConfig) *http.Server {
 	mux.HandleFunc("POST /verify", config.verify)
 	mux.HandleFunc("POST /rebuild/{name}", config.rebuild)
 	mux.HandleFunc("GET /outbox", config.outbox)
+	if config.Jobs != nil {
+		mux.Handle("/jobs/", config.Jobs)
+		mux.Handle("GET /jobs", http.RedirectHandler("/jobs/", http.StatusFound))
+	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(config.Metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)

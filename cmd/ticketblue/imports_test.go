@@ -94,6 +94,8 @@ var libraryTable = []library{
 		why: "SQL is written where the tables are; jobs hands its library a transaction, and one search engine is Postgres"},
 	{prefix: "github.com/riverqueue/river", rooms: []string{"jobs"},
 		why: "River moves fast: whoever has work registers it with jobs and enqueues plain data"},
+	{prefix: "riverqueue.com/riverui", rooms: []string{"jobs"},
+		why: "River's pages are River's: whoever shows them gets a plain handler"},
 	{prefix: "github.com/minio/minio-go", rooms: []string{"persistence"},
 		why: "a bucket is one of two places for blobs"},
 	{prefix: "golang.org/x/image", rooms: []string{"api"},

@@ -247,7 +247,11 @@ func (n *node) startHTTP(ctx context.Context) error {
 		Clock: time.Now, Log: n.log, Metrics: n.registry, Bench: n.cmd.Bench, Limits: n.limits(),
 	})
 	n.api.Store(server)
-	n.ops = api.NewOps(api.OpsConfig{Ready: n.ready, Degraded: n.degraded, Verify: n.verify, Metrics: n.registry, Log: n.log, Outbox: n.store.Outbox, Rebuild: map[string]func(context.Context) error{
+	pages, err := n.jobPages()
+	if err != nil {
+		return err
+	}
+	n.ops = api.NewOps(api.OpsConfig{Ready: n.ready, Degraded: n.degraded, Verify: n.verify, Metrics: n.registry, Log: n.log, Outbox: n.store.Outbox, Jobs: pages, Rebuild: map[string]func(context.Context) error{
 		"tables": n.projector.Rebuild, "broadcast": n.relay.Rebuild,
 	}})
 	go func() { n.failed <- server.Listen(n.public) }()

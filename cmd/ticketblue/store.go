@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"ticketblue/jobs"
+	"ticketblue/notify"
 	"ticketblue/persistence"
 	"ticketblue/persistence/embedded"
 	"ticketblue/ticketing"
@@ -99,7 +100,7 @@ func (f storeFlags) open(ctx context.Context, log *slog.Logger, dsn string, priv
 		return nil, err
 	}
 	s.jobs.Declare(kinds...)
-	s.DB, err = persistence.Open(ctx, persistence.Options{DSN: dsn, Log: log, Enqueue: s.jobs.Enqueue})
+	s.DB, err = persistence.Open(ctx, persistence.Options{DSN: dsn, Log: log, Enqueue: s.jobs.Enqueue, NoticeJob: notify.NoticeJob})
 	return s, err
 }
 

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
+	"ticketblue/jobs"
 	"ticketblue/payments"
 	"ticketblue/persistence"
 	"ticketblue/ticketing"
@@ -14,7 +16,7 @@ import (
 
 // kinds are all the kinds of job there are. Every process that opens the database may enqueue them; only serve
 // works them.
-var kinds = slices.Concat([]string{persistence.PosterUnused, persistence.MailPasswordReset, persistence.GiveWelcome}, payments.Kinds)
+var kinds = slices.Concat([]string{persistence.PosterUnused, persistence.MailPasswordReset, persistence.GiveWelcome, jobs.TaskDue, jobs.TaskRun}, payments.Kinds)
 
 // startJobs begins to work what was enqueued, here or by another process.
 func (n *node) startJobs(ctx context.Context) error {
@@ -23,6 +25,7 @@ func (n *node) startJobs(ctx context.Context) error {
 	n.registerAccounts()
 	work.Register(persistence.GiveWelcome, n.giveWelcome)
 	n.registerPayments()
+	work.Keep(timetable, n.store, time.Now)
 	if err := work.Start(ctx); err != nil {
 		return err
 	}
