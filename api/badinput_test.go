@@ -58,7 +58,7 @@ func TestBadInput(t *testing.T) {
 
 // everything is all state that a request could change.
 func (h *house) everything() string {
-	return fmt.Sprint(h.sales.state(), h.accounts.state(), h.catalogue.everything(), h.campaigns.planned, h.campaigns.deleted, h.payments.reasons)
+	return fmt.Sprint(h.sales.state(), h.accounts.state(), h.catalogue.everything(), h.campaigns.planned, h.campaigns.deleted, h.payments.reasons, len(h.runs.list))
 }
 
 func badReserve(h *house) []bad {

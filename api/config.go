@@ -82,6 +82,8 @@ type Config struct {
 	PaymentBooks PaymentBooks
 	Projections  Projections
 	Found        ReservationSearch
+	Runs         Runs
+	Timetable    []Scheduled // of the jobs that Runs knows
 	Posters      Posters
 	Blobs        Blobs
 	Live         Live // nil: live maps are not available

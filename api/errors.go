@@ -38,6 +38,7 @@ const (
 	codeOwnAccount         ticketing.Code = "own_account"
 	codePasswordNotSet     ticketing.Code = "password_not_set"
 	codeResetInvalid       ticketing.Code = "reset_invalid"
+	codeJobRunning         ticketing.Code = "job_running"
 )
 
 // rule is how a code looks on the wire.
@@ -71,6 +72,7 @@ var rules = map[ticketing.Code]rule{
 	codeOwnAccount:         {http.StatusConflict, "Not with one's own account", false},
 	codePasswordNotSet:     {http.StatusConflict, "The account has no password", false},
 	codeResetInvalid:       {http.StatusConflict, "The link was used, or replaced, or is too old", false},
+	codeJobRunning:         {http.StatusConflict, "A run of the job is not done", true},
 
 	ticketing.CodeNotFound:            {http.StatusNotFound, "There is no such thing, or it is not yours", false},
 	ticketing.CodeSaleNotOpen:         {http.StatusConflict, "The sale has not opened", false},
@@ -264,6 +266,8 @@ func problemOf(err error) *Problem {
 		return problem(ticketing.CodeNotFound, "")
 	case errors.Is(err, ticketing.ErrEmailTaken):
 		return problem(codeEmailTaken, "")
+	case errors.Is(err, ticketing.ErrTaskRunning):
+		return problem(codeJobRunning, "")
 	case errors.Is(err, ticketing.ErrLiveTickets):
 		return problem(codeLiveTickets, "")
 	case errors.Is(err, auth.ErrUnauthenticated):

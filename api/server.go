@@ -89,6 +89,7 @@ func New(config Config) *Server {
 	s.campaignRoutes()
 	s.couponRoutes()
 	s.paymentRoutes()
+	s.jobRoutes()
 	s.documentRoutes()
 	s.pageRoutes()
 	if config.Bench {

@@ -55,6 +55,7 @@ type house struct {
 	payments  *fakePayments
 	lists     *fakeLists
 	found     *fakeFound
+	runs      *fakeRuns
 	live      *fakeLive
 	tokens    *auth.Tokens
 	metrics   *prometheus.Registry
@@ -129,6 +130,7 @@ func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 	h.found = &fakeFound{}
 	h.live, h.lists = newFakeLive(), &fakeLists{at: map[ticketing.Stream]uint64{"round:1": 10}}
 	h.payments = &fakePayments{sales: h.sales, reasons: map[ticketing.ReservationID]string{}, kept: map[ticketing.ReservationID]ticketing.PaymentView{}}
+	h.runs = &fakeRuns{}
 	var err error
 	if h.tokens, err = auth.NewTokens(testKey, h.clock.Now); err != nil {
 		t.Fatal(err)
@@ -150,6 +152,7 @@ func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 		Kakao: kakao, FakeKakao: fake,
 		Sales: h.sales, Accounts: h.accounts, Catalogue: h.catalogue, Live: h.live, Reservations: h.lists, Campaigns: h.campaigns, Projections: h.lists, Found: h.found,
 		Payments: h.payments, PaymentBooks: h.payments,
+		Runs: h.runs, Timetable: testTimetable,
 		Tokens: h.tokens, Passwords: hashing,
 		Clock: h.clock.Now, Random: func(int) int { return 0 }, Metrics: h.metrics, Limits: generous, Bench: true,
 		Log: slog.New(slog.NewTextHandler(h.log, nil)),

@@ -150,6 +150,24 @@ func (e DiscountBodyKind) Valid() bool {
 	}
 }
 
+// Defines values for JobRunBodyState.
+const (
+	JobRunBodyStateDone    JobRunBodyState = "done"
+	JobRunBodyStateRunning JobRunBodyState = "running"
+)
+
+// Valid indicates whether the value is a known member of the JobRunBodyState enum.
+func (e JobRunBodyState) Valid() bool {
+	switch e {
+	case JobRunBodyStateDone:
+		return true
+	case JobRunBodyStateRunning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MyCouponBodyStatus.
 const (
 	MyCouponBodyStatusExpired  MyCouponBodyStatus = "expired"
@@ -323,6 +341,7 @@ const (
 	ProblemCodeInUse                    ProblemCode = "in_use"
 	ProblemCodeInternalError            ProblemCode = "internal_error"
 	ProblemCodeInvalidInput             ProblemCode = "invalid_input"
+	ProblemCodeJobRunning               ProblemCode = "job_running"
 	ProblemCodeLimitExceeded            ProblemCode = "limit_exceeded"
 	ProblemCodeLiveTickets              ProblemCode = "live_tickets"
 	ProblemCodeMalformedJson            ProblemCode = "malformed_json"
@@ -443,6 +462,8 @@ func (e ProblemCode) Valid() bool {
 	case ProblemCodeInternalError:
 		return true
 	case ProblemCodeInvalidInput:
+		return true
+	case ProblemCodeJobRunning:
 		return true
 	case ProblemCodeLimitExceeded:
 		return true
@@ -1288,6 +1309,91 @@ type HallRef struct {
 	Name string `json:"name"`
 }
 
+// JobBody defines model for JobBody.
+type JobBody struct {
+	Last *JobRunBody `json:"last,omitempty"`
+
+	// Name Examples: dormant-users
+	Name string `json:"name"`
+
+	// NextDue Examples: 2027-03-31T19:00:00Z
+	NextDue time.Time `json:"next_due"`
+
+	// Schedule In Seoul
+	//
+	// Examples: monthly 1st 04:00
+	Schedule string `json:"schedule"`
+}
+
+// JobRunBody defines model for JobRunBody.
+type JobRunBody struct {
+	// BeganAt All of it is computed as of this moment
+	//
+	// Examples: 2027-02-28T19:00:00Z
+	BeganAt time.Time `json:"began_at"`
+
+	// By The admin who started it; absent: the clock
+	//
+	// Examples: 1
+	By *int64 `json:"by,omitempty"`
+
+	// Done Changed, told or, by timed-out-reservations, found
+	//
+	// Examples: 17
+	Done int64 `json:"done"`
+
+	// DryRun Counts and changes nothing
+	DryRun bool `json:"dry_run"`
+
+	// Due The moment of the calendar it is for; started by an admin: when
+	//
+	// Examples: 2027-02-28T19:00:00Z
+	Due time.Time `json:"due"`
+
+	// EndedAt Examples: 2027-02-28T19:00:02Z
+	EndedAt *time.Time `json:"ended_at,omitempty"`
+
+	// Id Examples: 12
+	Id int64 `json:"id"`
+
+	// Job Examples: dormant-users
+	Job string `json:"job"`
+
+	// Kept Due, but not touched: live tickets, or money under way
+	//
+	// Examples: 2
+	Kept int64 `json:"kept"`
+
+	// Looked Accounts, performances or reservations looked at so far
+	//
+	// Examples: 100000
+	Looked int64 `json:"looked"`
+
+	// MovedAt When its newest portion was done
+	//
+	// Examples: 2027-02-28T19:00:02Z
+	MovedAt time.Time `json:"moved_at"`
+
+	// Portions Done so far; a run that broke off goes on behind them
+	//
+	// Examples: 21
+	Portions int64 `json:"portions"`
+
+	// Problem Why its last attempt broke off, or what a person should look at
+	//
+	// Examples: 3 unpaid reservations have outlived their time
+	Problem *string         `json:"problem,omitempty"`
+	State   JobRunBodyState `json:"state"`
+}
+
+// JobRunBodyState defines model for JobRunBody.State.
+type JobRunBodyState string
+
+// JobsOutputBody defines model for JobsOutputBody.
+type JobsOutputBody struct {
+	Items []JobBody `json:"items"`
+}
+
 // KakaoLinkInputBody defines model for KakaoLinkInputBody.
 type KakaoLinkInputBody struct {
 	// Return Path to go to afterwards; / when absent
@@ -1468,6 +1574,14 @@ type PageCampaignBody struct {
 // PageHallBody defines model for PageHallBody.
 type PageHallBody struct {
 	Items []HallBody `json:"items"`
+
+	// Next Send it as after for the next page; absent on the last
+	Next *string `json:"next,omitempty"`
+}
+
+// PageJobRunBody defines model for PageJobRunBody.
+type PageJobRunBody struct {
+	Items []JobRunBody `json:"items"`
 
 	// Next Send it as after for the next page; absent on the last
 	Next *string `json:"next,omitempty"`
@@ -1887,6 +2001,7 @@ type Problem struct {
 	// * `hold_expired` (409): The hold has expired
 	// * `idempotency_mismatch` (409): The Idempotency-Key was used for another request
 	// * `in_use` (409): Other things rest on it
+	// * `job_running` (409): A run of the job is not done
 	// * `limit_exceeded` (409): More seats than one customer may have in this round
 	// * `live_tickets` (409): There are tickets or held seats
 	// * `no_block` (409): There are not so many free seats next to each other
@@ -1996,6 +2111,7 @@ type Problem struct {
 // * `hold_expired` (409): The hold has expired
 // * `idempotency_mismatch` (409): The Idempotency-Key was used for another request
 // * `in_use` (409): Other things rest on it
+// * `job_running` (409): A run of the job is not done
 // * `limit_exceeded` (409): More seats than one customer may have in this round
 // * `live_tickets` (409): There are tickets or held seats
 // * `no_block` (409): There are not so many free seats next to each other
@@ -2385,6 +2501,14 @@ type SnapshotBody struct {
 // SnapshotBodyStatus defines model for SnapshotBody.Status.
 type SnapshotBodyStatus string
 
+// StartJobInputBody defines model for StartJobInputBody.
+type StartJobInputBody struct {
+	// DryRun Count what would be done, and change nothing
+	//
+	// Examples: true
+	DryRun *bool `json:"dry_run,omitempty"`
+}
+
 // StartPaymentInputBody defines model for StartPaymentInputBody.
 type StartPaymentInputBody struct {
 	// CouponId A coupon of yours to use; none without it
@@ -2591,6 +2715,13 @@ type DeleteHallParams struct {
 type UpdateHallParams struct {
 	// IfMatch The ETag of what you have seen: 412 "changed_meanwhile" when there is a newer version. Without it the newest is changed, whatever it is
 	IfMatch *string `json:"If-Match,omitempty"`
+}
+
+// ListJobRunsParams defines parameters for ListJobRuns.
+type ListJobRunsParams struct {
+	// After The next of the page before
+	After *int64 `form:"after,omitempty" json:"after,omitempty"`
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // DeletePerformanceParams defines parameters for DeletePerformance.
@@ -2935,6 +3066,9 @@ type CreateHallJSONRequestBody = CreateHallInputBody
 
 // UpdateHallJSONRequestBody defines body for UpdateHall for application/json ContentType.
 type UpdateHallJSONRequestBody = UpdateHallInputBody
+
+// StartJobJSONRequestBody defines body for StartJob for application/json ContentType.
+type StartJobJSONRequestBody = StartJobInputBody
 
 // CreatePerformanceJSONRequestBody defines body for CreatePerformance for application/json ContentType.
 type CreatePerformanceJSONRequestBody = PerformanceFields
@@ -4025,6 +4159,36 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/admin/halls/{id} (the `UpdateHall` operationId).
 	UpdateHall(ctx context.Context, id int64, params *UpdateHallParams, body UpdateHallJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListJobs List the work by the clock, and what became of its last run
+	//
+	// Corresponds with GET /v1/admin/jobs (the `ListJobs` operationId).
+	ListJobs(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListJobRuns List the runs of a job, newest first
+	//
+	// The counts of one that runs grow as it goes.
+	//
+	// Corresponds with GET /v1/admin/jobs/{name}/runs (the `ListJobRuns` operationId).
+	ListJobRuns(ctx context.Context, name string, params *ListJobRunsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartJobWithBody Start a job now
+	//
+	// `job_running` while a run of it is not done. To run a job again does nothing twice: who was told is not told again.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/admin/jobs/{name}/runs (the `StartJob` operationId).
+	StartJobWithBody(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartJob Start a job now
+	//
+	// `job_running` while a run of it is not done. To run a job again does nothing twice: who was told is not told again.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/admin/jobs/{name}/runs (the `StartJob` operationId).
+	StartJob(ctx context.Context, name string, body StartJobJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// CreatePerformanceWithBody Add a performance
 	//
 	// Takes any type of body and a specified content type.
@@ -5095,6 +5259,76 @@ func (c *Client) UpdateHallWithBody(ctx context.Context, id int64, params *Updat
 // Corresponds with PUT /v1/admin/halls/{id} (the `UpdateHall` operationId).
 func (c *Client) UpdateHall(ctx context.Context, id int64, params *UpdateHallParams, body UpdateHallJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateHallRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListJobs List the work by the clock, and what became of its last run
+//
+// Corresponds with GET /v1/admin/jobs (the `ListJobs` operationId).
+func (c *Client) ListJobs(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListJobsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListJobRuns List the runs of a job, newest first
+//
+// The counts of one that runs grow as it goes.
+//
+// Corresponds with GET /v1/admin/jobs/{name}/runs (the `ListJobRuns` operationId).
+func (c *Client) ListJobRuns(ctx context.Context, name string, params *ListJobRunsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListJobRunsRequest(c.Server, name, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartJobWithBody Start a job now
+//
+// `job_running` while a run of it is not done. To run a job again does nothing twice: who was told is not told again.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/admin/jobs/{name}/runs (the `StartJob` operationId).
+func (c *Client) StartJobWithBody(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartJobRequestWithBody(c.Server, name, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartJob Start a job now
+//
+// `job_running` while a run of it is not done. To run a job again does nothing twice: who was told is not told again.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/admin/jobs/{name}/runs (the `StartJob` operationId).
+func (c *Client) StartJob(ctx context.Context, name string, body StartJobJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartJobRequest(c.Server, name, body)
 	if err != nil {
 		return nil, err
 	}
@@ -7455,6 +7689,153 @@ func NewUpdateHallRequestWithBody(server string, id int64, params *UpdateHallPar
 		}
 
 	}
+
+	return req, nil
+}
+
+// NewListJobsRequest constructs an http.Request for the ListJobs method
+func NewListJobsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/jobs")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListJobRunsRequest constructs an http.Request for the ListJobRuns method
+func NewListJobRunsRequest(server string, name string, params *ListJobRunsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/jobs/%s/runs", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewStartJobRequest calls the generic StartJob builder with application/json body
+func NewStartJobRequest(server string, name string, body StartJobJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewStartJobRequestWithBody(server, name, "application/json", bodyReader)
+}
+
+// NewStartJobRequestWithBody constructs an http.Request for the StartJob method, with any body, and a specified content type
+func NewStartJobRequestWithBody(server string, name string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/jobs/%s/runs", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -11265,6 +11646,40 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/admin/halls/{id} (the `UpdateHall` operationId).
 	UpdateHallWithResponse(ctx context.Context, id int64, params *UpdateHallParams, body UpdateHallJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateHallResponse, error)
 
+	// ListJobsWithResponse List the work by the clock, and what became of its last run
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/admin/jobs (the `ListJobs` operationId).
+	ListJobsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListJobsResponse, error)
+
+	// ListJobRunsWithResponse List the runs of a job, newest first
+	//
+	// The counts of one that runs grow as it goes.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/admin/jobs/{name}/runs (the `ListJobRuns` operationId).
+	ListJobRunsWithResponse(ctx context.Context, name string, params *ListJobRunsParams, reqEditors ...RequestEditorFn) (*ListJobRunsResponse, error)
+
+	// StartJobWithBodyWithResponse Start a job now
+	//
+	// `job_running` while a run of it is not done. To run a job again does nothing twice: who was told is not told again.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/admin/jobs/{name}/runs (the `StartJob` operationId).
+	StartJobWithBodyWithResponse(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartJobResponse, error)
+
+	// StartJobWithResponse Start a job now
+	//
+	// `job_running` while a run of it is not done. To run a job again does nothing twice: who was told is not told again.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/admin/jobs/{name}/runs (the `StartJob` operationId).
+	StartJobWithResponse(ctx context.Context, name string, body StartJobJSONRequestBody, reqEditors ...RequestEditorFn) (*StartJobResponse, error)
+
 	// CreatePerformanceWithBodyWithResponse Add a performance
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -12843,6 +13258,150 @@ func (r UpdateHallResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r UpdateHallResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListJobsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *JobsOutputBody
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListJobsResponse) GetJSON200() *JobsOutputBody {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListJobsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListJobsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListJobsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListJobsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListJobsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListJobRunsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PageJobRunBody
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListJobRunsResponse) GetJSON200() *PageJobRunBody {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListJobRunsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListJobRunsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListJobRunsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListJobRunsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListJobRunsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type StartJobResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *JobRunBody
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r StartJobResponse) GetJSON201() *JobRunBody {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r StartJobResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r StartJobResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r StartJobResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StartJobResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StartJobResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -16499,6 +17058,64 @@ func (c *ClientWithResponses) UpdateHallWithResponse(ctx context.Context, id int
 	return ParseUpdateHallResponse(rsp)
 }
 
+// ListJobsWithResponse List the work by the clock, and what became of its last run
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/admin/jobs (the `ListJobs` operationId).
+func (c *ClientWithResponses) ListJobsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListJobsResponse, error) {
+	rsp, err := c.ListJobs(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListJobsResponse(rsp)
+}
+
+// ListJobRunsWithResponse List the runs of a job, newest first
+//
+// The counts of one that runs grow as it goes.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/admin/jobs/{name}/runs (the `ListJobRuns` operationId).
+func (c *ClientWithResponses) ListJobRunsWithResponse(ctx context.Context, name string, params *ListJobRunsParams, reqEditors ...RequestEditorFn) (*ListJobRunsResponse, error) {
+	rsp, err := c.ListJobRuns(ctx, name, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListJobRunsResponse(rsp)
+}
+
+// StartJobWithBodyWithResponse Start a job now
+//
+// `job_running` while a run of it is not done. To run a job again does nothing twice: who was told is not told again.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/admin/jobs/{name}/runs (the `StartJob` operationId).
+func (c *ClientWithResponses) StartJobWithBodyWithResponse(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartJobResponse, error) {
+	rsp, err := c.StartJobWithBody(ctx, name, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartJobResponse(rsp)
+}
+
+// StartJobWithResponse Start a job now
+//
+// `job_running` while a run of it is not done. To run a job again does nothing twice: who was told is not told again.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/admin/jobs/{name}/runs (the `StartJob` operationId).
+func (c *ClientWithResponses) StartJobWithResponse(ctx context.Context, name string, body StartJobJSONRequestBody, reqEditors ...RequestEditorFn) (*StartJobResponse, error) {
+	rsp, err := c.StartJob(ctx, name, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartJobResponse(rsp)
+}
+
 // CreatePerformanceWithBodyWithResponse Add a performance
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -18455,6 +19072,105 @@ func ParseUpdateHallResponse(rsp *http.Response) (*UpdateHallResponse, error) {
 			headers.ETag = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListJobsResponse parses an HTTP response from a ListJobsWithResponse call
+func ParseListJobsResponse(rsp *http.Response) (*ListJobsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListJobsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest JobsOutputBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListJobRunsResponse parses an HTTP response from a ListJobRunsWithResponse call
+func ParseListJobRunsResponse(rsp *http.Response) (*ListJobRunsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListJobRunsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PageJobRunBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseStartJobResponse parses an HTTP response from a StartJobWithResponse call
+func ParseStartJobResponse(rsp *http.Response) (*StartJobResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StartJobResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest JobRunBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
 	}
 
 	return response, nil

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"ticketblue/api"
 	"ticketblue/jobs"
 	"ticketblue/persistence"
 )
@@ -22,6 +23,14 @@ var timetable = []jobs.Entry{
 	{Task: persistence.TaskTimedOut, When: jobs.Daily(0, 0), Late: dayLate},
 	{Task: persistence.TaskReminder, When: jobs.Daily(10, 0), Late: 10 * time.Hour}, // not in the night
 	{Task: persistence.TaskReview, When: jobs.Daily(21, 0), Late: 2 * time.Hour},    // what is missed is asked the next day
+}
+
+// scheduled is the timetable as admins see it.
+func scheduled() (list []api.Scheduled) {
+	for _, e := range timetable {
+		list = append(list, api.Scheduled{Task: e.Task, When: e.When.String(), Next: e.When.Next})
+	}
+	return list
 }
 
 // jobsPath is where River's pages are on the operations port.

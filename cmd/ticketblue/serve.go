@@ -242,7 +242,7 @@ func (n *node) startHTTP(ctx context.Context) error {
 	server := api.New(api.Config{
 		Sales: n.actors, Accounts: n.store, Catalogue: n.store, Reservations: n.store, Found: n.store, Campaigns: n.store, Projections: n.projector, Live: n.hub,
 		Payments: n.settler, PaymentBooks: n.store,
-		Posters: n.store, Blobs: n.blobs,
+		Posters: n.store, Blobs: n.blobs, Runs: n.store, Timetable: scheduled(),
 		Tokens: tokens, Passwords: n.passwords, Kakao: kakao, FakeKakao: fake, PublicURL: n.base(),
 		Clock: time.Now, Log: n.log, Metrics: n.registry, Bench: n.cmd.Bench, Limits: n.limits(),
 	})
