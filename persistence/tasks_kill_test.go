@@ -169,16 +169,17 @@ func TestKilledConnections(t *testing.T) {
 	}
 }
 
-// killConnections ends, every few milliseconds, a connection that has a transaction open.
+// killConnections ends, every few milliseconds, a connection that has a transaction open, a dozen in all: then the work
+// must get through.
 func (h *taskHouse) killConnections(ctx context.Context) (killed int) {
 	conn, err := pgx.Connect(context.Background(), h.db.dsn)
 	if err != nil {
 		return 0
 	}
 	defer conn.Close(context.Background())
-	tick := time.NewTicker(15 * time.Millisecond)
+	tick := time.NewTicker(3 * time.Millisecond)
 	defer tick.Stop()
-	for {
+	for killed < 12 {
 		select {
 		case <-ctx.Done():
 			return killed
@@ -192,6 +193,8 @@ func (h *taskHouse) killConnections(ctx context.Context) (killed int) {
 			killed += n
 		}
 	}
+	<-ctx.Done()
+	return killed
 }
 
 // A moment of the calendar is run once, whoever notices it how often; and a task has one run at a time.

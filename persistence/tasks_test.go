@@ -30,7 +30,7 @@ func newTaskHouse(t *testing.T) *taskHouse {
 	dsn := freshDSN(t)
 	h := &taskHouse{t: t, db: openDB(t, dsn), root: superuser(t, dsn)}
 	exec(t, h.root, `
-		CREATE TABLE sent (key text, kind text);
+		CREATE TABLE sent (key text);
 		CREATE TABLE touched (what text, id bigint);
 		GRANT ALL ON sent, touched TO ticketblue_app;
 		CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -41,15 +41,14 @@ func newTaskHouse(t *testing.T) *taskHouse {
 		INSERT INTO plans (hash, seats, body) VALUES (sha256('p'), 1, '');
 		INSERT INTO halls (name, plan_hash) VALUES ('H', sha256('p'))`)
 	h.db.enqueue = func(ctx context.Context, tx pgx.Tx, jobs []ticketing.Job) error {
+		var keys []string
 		for _, j := range jobs {
-			if j.Kind == WorkTask {
-				continue
-			}
-			if _, err := tx.Exec(ctx, `INSERT INTO sent VALUES ($1, $2)`, j.Key, j.Kind); err != nil {
-				return err
+			if j.Kind != WorkTask {
+				keys = append(keys, j.Key)
 			}
 		}
-		return nil
+		_, err := tx.Exec(ctx, `INSERT INTO sent SELECT unnest($1::text[])`, keys)
+		return err
 	}
 	h.db.noticeJob = func(n ticketing.Notice) ticketing.Job { return ticketing.Job{Kind: string(n.Kind), Key: n.Fact} }
 	if err := h.db.KeepTasks(t.Context(), Tasks(), tasksNow.AddDate(-1, 0, 0)); err != nil {
