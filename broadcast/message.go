@@ -112,19 +112,20 @@ func (m message) encode(now time.Time, nonce string) (*nats.Msg, error) {
 	if err != nil {
 		return nil, err
 	}
-	msg := nats.NewMsg(subject)
-	msg.Data = m.payload
-	for key, value := range map[string]string{
-		HeaderFrom:       strconv.FormatUint(m.from, 10),
-		HeaderTo:         strconv.FormatUint(m.to, 10),
-		nats.MsgIdHdr:    m.id() + nonce,
-		"ce-specversion": ceVersion,
-		"ce-id":          m.id(),
-		"ce-type":        ceType,
-		"ce-source":      ceSource,
-		"ce-time":        now.UTC().Format(time.RFC3339Nano), // of the sending; every event has its own time
-	} {
-		msg.Header.Set(key, value)
+	id := m.id()
+	headers := [...][2]string{
+		{HeaderFrom, strconv.FormatUint(m.from, 10)},
+		{HeaderTo, strconv.FormatUint(m.to, 10)},
+		{nats.MsgIdHdr, id + nonce},
+		{"ce-specversion", ceVersion},
+		{"ce-id", id},
+		{"ce-type", ceType},
+		{"ce-source", ceSource},
+		{"ce-time", now.UTC().Format(time.RFC3339Nano)}, // of the sending; every event has its own time
+	}
+	msg := &nats.Msg{Subject: subject, Data: m.payload, Header: make(nats.Header, len(headers))}
+	for i := range headers {
+		msg.Header[headers[i][0]] = headers[i][1:2]
 	}
 	return msg, nil
 }

@@ -16,10 +16,12 @@ const (
 	PassEvery     = 100 * time.Millisecond // per subject: ten messages a second
 	passesPerPace = 4                      // so that a stream's first news waits for a quarter of the others' pace at most
 	passDeadline  = 10 * time.Second       // of one pass, journal and JetStream together
-	settleEvery   = time.Second            // a busy stream's mark beside the journal is at most this old
+	settleEvery   = time.Second            // marks beside the journal are at most this old
+	maxEnds       = 100_000                // subjects whose end is remembered
 	maxLanes      = 4096                   // streams in work at the same time; hints beyond are dropped
 	passStreams   = 256                    // read and sent together
 	passBytes     = 16 << 20               // read at once, besides one chunk of each stream
+	markStreams   = 1024                   // marks set together
 	sweepLimit    = 1024                   // streams per sweep
 	readBytes     = joinBytes
 	rebuildTrials = 10 // per stream, against rival relays
@@ -60,6 +62,12 @@ type Relay struct {
 
 	passes sync.RWMutex // held for writing while a stream is rebuilt
 
+	// The goroutine of the passes has these to itself. All of it is about the stream made at born.
+	born   time.Time
+	ends   map[ticketing.Stream]cursor // where subjects end whose lanes are gone
+	marks  map[ticketing.Stream]uint64 // to be set
+	marked time.Time                   // when marks were last set
+
 	mu    sync.Mutex
 	lanes map[ticketing.Stream]*lane
 }
@@ -67,16 +75,16 @@ type Relay struct {
 // lane is a stream in work. It lives until a pass finds nothing left to send, or fails: then it is forgotten, and the
 // next hint or sweep begins again from what JetStream and the journal say. All but hinted is the passes' own.
 type lane struct {
-	stream  ticketing.Stream
-	hinted  time.Time // when the oldest commit not yet acknowledged was heard of; under the relay's mutex
-	heard   time.Time // the same, of this pass
-	known   bool      // cursor is, for a stream of that generation
-	born    time.Time
-	cursor  cursor
-	due     time.Time // of its next pass
-	settled time.Time // when the mark was last set
-	sent    bool      // by this pass
-	err     error     // of this pass
+	stream ticketing.Stream
+	hinted time.Time // when the oldest commit not yet acknowledged was heard of; under the relay's mutex
+	heard  time.Time // the same, of this pass
+	known  bool      // cursor is, for a stream of that generation
+	born   time.Time
+	cursor cursor
+	due    time.Time // of its next pass
+	marked uint64    // up to here its mark is set, or will be
+	sent   bool      // by this pass
+	err    error     // of this pass
 }
 
 // cursor is how far a subject has come.
@@ -95,6 +103,7 @@ func NewRelay(cfg RelayConfig) *Relay {
 	}
 	return &Relay{
 		cfg: cfg, b: cfg.Broadcaster, hinted: make(chan struct{}, 1), lanes: map[ticketing.Stream]*lane{},
+		ends: map[ticketing.Stream]cursor{}, marks: map[ticketing.Stream]uint64{},
 	}
 }
 
@@ -114,7 +123,7 @@ func (r *Relay) Hint(s ticketing.Stream) {
 		r.b.metrics.hintsLost.Inc()
 		return
 	}
-	r.lanes[s] = &lane{stream: s, hinted: now, settled: now}
+	r.lanes[s] = &lane{stream: s, hinted: now}
 	r.b.metrics.busy.Set(float64(len(r.lanes)))
 	select {
 	case r.hinted <- struct{}{}:
@@ -172,12 +181,16 @@ func (r *Relay) work(ctx context.Context) {
 				r.pass(ctx, part)
 				r.finish(ctx, part)
 			}
-			if pause(ctx, time.Until(now.Add(r.cfg.PassEvery/passesPerPace))) != nil {
-				return
-			}
 			r.mu.Lock()
 			more = len(r.lanes) > 0
 			r.mu.Unlock()
+			if !more || time.Since(r.marked) >= settleEvery {
+				r.settle(ctx)
+			}
+			more = more || len(r.marks) > 0
+			if pause(ctx, time.Until(now.Add(r.cfg.PassEvery/passesPerPace))) != nil {
+				return
+			}
 		}
 	}
 }
@@ -213,11 +226,26 @@ func (r *Relay) finish(ctx context.Context, lanes []*lane) {
 				r.b.metrics.lag.Observe(now.Sub(l.heard).Seconds())
 			}
 		}
-		if l.err != nil || !l.sent && l.known && l.hinted.IsZero() {
-			delete(r.lanes, l.stream)
+		if l.err == nil && (l.sent || !l.known || !l.hinted.IsZero()) {
+			continue
 		}
+		if l.err == nil {
+			r.remember(l)
+		}
+		delete(r.lanes, l.stream)
 	}
 	r.b.metrics.busy.Set(float64(len(r.lanes)))
+}
+
+// remember keeps where a subject ends, for the stream's next lane. Were it wrong then, JetStream would refuse.
+func (r *Relay) remember(l *lane) {
+	if !l.born.Equal(r.born) {
+		return
+	}
+	if len(r.ends) >= maxEnds {
+		clear(r.ends)
+	}
+	r.ends[l.stream] = l.cursor
 }
 
 func (r *Relay) failed(ctx context.Context, what string, err error, args ...any) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -31,9 +33,6 @@ func (r *Relay) pass(ctx context.Context, lanes []*lane) {
 	if err == nil {
 		err = r.sendNext(ctx, lanes)
 	}
-	if err == nil {
-		err = r.settle(ctx, lanes)
-	}
 	if err != nil {
 		for _, l := range lanes {
 			l.err = err
@@ -44,13 +43,24 @@ func (r *Relay) pass(ctx context.Context, lanes []*lane) {
 // locate finds out where the subjects end, of lanes that do not know. The last message alone is not enough: after its
 // age it is gone, and history would be sent again. The mark alone is not either: it is set later.
 func (r *Relay) locate(ctx context.Context, lanes []*lane) error {
-	born := r.b.generation()
+	if born := r.b.generation(); !born.Equal(r.born) {
+		clear(r.ends)
+		clear(r.marks)
+		r.born = born
+	}
 	var lost []*lane
 	var streams []ticketing.Stream
 	for _, l := range lanes {
-		if !l.known || !born.Equal(l.born) {
-			lost, streams = append(lost, l), append(streams, l.stream)
+		if l.known && r.born.Equal(l.born) {
+			continue
 		}
+		end, remembered := r.ends[l.stream]
+		delete(r.ends, l.stream) // should it be wrong, the next look is at JetStream
+		if remembered {
+			l.cursor, l.known, l.born = end, true, r.born
+			continue
+		}
+		lost, streams = append(lost, l), append(streams, l.stream)
 	}
 	if len(lost) == 0 {
 		return nil
@@ -62,7 +72,7 @@ func (r *Relay) locate(ctx context.Context, lanes []*lane) error {
 	for _, l := range lost {
 		if l.cursor, l.err = r.lastOnSubject(ctx, l.stream); l.err == nil {
 			l.cursor.to = max(l.cursor.to, marks[l.stream])
-			l.known, l.born = true, born
+			l.known, l.born = true, r.born
 		}
 	}
 	return nil
@@ -104,25 +114,39 @@ func (r *Relay) sendNext(ctx context.Context, lanes []*lane) error {
 			l.sent = true
 		}
 	}
+	for _, l := range lanes {
+		if l.err == nil && l.known && (l.sent || l.cursor.to > l.marked) {
+			r.marks[l.stream], l.marked = l.cursor.to, l.cursor.to
+		}
+	}
 	return nil
 }
 
-// settle marks what has been sent, of streams that are done and now and then of busy ones.
-func (r *Relay) settle(ctx context.Context, lanes []*lane) error {
-	marks, now := map[ticketing.Stream]uint64{}, time.Now()
-	for _, l := range lanes {
-		if l.err == nil && l.known && (!l.sent || now.Sub(l.settled) >= settleEvery) {
-			marks[l.stream] = l.cursor.to
-			l.settled = now
+// settle sets the marks of what has been sent, of all streams at once and not more often than is worth it: they are
+// beside the journal, which the buyers' commits are waiting for. Marks of a JetStream that is no more are forgotten,
+// for they are being taken back.
+func (r *Relay) settle(ctx context.Context) {
+	r.b.sending.RLock()
+	defer r.b.sending.RUnlock()
+	ctx, cancel := context.WithTimeout(ctx, passDeadline)
+	defer cancel()
+	r.marked = time.Now()
+	if r.b.Healthy() != nil || !r.b.generation().Equal(r.born) {
+		clear(r.marks)
+	}
+	for part := range slices.Chunk(slices.Sorted(maps.Keys(r.marks)), markStreams) {
+		marks := make(map[ticketing.Stream]uint64, len(part))
+		for _, s := range part {
+			marks[s] = r.marks[s]
+		}
+		if err := r.cfg.Journal.SetRelayed(ctx, marks); err != nil {
+			r.failed(ctx, "mark", err)
+			return
+		}
+		for _, s := range part {
+			delete(r.marks, s)
 		}
 	}
-	if len(marks) == 0 {
-		return nil
-	}
-	if err := r.cfg.Journal.SetRelayed(ctx, marks); err != nil {
-		return fmt.Errorf("marking as relayed: %w", err)
-	}
-	return nil
 }
 
 func (r *Relay) lastOnSubject(ctx context.Context, s ticketing.Stream) (cursor, error) {

@@ -37,17 +37,29 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// nextChunks reads on in several streams, about maxBytes in each. Each stream's chunks follow each other.
-func nextChunks(ctx context.Context, q querier, streams []ticketing.Stream, after []uint64, maxBytes int) (map[ticketing.Stream][]ticketing.Chunk, error) {
-	names, seqs := make(pgtype.FlatArray[string], len(streams)), make(pgtype.FlatArray[int64], len(streams))
+// nextChunks reads on in several streams, about maxBytes in each. Each stream's chunks follow each other. What this
+// process has committed a moment ago is still in memory.
+func (db *DB) nextChunks(ctx context.Context, q querier, streams []ticketing.Stream, after []uint64, maxBytes int) (map[ticketing.Stream][]ticketing.Chunk, error) {
+	found := make(map[ticketing.Stream][]ticketing.Chunk, len(streams))
+	var names pgtype.FlatArray[string]
+	var seqs pgtype.FlatArray[int64]
+	now := time.Now()
 	for i, s := range streams {
-		names[i], seqs[i] = string(s), int64(after[i])
+		chunks, known := db.tail.after(s, after[i], maxBytes, now)
+		if len(chunks) > 0 {
+			found[s] = chunks
+		}
+		if !known {
+			names, seqs = append(names, string(s)), append(seqs, int64(after[i]))
+		}
+	}
+	if len(names) == 0 {
+		return found, nil
 	}
 	rows, err := q.Query(ctx, nextChunksSQL, names, seqs, maxBytes, maxChunksRead)
 	if err != nil {
 		return nil, err
 	}
-	found := make(map[ticketing.Stream][]ticketing.Chunk, len(streams))
 	var s ticketing.Stream
 	var c ticketing.Chunk
 	var writer pgtype.UUID
@@ -64,7 +76,7 @@ func nextChunks(ctx context.Context, q querier, streams []ticketing.Stream, afte
 // always at least one; none where the stream ends there. When the seq lies inside a chunk, that chunk is the first.
 func (db *DB) ChunksAfter(ctx context.Context, after map[ticketing.Stream]uint64, maxBytes int) (map[ticketing.Stream][]ticketing.Chunk, error) {
 	streams, seqs := columns(after)
-	found, err := nextChunks(ctx, db.pool, streams, seqs, maxBytes)
+	found, err := db.nextChunks(ctx, db.pool, streams, seqs, maxBytes)
 	if err != nil {
 		return nil, fmt.Errorf("reading on in %d streams: %w", len(streams), err)
 	}

@@ -52,6 +52,7 @@ type DB struct {
 	log   *slog.Logger
 	pool  *pgxpool.Pool
 	plans planCache
+	tail  tail
 
 	enqueue   func(ctx context.Context, tx pgx.Tx, jobs []ticketing.Job) error
 	noticeJob func(ticketing.Notice) ticketing.Job

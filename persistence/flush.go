@@ -58,6 +58,7 @@ type row struct {
 	chunk   chunk
 	head    ticketing.Head // what the stream's head becomes
 	prev    ticketing.Head
+	payload []byte // once it has been sent
 	written bool
 }
 
@@ -259,11 +260,13 @@ func flushArgs(batch []row) []any {
 	from, to, prevFrom := make(pgtype.FlatArray[int64], n), make(pgtype.FlatArray[int64], n), make(pgtype.FlatArray[int64], n)
 	prevWriter, writer := make(pgtype.FlatArray[pgtype.UUID], n), make(pgtype.FlatArray[pgtype.UUID], n)
 	payload := make(pgtype.FlatArray[[]byte], n)
-	for i, r := range batch {
+	for i := range batch {
+		r := &batch[i]
+		r.payload = ticketing.ChunkPayload(r.chunk.count, r.chunk.records)
 		streams[i] = string(r.a.stream)
 		from[i], to[i], prevFrom[i] = int64(r.head.From), int64(r.head.To), int64(r.prev.From)
 		prevWriter[i], writer[i] = uuidOf(r.prev.Writer), uuidOf(r.head.Writer)
-		payload[i] = ticketing.ChunkPayload(r.chunk.count, r.chunk.records)
+		payload[i] = r.payload
 	}
 	return []any{streams, from, to, prevFrom, prevWriter, writer, payload}
 }

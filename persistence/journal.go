@@ -59,6 +59,7 @@ func setDefault[T ~int | ~int64](v *T, d T) {
 type Journal struct {
 	opts    JournalOptions
 	log     *slog.Logger
+	tail    *tail
 	sql     string // a field, so that a test can show what happens without the fence
 	connect func(ctx context.Context, sql string) (*pgx.Conn, error)
 
@@ -116,6 +117,7 @@ func NewJournal(db *DB, o JournalOptions) *Journal {
 	return &Journal{
 		opts:    o,
 		log:     db.log,
+		tail:    &db.tail,
 		sql:     flushSQL,
 		connect: func(ctx context.Context, sql string) (*pgx.Conn, error) { return journalConn(ctx, db, sql) },
 		work:    make(chan struct{}, 1),

@@ -78,7 +78,7 @@ func (p *Projector) readOn(ctx context.Context, tx pgx.Tx, work []*streamWork) e
 		streams[i], after[i] = w.stream, w.after
 	}
 	share := max(p.opts.PassBytes/len(work), 1) // one chunk at least
-	found, err := nextChunks(ctx, tx, streams, after, share)
+	found, err := p.db.nextChunks(ctx, tx, streams, after, share)
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,15 @@
 package persistence
 
-import "ticketblue/ticketing"
+import (
+	"time"
+
+	"ticketblue/ticketing"
+)
 
 // settle books the result of an answered statement, then tells. A fenced activation's open chunk is gone before
 // the next flush is built, for that chunk rests on events that never were.
 func (j *Journal) settle(batch []row) {
+	j.tail.add(batch, time.Now())
 	told := make([]row, 0, len(batch))
 	j.mu.Lock()
 	for _, r := range batch {
