@@ -56,7 +56,8 @@
 //     what another has done is not done again.
 //   - The tables do not believe the machine: a live seat is there once, or the round is frozen, remembered as such,
 //     and told again at every start. Other streams go on.
-//   - A hint makes it quick; the sweep makes it sure.
+//   - A hint makes it quick; the sweep makes it sure. While a crowd buys, streams are taken in a second late and a few
+//     at a time, so that no pass keeps a processor from the buyers; who waits for one is served at once.
 //   - It can be thrown away and made again.
 //
 // Its commits do not wait for the disk: they lie in the log behind the journal's, and a lost one is done again whole. A

@@ -77,7 +77,7 @@ func (p *Projector) readOn(ctx context.Context, tx pgx.Tx, work []*streamWork) e
 	for i, w := range work {
 		streams[i], after[i] = w.stream, w.after
 	}
-	share := max(p.opts.PassBytes/len(work), 1) // one chunk at least
+	share := max(p.passBytes/len(work), 1) // one chunk at least
 	found, err := p.db.nextChunks(ctx, tx, streams, after, share)
 	if err != nil {
 		return err

@@ -25,6 +25,16 @@ const (
 	restShare = 8 // times as long as it worked it rests, for a pass costs nearly the same for one event as for a hundred
 	busyPause = 500 * time.Millisecond
 	maxMarks  = 100_000 // streams whose mark is remembered
+
+	// While a crowd buys, streams grow for a while before they are taken in, a few at a time: else a pass keeps a
+	// processor from the buyers for longer than they should wait.
+	crowdRate    = 1000                   // events committed a second are a crowd
+	crowdWindow  = 100 * time.Millisecond // in which they are counted
+	crowdLag     = 1 * time.Second        // from a stream's first new commit to its pass
+	crowdBehind  = 2 * crowdLag           // the oldest may be; then passes are large again, one after the other
+	crowdEvents  = 256                    // in one transaction, of several streams
+	crowdBytes   = 32 << 10               // in one transaction
+	crowdStreams = 64                     // in one transaction
 )
 
 // ProjectorOptions of NewProjector. Zero limits mean the constants above.
@@ -75,16 +85,27 @@ type Projector struct {
 	abort   context.CancelFunc // roll back what is under way
 	done    chan struct{}
 	kept    keptFolds
-	backlog bool // the pass in hand did not reach the end of a stream; its goroutine's own
+	backlog bool // the pass in hand did not reach the end of a stream; this and the next: its goroutine's own
+
+	passBytes int // of the pass in hand
 
 	mu       sync.Mutex
-	hinted   map[ticketing.Stream]struct{}
-	sweep    bool // look for streams that nobody hinted at
-	leftOver bool // the last sweep found more than it took
+	hinted   map[ticketing.Stream]hint
+	heard    uint64    // events hinted at since counted
+	counted  time.Time // when they were last looked at
+	crowd    bool      // then they were many
+	sweep    bool      // look for streams that nobody hinted at
+	leftOver bool      // the last sweep found more than it took
 	marks    map[ticketing.Stream]uint64
 	waiters  map[ticketing.Stream][]*waiter
 	failing  map[ticketing.Stream]error // streams that could not be moved when last tried
 	stats    ProjectorStats
+}
+
+// hint is that a stream has something new.
+type hint struct {
+	since time.Time // the first one after the last pass; zero: to be taken in now
+	head  uint64    // 0: not known
 }
 
 // NewProjector makes a projector with a connection of its own. It does nothing before Start.
@@ -112,7 +133,7 @@ func NewProjector(db *DB, o ProjectorOptions) *Projector {
 		db: db, opts: o, log: o.Log,
 		work: make(chan struct{}, 1), hurry: make(chan struct{}, 1),
 		stop: func() {}, abort: func() {}, done: make(chan struct{}), sweep: true,
-		hinted: map[ticketing.Stream]struct{}{}, marks: map[ticketing.Stream]uint64{},
+		hinted: map[ticketing.Stream]hint{}, marks: map[ticketing.Stream]uint64{},
 		waiters: map[ticketing.Stream][]*waiter{}, failing: map[ticketing.Stream]error{},
 	}
 }
@@ -144,19 +165,41 @@ func (p *Projector) Close(ctx context.Context) error {
 }
 
 // Hint says that the stream has something new. It never blocks; what is forgotten is found by the sweep.
-func (p *Projector) Hint(s ticketing.Stream) {
-	p.mu.Lock()
-	if len(p.hinted) < MaxHints {
-		p.hinted[s] = struct{}{}
-	} else {
-		p.sweep = true
-	}
-	p.mu.Unlock()
-	signal(p.work)
+func (p *Projector) Hint(s ticketing.Stream) { p.hint(s, hint{}) }
+
+// OnCommit is a hint in the shape of JournalOptions.OnCommit. Of many at a time it may be long until they are followed.
+func (p *Projector) OnCommit(s ticketing.Stream, head ticketing.Head) {
+	p.hint(s, hint{since: time.Now(), head: head.To})
 }
 
-// OnCommit is Hint in the shape of JournalOptions.OnCommit.
-func (p *Projector) OnCommit(s ticketing.Stream, _ ticketing.Head) { p.Hint(s) }
+func (p *Projector) hint(s ticketing.Stream, h hint) {
+	p.mu.Lock()
+	before, known := p.hinted[s]
+	switch {
+	case known && before.since.Before(h.since):
+		h.since = before.since
+	case !known && len(p.hinted) >= MaxHints:
+		p.sweep = true
+		p.mu.Unlock()
+		signal(p.work)
+		return
+	}
+	h.head = max(h.head, before.head)
+	p.heard += h.beyond(max(before.head, p.marks[s]))
+	p.hinted[s] = h
+	p.mu.Unlock()
+	if !known {
+		signal(p.work)
+	}
+}
+
+// beyond is how many events there are after a seq; 1 where that is not known.
+func (h hint) beyond(seq uint64) uint64 {
+	if seq == 0 || h.head <= seq {
+		return 1
+	}
+	return h.head - seq
+}
 
 // Stats is a copy of the counters.
 func (p *Projector) Stats() ProjectorStats {
@@ -248,9 +291,14 @@ func (p *Projector) sweepSoon() {
 
 // rest lets others have the disk, and the next batch grow.
 func (p *Projector) rest(ctx context.Context, worked time.Duration, more bool) {
+	p.mu.Lock()
+	crowd := p.crowd
+	p.mu.Unlock()
 	switch {
 	case p.opts.Busy():
 		pause(ctx, min(max(p.opts.PassPause, 3*worked), busyPause), nil)
+	case crowd && !more && worked > 0:
+		pause(ctx, min(max(p.opts.PassPause/4, worked), busyPause), p.hurry)
 	case !more:
 		pause(ctx, min(max(p.opts.PassPause, restShare*worked), busyPause), p.hurry)
 	}

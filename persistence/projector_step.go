@@ -18,12 +18,12 @@ func (p *Projector) step(ctx context.Context, conn *pgx.Conn) (worked time.Durat
 	if err := p.sweepIfDue(ctx, conn); err != nil {
 		return 0, false, err
 	}
-	streams, behind := p.take()
+	began := time.Now()
+	streams, behind := p.take(began)
 	if len(streams) == 0 {
 		return 0, false, nil
 	}
 	p.backlog = false
-	began := time.Now()
 	err = p.pass(ctx, conn, streams)
 	worked = time.Since(began)
 	p.mu.Lock()
@@ -31,10 +31,10 @@ func (p *Projector) step(ctx context.Context, conn *pgx.Conn) (worked time.Durat
 	p.stats.LastPass = worked
 	if err != nil {
 		for _, s := range streams {
-			p.hinted[s] = struct{}{}
+			p.hinted[s] = hint{head: p.hinted[s].head}
 		}
 	}
-	return worked, behind || p.backlog || p.sweep, err
+	return worked, behind || p.backlog && !p.crowd || p.sweep, err
 }
 
 // sweepIfDue looks for streams whose journal is ahead, hinted at or not.
@@ -58,7 +58,9 @@ func (p *Projector) sweepIfDue(ctx context.Context, conn *pgx.Conn) error {
 	}
 	p.leftOver = len(found) == MaxHints
 	for _, s := range found {
-		p.hinted[s] = struct{}{}
+		if _, known := p.hinted[s]; !known {
+			p.hinted[s] = hint{}
+		}
 	}
 	return nil
 }
@@ -71,13 +73,19 @@ func (p *Projector) behind(ctx context.Context, q querier) ([]ticketing.Stream, 
 	return pgx.CollectRows(rows, pgx.RowTo[ticketing.Stream])
 }
 
-// take picks the streams of the next pass, and says whether others are left.
-func (p *Projector) take() (streams []ticketing.Stream, behind bool) {
+// take picks the streams of the next pass, and says whether there is a backlog.
+func (p *Projector) take(now time.Time) (streams []ticketing.Stream, behind bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	streams = make([]ticketing.Stream, 0, min(len(p.hinted), p.opts.PassStreams))
+	p.countCrowd(now)
+	if p.crowd {
+		if streams, behind = p.takeFew(now); !behind {
+			return streams, false
+		}
+	}
+	p.passBytes = p.opts.PassBytes
 	for s := range p.hinted {
-		if len(streams) == p.opts.PassStreams {
+		if len(streams) >= p.opts.PassStreams {
 			break
 		}
 		delete(p.hinted, s)
@@ -87,6 +95,47 @@ func (p *Projector) take() (streams []ticketing.Stream, behind bool) {
 		p.sweep, p.leftOver = true, false
 	}
 	return streams, len(p.hinted) > 0
+}
+
+// takeFew picks those that somebody waits for and some that have grown for long enough. Behind says that others have
+// for too long. p.mu is held.
+func (p *Projector) takeFew(now time.Time) (streams []ticketing.Stream, behind bool) {
+	p.passBytes = min(p.opts.PassBytes, crowdBytes)
+	events := uint64(0)
+	pick := func(s ticketing.Stream, h hint) bool {
+		if events >= crowdEvents || len(streams) >= min(crowdStreams, p.opts.PassStreams) {
+			return false
+		}
+		events += h.beyond(p.marks[s])
+		delete(p.hinted, s)
+		streams = append(streams, s)
+		return true
+	}
+	for s := range p.waiters {
+		if h, hinted := p.hinted[s]; hinted && !pick(s, h) {
+			break
+		}
+	}
+	for s, h := range p.hinted {
+		age := now.Sub(h.since)
+		if h.since.IsZero() {
+			age = crowdLag
+		}
+		if age >= crowdLag && !pick(s, h) && age >= crowdBehind {
+			return streams, true
+		}
+	}
+	return streams, false
+}
+
+// countCrowd looks now and then whether a crowd is buying. p.mu is held.
+func (p *Projector) countCrowd(now time.Time) {
+	elapsed := now.Sub(p.counted)
+	if elapsed < crowdWindow {
+		return
+	}
+	p.crowd = float64(p.heard) >= crowdRate*elapsed.Seconds()
+	p.heard, p.counted = 0, now
 }
 
 // pass moves the streams, together if that goes, else one by one, so that a bad one holds up nobody else.
@@ -127,7 +176,7 @@ func (p *Projector) settle(ctx context.Context, work []*streamWork) error {
 		}
 		p.mark(w.stream, w.until)
 		if w.more {
-			p.hinted[w.stream] = struct{}{}
+			p.hinted[w.stream] = hint{head: p.hinted[w.stream].head}
 			p.backlog = true
 		}
 	}

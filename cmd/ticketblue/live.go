@@ -67,8 +67,8 @@ func (n *node) startProjector(context.Context) error {
 
 // committed passes the journal writer's word on to those who read the journal. Each looks for itself as well, so a
 // word that is lost costs seconds, not facts.
-func (n *node) committed(s ticketing.Stream, _ ticketing.Head) {
-	n.projector.Hint(s)
+func (n *node) committed(s ticketing.Stream, head ticketing.Head) {
+	n.projector.OnCommit(s, head)
 	n.relay.Hint(s)
 }
 
