@@ -57,6 +57,9 @@ type claimsReport struct {
 	Noops    []float64      `json:"noops_per_second"`  // before, between and after
 	Ratio    float64        `json:"ratio"`
 	Answers  load.Summary   `json:"answers"`
+	Told     int            `json:"told"`    // coupons that customers were told of
+	Coupons  int            `json:"coupons"` // there are
+	Counted  int            `json:"counted"` // by the campaign itself
 	Findings []string       `json:"findings"`
 	Kept     string         `json:"kept,omitempty"`
 }
@@ -152,7 +155,7 @@ func (c *Claims) claim(ctx context.Context, target string, b binary, rep *claims
 	if left := load.Insist(ctx, c.Connections, len(again), load.DefaultRetry, func(i int) load.Outcome { return k.once(again[i]) }); len(left) > 0 {
 		k.find("%d claims never got a final answer", len(left))
 	}
-	if err := k.judge(ctx, b, min(c.Stock, c.Users)); err != nil {
+	if err := k.judge(ctx, b, min(c.Stock, c.Users), rep); err != nil {
 		return err
 	}
 	rep.Findings, rep.Pass = append(rep.Findings, k.findings...), len(k.findings) == 0
@@ -313,7 +316,7 @@ func (k *counter) coupons() map[string]couponAck {
 }
 
 // judge compares what customers were told with the API and with the server's own audit.
-func (k *counter) judge(ctx context.Context, b binary, want int) error {
+func (k *counter) judge(ctx context.Context, b binary, want int, rep *claimsReport) error {
 	var shown struct{ Issued, Left int }
 	if err := k.client.Call(client.Request{Method: "GET", Path: k.path()}, nil, 200, &shown); err != nil {
 		return err
@@ -338,6 +341,7 @@ func (k *counter) judge(ctx context.Context, b binary, want int) error {
 	}
 	for _, c := range audit.Campaigns {
 		if c.Campaign == k.campaign {
+			rep.Told, rep.Coupons, rep.Counted = len(k.acks), len(c.Coupons), shown.Issued
 			for _, f := range judgeCoupons(k.Stock, want, k.coupons(), c.Coupons) {
 				k.find("%s", f)
 			}

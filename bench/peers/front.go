@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/jackc/pgx/v5"
 )
 
 // The front of all kinds is the same, and reads and writes what customers send and get as quickly as Ticket Blue's.
@@ -25,7 +24,8 @@ const (
 
 type front struct {
 	*shop
-	tokens *tokens
+	counter *counter
+	tokens  *tokens
 }
 
 func (f *front) app() *fiber.App {
@@ -43,6 +43,7 @@ func (f *front) app() *fiber.App {
 	app.Get("/v1/reservations/:id", f.reservation)
 	app.Post("/v1/rounds/:id/reservations", f.reserve)
 	app.Post("/bench/noop", f.noop)
+	f.couponRoutes(app)
 	return app
 }
 
@@ -172,6 +173,9 @@ func appendLabels(b []byte, seats []int32) []byte {
 func answerProblem(c *fiber.Ctx, err error, seats ...int32) error {
 	status, code, retry := fiber.StatusInternalServerError, "internal", false
 	var known *fiber.Error
+	if s, name, ok := couponProblem(err); ok {
+		status, code = s, name
+	}
 	switch {
 	case errors.Is(err, errTaken):
 		status, code = fiber.StatusConflict, "seat_taken"
@@ -180,8 +184,6 @@ func answerProblem(c *fiber.Ctx, err error, seats ...int32) error {
 		c.Set(fiber.HeaderRetryAfter, "1")
 	case errors.Is(err, errUnauthenticated):
 		status, code = fiber.StatusUnauthorized, "unauthenticated"
-	case errors.Is(err, pgx.ErrNoRows):
-		status, code = fiber.StatusNotFound, "not_found"
 	case errors.As(err, &known):
 		status, code = known.Code, "http_"+strconv.Itoa(known.Code)
 	}

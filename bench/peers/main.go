@@ -22,12 +22,13 @@ import (
 )
 
 type cli struct {
-	Kind   string    `enum:"redis-lock,row-lock,unique,skip-locked,optimistic,redis-lua" required:"" help:"How seats are kept from being sold twice: ${enum}."`
-	Pool   int       `default:"16" help:"Connections to Postgres, the same for all kinds. Of 8, 16, 32 and 64, once each in spread on two cores: 16 was the quickest for unique and for row-lock."`
-	Serve  serveCmd  `cmd:"" help:"Serve until a signal."`
-	Admin  adminCmd  `cmd:"" help:"Admins."`
-	Seed   seedCmd   `cmd:"" help:"Make customers."`
-	Verify verifyCmd `cmd:"" help:"Say what the database has."`
+	Kind    string    `enum:"redis-lock,row-lock,unique,skip-locked,optimistic,redis-lua" required:"" help:"How seats are kept from being sold twice: ${enum}."`
+	Coupons string    `enum:"no-lock,optimistic,row-lock,redis-lock,one-statement" default:"row-lock" help:"How no more coupons are given away than there are: ${enum}."`
+	Pool    int       `default:"16" help:"Connections to Postgres, the same for all kinds. Of 8, 16, 32 and 64, once each in spread on two cores: 16 was the quickest for unique and for row-lock."`
+	Serve   serveCmd  `cmd:"" help:"Serve until a signal."`
+	Admin   adminCmd  `cmd:"" help:"Admins."`
+	Seed    seedCmd   `cmd:"" help:"Make customers."`
+	Verify  verifyCmd `cmd:"" help:"Say what the database has."`
 }
 
 func main() {

@@ -146,7 +146,11 @@ func TestTheFrontIsWhatBenchExpects(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tokens.close()
-	f := &front{shop: s, tokens: tokens}
+	counter, err := newCounter(t.Context(), "row-lock", s.db, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &front{shop: s, counter: counter, tokens: tokens}
 	app := f.app()
 	token, err := tokens.mint(7)
 	if err != nil {
@@ -197,6 +201,21 @@ func TestTheFrontIsWhatBenchExpects(t *testing.T) {
 	recorded := httptest.NewRecorder()
 	f.ops().ServeHTTP(recorded, httptest.NewRequest(http.MethodPost, "/verify", nil))
 	if got := recorded.Body.String(); !strings.Contains(got, `"id":"1-1","user":7,"status":"held","seats":["A-1-2","A-1-3"]`) {
+		t.Error(got)
+	}
+	ask("POST", "/v1/admin/campaigns", `{"stock":1}`, 201)
+	if made := ask("POST", "/v1/campaigns/1/coupons", "", 201); !strings.Contains(made, `"id":"1-1","campaign":1,"number":1,"of":1`) {
+		t.Error(made)
+	}
+	ask("POST", "/v1/campaigns/1/coupons", "", 201) // the same key again
+	ask("POST", "/v1/campaigns/9/coupons", "", 404)
+	ask("POST", "/bench/noop/campaigns/1/coupons", "", 201)
+	if seen := ask("GET", "/v1/campaigns/1", "", 200); !strings.Contains(seen, `"issued":1,"left":0`) {
+		t.Error(seen)
+	}
+	recorded = httptest.NewRecorder()
+	f.ops().ServeHTTP(recorded, httptest.NewRequest(http.MethodPost, "/verify", nil))
+	if got := recorded.Body.String(); !strings.Contains(got, `"campaigns":[{"campaign":1,"coupons":[{"id":"1-1","user":7,"status":"issued"}]}]`) {
 		t.Error(got)
 	}
 	token = "forged"

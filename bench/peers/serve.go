@@ -33,7 +33,7 @@ func (c serveCmd) Run(ctx context.Context, whole *cli) (err error) {
 	}
 	defer func() { err = errors.Join(err, postgres.stop()) }()
 	var r *redis
-	if strings.HasPrefix(whole.Kind, "redis-") {
+	if strings.HasPrefix(whole.Kind, "redis-") || strings.HasPrefix(whole.Coupons, "redis-") {
 		var server *child
 		if server, r, err = startRedis(ctx, log); err != nil {
 			return err
@@ -58,7 +58,11 @@ func (c serveCmd) Run(ctx context.Context, whole *cli) (err error) {
 	if err != nil {
 		return err
 	}
-	return c.listen(ctx, &front{shop: s, tokens: tokens})
+	counter, err := newCounter(ctx, whole.Coupons, db, r)
+	if err != nil {
+		return err
+	}
+	return c.listen(ctx, &front{shop: s, counter: counter, tokens: tokens})
 }
 
 func (c serveCmd) listen(ctx context.Context, f *front) error {

@@ -125,7 +125,8 @@ func (f *front) report(ctx context.Context) (any, error) {
 	rounds := []roundReport{}
 	for id := int64(1); ; id++ {
 		if _, known := f.round(id); !known {
-			return fiber.Map{"ok": true, "problems": []string{}, "live": true, "rounds": rounds}, nil
+			campaigns, err := f.counter.report(ctx)
+			return fiber.Map{"ok": true, "problems": []string{}, "live": true, "rounds": rounds, "campaigns": campaigns}, err
 		}
 		_, n, err := f.seen(ctx, id)
 		if err != nil {
