@@ -75,6 +75,7 @@ func accessMatrix(h *house) map[string]verdict {
 		"get-reservation":     {"GET", "/v1/reservations/1-1", "", [4]string{nobody, "200", "404 not_found", "404 not_found"}, nil},
 		"list-reservations":   {"GET", "/v1/reservations", "", signedIn("200"), nil},
 		"release-reservation": {"DELETE", "/v1/reservations/1-1", "", [4]string{nobody, "200", "404 not_found", "404 not_found"}, nil},
+		"get-provider":        {"GET", "/v1/payments/provider", "", anyone("200"), nil},
 		"create-hall":         {"POST", "/v1/admin/halls", `{"name":"H","seats":1}`, adminOnly("201"), nil},
 		"create-performance": {"POST", "/v1/admin/performances",
 			`{"title":"T","category":"concert","hall_id":1,"duration_minutes":1,"prices":{"standard":1}}`, adminOnly("201"), nil},

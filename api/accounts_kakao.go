@@ -8,9 +8,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/gofiber/fiber/v2"
-	"github.com/gofiber/fiber/v2/middleware/adaptor"
-
 	"ticketblue/api/auth"
 	"ticketblue/api/auth/fakekakao"
 	"ticketblue/ticketing"
@@ -78,20 +75,8 @@ func (s *Server) kakaoRoutes() {
 		status: http.StatusOK, errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity}, limit: s.userShare,
 		summary: "Link my account with Kakao", about: "From then on it opens by Kakao, too.",
 	}, s.kakaoLink)
-	if s.FakeKakao == nil {
-		return
-	}
-	serve := adaptor.HTTPHandler(s.FakeKakao)
-	for _, method := range []string{http.MethodGet, http.MethodPost} {
-		path := fakekakao.Path + "/*"
-		s.router.declare(method, path, route{id: "fake-kakao", access: Public, deadline: requestDeadline})
-		s.router.Add(method, path, func(c *fiber.Ctx) error {
-			// A page with a policy of its own: the adaptor adds headers, and of two policies both hold.
-			for _, name := range []string{fiber.HeaderContentSecurityPolicy, fiber.HeaderReferrerPolicy} {
-				c.Response().Header.Del(name)
-			}
-			return serve(c)
-		})
+	if s.FakeKakao != nil {
+		s.mountFake("fake-kakao", fakekakao.Path, s.FakeKakao)
 	}
 }
 

@@ -91,6 +91,7 @@ type Config struct {
 	Passwords    *auth.Passwords
 	Kakao        *auth.Kakao           // nil: nobody logs in by Kakao
 	FakeKakao    *fakekakao.Kakao      // nil: none is shown
+	Checkout     Checkout              // zero: nobody takes money here
 	PublicURL    string                // where browsers find this server: https://tickets.example.com; "": as they say, and cookies go over plain HTTP
 	Clock        func() time.Time      // for what the api itself says; decisions use the owner's clock
 	Random       func(n int) int       // one of the n numbers from 0; nil: math/rand/v2.IntN

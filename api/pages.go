@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -11,6 +12,7 @@ import (
 // pagePaths are the addresses of pages. They all get the same HTML, which looks at the address itself.
 var pagePaths = []string{
 	"/", "/performances/:id", "/rounds/:id", "/login", "/signup", "/reset-password", "/me", "/reservations", "/coupons",
+	"/checkout/:id", "/checkout/:id/success", "/checkout/:id/fail",
 	"/admin", "/admin/performances/:id", "/admin/rounds/:id", "/admin/halls", "/admin/halls/:id", "/admin/reservations", "/admin/audit",
 }
 
@@ -23,16 +25,20 @@ func (s *Server) pageRoutes() {
 }
 
 func (s *Server) page(path string, name func(*fiber.Ctx) string) {
+	policy := web.Policy
+	if s.Checkout.Provider == ProviderToss && strings.HasPrefix(path, "/checkout/") { // these are always loaded as pages of their own
+		policy = web.TossPolicy
+	}
 	s.router.declare(http.MethodGet, path, route{id: "pages", access: Public, deadline: requestDeadline})
-	s.router.Add(http.MethodGet, path, func(c *fiber.Ctx) error { return sendFile(c, name(c)) })
+	s.router.Add(http.MethodGet, path, func(c *fiber.Ctx) error { return sendFile(c, name(c), policy) })
 }
 
-func sendFile(c *fiber.Ctx, name string) error {
+func sendFile(c *fiber.Ctx, name, policy string) error {
 	file, found := web.Find(name)
 	if !found {
 		return fiber.ErrNotFound
 	}
-	c.Set(fiber.HeaderContentSecurityPolicy, web.Policy)
+	c.Set(fiber.HeaderContentSecurityPolicy, policy)
 	c.Set(fiber.HeaderETag, file.ETag)
 	c.Set(fiber.HeaderVary, fiber.HeaderAcceptEncoding)
 	c.Set(fiber.HeaderCacheControl, "no-cache") // may be kept, must be asked about: it names the assets of today

@@ -90,6 +90,7 @@ func New(config Config) *Server {
 	s.couponRoutes()
 	s.paymentRoutes()
 	s.jobRoutes()
+	s.checkoutRoutes()
 	s.documentRoutes()
 	s.pageRoutes()
 	if config.Bench {

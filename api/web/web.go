@@ -25,6 +25,12 @@ const Page = "index.html"
 const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
+// TossPolicy is Policy where the page shows the window of Toss Payments: its script, what that asks and frames, and the
+// pictures and styles it brings. Where it may reach stands in none of its documents that we have found.
+const TossPolicy = "default-src 'none'; script-src 'self' https://js.tosspayments.com; style-src 'self' 'unsafe-inline'; " +
+	"img-src 'self' data: https://*.toss.im https://*.tosspayments.com; connect-src 'self' https://*.tosspayments.com; " +
+	"frame-src https://*.tosspayments.com; base-uri 'none'; form-action https://*.tosspayments.com; frame-ancestors 'none'"
+
 //go:embed dist
 var dist embed.FS
 
