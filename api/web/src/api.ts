@@ -22,6 +22,8 @@ export interface RoundTerms {
   opens_at: string;
   closes_at: string;
   max_per_user: number;
+  cancel_until?: string; // never without
+  cancel_fee_percent?: number;
 }
 
 export type RoundStatus = "scheduled" | "open" | "paused" | "closed";

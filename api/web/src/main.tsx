@@ -2,9 +2,11 @@
 import { useSignalEffect } from "@preact/signals";
 import { render } from "preact";
 import { AdminPage } from "./admin/console";
+import { CheckoutPage } from "./pages/checkout";
 import { CouponsPage } from "./pages/coupons";
 import { LoginPage, ResetPage, SignupPage } from "./pages/login";
 import { MePage } from "./pages/me";
+import { FailPage, SuccessPage } from "./pages/paid";
 import { PerformancePage, PerformancesPage } from "./pages/performances";
 import { ReservationsPage } from "./pages/reservations";
 import { RoundPage } from "./pages/round";
@@ -42,6 +44,10 @@ function page(path: string) {
   const performance = pages.performance.exec(path), round = pages.round.exec(path);
   if (performance) return <PerformancePage id={Number(performance[1])} />;
   if (round) return <RoundPage key={round[1]} id={Number(round[1])} />;
+  const checkout = pages.checkout.exec(path);
+  if (checkout?.[2] === "/success") return <SuccessPage id={checkout[1]!} />;
+  if (checkout?.[2] === "/fail") return <FailPage id={checkout[1]!} />;
+  if (checkout) return <CheckoutPage key={checkout[1]} id={checkout[1]!} />;
   if (path === "/login") return <LoginPage />;
   if (path === "/signup") return <SignupPage />;
   if (path === "/reset-password") return <ResetPage />;

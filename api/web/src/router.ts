@@ -4,6 +4,7 @@ import { signal } from "@preact/signals";
 export const address = signal(new URL(location.href));
 
 export function go(path: string, replace = false): void {
+  if (!isPage(new URL(path, location.origin).pathname)) return location.assign(path);
   history[replace ? "replaceState" : "pushState"](null, "", path);
   address.value = new URL(location.href);
   scrollTo(0, 0);
@@ -25,6 +26,7 @@ export function startRouter(): void {
 export const pages = {
   performance: /^\/performances\/(\d+)$/,
   round: /^\/rounds\/(\d+)$/,
+  checkout: /^\/checkout\/(\d+-\d+)(\/success|\/fail)?$/,
   adminHall: /^\/admin\/halls\/(\d+|new)$/,
   adminPerformance: /^\/admin\/performances\/(\d+|new)$/,
   adminRound: /^\/admin\/rounds\/(\d+)$/,
@@ -36,6 +38,7 @@ const plain = [
 ];
 
 function isPage(path: string): boolean {
+  if (pages.checkout.test(path) !== pages.checkout.test(location.pathname)) return false; // loaded anew: what it may ask elsewhere is its own
   return plain.includes(path) || Object.values(pages).some((p) => p.test(path));
 }
 

@@ -32,7 +32,7 @@ export interface Campaign {
   life_days?: number;
 }
 
-interface Coupon {
+export interface Coupon {
   id: string;
   campaign: number;
   name: string;

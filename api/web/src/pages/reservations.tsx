@@ -1,8 +1,12 @@
 // My reservations, newest first, ended ones too.
-import { get, Refusal, type Listed, type Page, type Reservation } from "../api";
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { ask, get, Refusal, type Listed, type Page, type Reservation, type RoundTerms } from "../api";
+import { standing, type Payment } from "../checkout/payment";
 import { mineHere } from "../round/buying";
 import { now } from "../time";
 import { countdown, dateTime, t, won, type Word } from "../words";
+import { Form, useDeed } from "./forms";
 import { Account, Failed, Loading, useLoaded } from "./parts";
 
 interface Found extends Page<Listed> {
@@ -37,14 +41,14 @@ function Reservations({ user }: { user: number }) {
       <h1>{t("mine.title")}</h1>
       {value.value.partial && <p class="hint">{t("mine.session")}</p>}
       {value.value.items.length === 0 && <p class="hint">{t("mine.empty")}</p>}
-      <ul class="reservations">{value.value.items.map((r) => <Item key={r.id} r={r} />)}</ul>
+      <ul class="reservations">{value.value.items.map((r) => <Item key={r.id} r={r} changed={retry} />)}</ul>
       {value.value.next && <p class="centered"><button type="button" class="secondary" onClick={() => void more()}>{t("mine.more")}</button></p>}
     </div>
   );
 }
 
-function Item({ r }: { r: Listed }) {
-  const left = r.status === "held" && r.expires_at ? Date.parse(r.expires_at) - now.value : 0;
+function Item({ r, changed }: { r: Listed; changed: () => void }) {
+  const payable = r.status === "held" || r.status === "paying", left = payable && r.expires_at ? Date.parse(r.expires_at) - now.value : 0;
   return (
     <li class={"card reservation " + r.status}>
       <div class="card-head">
@@ -56,7 +60,63 @@ function Item({ r }: { r: Listed }) {
       <p class="held-seats">{r.seats.join(" · ")}</p>
       <div class="total"><small>{dateTime(r.held_at)}</small><strong>{won(r.amount)}</strong></div>
       {left > 0 && <p class="hint">{t("hold.left")} {countdown(left)}</p>}
-      <a class="quiet" href={"/rounds/" + r.round}>{t("mine.round", { id: String(r.round) })}</a>
+      {r.status === "canceled" && <Refund id={r.id} />}
+      {r.status === "confirmed" && <Cancellation r={r} changed={changed} />}
+      <p class="notice-actions">
+        {payable && left > 0 && <a class="primary small" href={"/checkout/" + r.id}>{r.status === "held" ? t("mine.pay") : t("mine.goon")}</a>}
+        <a class="quiet" href={"/rounds/" + r.round}>{t("mine.round", { id: String(r.round) })}</a>
+      </p>
     </li>
+  );
+}
+
+const lookEvery = 2_000, mostLooks = 60; // ms between looks at money that is on its way back, and how often
+
+/** Refund shows the money that goes back, until it has. */
+function Refund({ id }: { id: string }) {
+  const payment = useSignal<Payment | null>(null);
+  useEffect(() => {
+    let timer = 0, looks = 0;
+    const look = () => void standing(id).catch(() => payment.value).then((p) => {
+      payment.value = p;
+      if (p?.status === "refund_due" && looks++ < mostLooks) timer = window.setTimeout(look, lookEvery);
+    });
+    look();
+    return () => clearTimeout(timer);
+  }, [id]);
+  const p = payment.value;
+  if (!p || !p.refund) return null;
+  return <p class={"refund " + p.status} role="status">{p.status === "refunded" ? t("refund.done", { amount: won(p.refund) }) : t("refund.due", { amount: won(p.refund) })}</p>;
+}
+
+const reasons = ["schedule", "mistake", "price", "other"] as const;
+
+/** Cancellation asks why, and says before what it costs. */
+function Cancellation({ r, changed }: { r: Listed; changed: () => void }) {
+  const deed = useDeed(), terms = useSignal<RoundTerms | null>(null), payment = useSignal<Payment | null>(null);
+  const open = (event: Event) => {
+    if (!(event.currentTarget as HTMLDetailsElement).open || payment.value) return;
+    standing(r.id).then((p) => (payment.value = p), () => undefined); // the server says it when it matters
+    if (r.performance) {
+      get<Page<RoundTerms>>(`/performances/${r.performance.id}/rounds`).then((all) => (terms.value = all.items.find((x) => x.id === r.round) ?? null), () => undefined);
+    }
+  };
+  const cancel = async (fields: Record<string, string>) => {
+    const note = (fields.note ?? "").trim(), reason = fields.reason === "other" && note ? note : t(("cancel." + fields.reason) as Word);
+    await ask("POST", `/reservations/${r.id}/cancel`, { body: { reason } });
+    changed();
+  };
+  return (
+    <details onToggle={open}>
+      <summary>{t("cancel.open")}</summary>
+      {payment.value && <p class="hint">{t("cancel.paid", { amount: won(payment.value.amount ?? 0) })}</p>}
+      {terms.value && <p class="hint">{terms.value.cancel_until ? t("cancel.terms", { time: dateTime(terms.value.cancel_until), n: terms.value.cancel_fee_percent ?? 0 }) : t("cancel.never")}</p>}
+      <Form deed={deed} submit={t("cancel.button")} work={cancel} quiet>
+        <label>{t("cancel.reason")}
+          <select name="reason" required>{reasons.map((x) => <option key={x} value={x}>{t(("cancel." + x) as Word)}</option>)}</select>
+        </label>
+        <label>{t("cancel.note")}<textarea name="note" rows={2} maxLength={200} /></label>
+      </Form>
+    </details>
   );
 }

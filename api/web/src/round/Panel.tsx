@@ -123,6 +123,7 @@ function Hold({ hold, model, buying }: Props & { hold: Reservation }) {
       {hold.status !== "held" && <p>{hold.status === "paying" ? t("hold.paying") : t("hold.confirmed")}</p>}
       <p class="held-seats">{model.shortOf(hold.seats)}</p>
       <div class="total"><span>{t("pick.total")} <small>{t("pick.seats", { n: hold.seats.length })}</small></span><strong>{won(hold.amount)}</strong></div>
+      {(hold.status === "held" || hold.status === "paying") && <a class="primary pay" href={"/checkout/" + hold.id}>{hold.status === "held" ? t("mine.pay") : t("mine.goon")}</a>}
       {hold.status === "held" && <button type="button" class="secondary release" disabled={buying.busy.value} onClick={() => void buying.release(hold.id)}>{t("hold.release")}</button>}
       <span class="spoken" role="status">{warned.value ? t("hold.minute") : ""}</span>
     </section>
