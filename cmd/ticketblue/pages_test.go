@@ -119,7 +119,7 @@ func (th *theatre) plan(t *testing.T, s *store) {
 		PerformanceID: show.ID, PlanHash: plan.Hash(), StartsAt: now.Add(3 * day),
 		Terms: ticketing.Terms{
 			Prices: []ticketing.KRW{132_000, 99_000}, OpensAt: now, ClosesAt: now.Add(2 * day), StartsAt: now.Add(3 * day),
-			HoldMillis: 300_000, PayMillis: 600_000, MaxPerUser: 4,
+			HoldMillis: 300_000, PayMillis: 600_000, MaxPerUser: 4, CancelUntil: now.Add(2 * day), CancelFee: 10,
 		},
 	})
 	if err != nil {
