@@ -14,7 +14,7 @@ import (
 func TestPaymentPages(t *testing.T) {
 	th := openTheatre(t)
 	b := startBrowser(t, "ko-KR")
-	t.Run("seats, coupon, ticket, cancellation, refund", func(t *testing.T) { th.wholeWay(t, b) })
+	t.Run("seats, coupon, ticket, cancellation, refund", func(t *testing.T) { th.buysAndCancels(t, b) })
 	t.Run("refused, then paid by keyboard", func(t *testing.T) { th.refusedThenPaid(t, b) })
 	t.Run("window closed", func(t *testing.T) { th.windowClosed(t, b) })
 	t.Run("refreshed while nobody knows", func(t *testing.T) { th.refreshed(t, b) })
@@ -46,7 +46,7 @@ func (th *theatre) campaign(t *testing.T, name string, percent int, who ...int) 
 	})
 	for _, i := range who {
 		path := fmt.Sprintf("%s/v1/campaigns/%.0f/coupons", th.url, a.body["id"])
-		mustAsk(t, http.StatusCreated, "POST", path, th.tokens[i], nil, "Idempotency-Key", name)
+		mustAsk(t, http.StatusCreated, "POST", path, th.tokens[i], nil, "Idempotency-Key", "claim")
 	}
 }
 
@@ -69,7 +69,7 @@ func (w *window) decide(outcome string) {
 	w.click(fmt.Sprintf(`button[value=%q]`, outcome))
 }
 
-func (th *theatre) wholeWay(t *testing.T, b *browser) {
+func (th *theatre) buysAndCancels(t *testing.T, b *browser) {
 	th.campaign(t, "열 명 중 하나", 10, 0)
 	w := b.open(t, th.url, 1280, 900)
 	w.visit(th.path())

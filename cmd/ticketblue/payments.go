@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"ticketblue/api"
 	"ticketblue/payments"
 	"ticketblue/payments/faketoss"
 	"ticketblue/ticketing"
@@ -57,6 +58,17 @@ func (n *node) startPayments(context.Context) error {
 	}
 	n.settler = payments.NewSettler(n.settling(toss, toss.Names().Name))
 	return nil
+}
+
+// checkout is where customers pay.
+func (n *node) checkout() api.Checkout {
+	switch {
+	case n.fakeToss != nil:
+		return api.Checkout{Provider: api.ProviderFake, Fake: n.fakeToss}
+	case n.cmd.Toss.ClientKey != "":
+		return api.Checkout{Provider: api.ProviderToss, ClientKey: n.cmd.Toss.ClientKey}
+	}
+	return api.Checkout{}
 }
 
 // settling is what the saga works with.

@@ -243,7 +243,7 @@ func (n *node) startHTTP(ctx context.Context) error {
 		Sales: n.actors, Accounts: n.store, Catalogue: n.store, Reservations: n.store, Found: n.store, Campaigns: n.store, Projections: n.projector, Live: n.hub,
 		Payments: n.settler, PaymentBooks: n.store,
 		Posters: n.store, Blobs: n.blobs, Runs: n.store, Timetable: scheduled(),
-		Tokens: tokens, Passwords: n.passwords, Kakao: kakao, FakeKakao: fake, PublicURL: n.base(),
+		Tokens: tokens, Passwords: n.passwords, Kakao: kakao, FakeKakao: fake, Checkout: n.checkout(), PublicURL: n.base(),
 		Clock: time.Now, Log: n.log, Metrics: n.registry, Bench: n.cmd.Bench, Limits: n.limits(),
 	})
 	n.api.Store(server)
