@@ -576,6 +576,27 @@ func (e ProfileBodyRole) Valid() bool {
 	}
 }
 
+// Defines values for ProviderOutputBodyProvider.
+const (
+	ProviderOutputBodyProviderFake ProviderOutputBodyProvider = "fake"
+	ProviderOutputBodyProviderNone ProviderOutputBodyProvider = "none"
+	ProviderOutputBodyProviderToss ProviderOutputBodyProvider = "toss"
+)
+
+// Valid indicates whether the value is a known member of the ProviderOutputBodyProvider enum.
+func (e ProviderOutputBodyProvider) Valid() bool {
+	switch e {
+	case ProviderOutputBodyProviderFake:
+		return true
+	case ProviderOutputBodyProviderNone:
+		return true
+	case ProviderOutputBodyProviderToss:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ReservationBodyStatus.
 const (
 	ReservationBodyStatusCanceled  ReservationBodyStatus = "canceled"
@@ -2203,6 +2224,29 @@ type ProfileInputBody struct {
 	// Examples: U012AB3CD
 	SlackId *string `json:"slack_id,omitempty"`
 }
+
+// ProviderOutputBody defines model for ProviderOutputBody.
+type ProviderOutputBody struct {
+	// ClientKey Of toss: for its script
+	//
+	// Examples: live_gck_...
+	ClientKey *string `json:"client_key,omitempty"`
+
+	// Page Of fake: send the browser there with orderId, orderName, amount, successUrl and failUrl
+	//
+	// Examples: /fake/toss/pay
+	Page *string `json:"page,omitempty"`
+
+	// Provider none: only what costs nothing can be paid here
+	//
+	// Examples: toss
+	Provider ProviderOutputBodyProvider `json:"provider"`
+}
+
+// ProviderOutputBodyProvider none: only what costs nothing can be paid here
+//
+// Examples: toss
+type ProviderOutputBodyProvider string
 
 // RatingBody defines model for RatingBody.
 type RatingBody struct {
@@ -4676,6 +4720,13 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/payments/confirm (the `ConfirmPayment` operationId).
 	ConfirmPayment(ctx context.Context, body ConfirmPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetProvider See who takes the money
+	//
+	// A browser begins a payment with what is said here, and the `provider_order_id` and `amount` of a payment that was started.
+	//
+	// Corresponds with GET /v1/payments/provider (the `GetProvider` operationId).
+	GetProvider(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListPerformances See what is shown and what is coming
 	//
 	// What ends first comes first.
@@ -6426,6 +6477,23 @@ func (c *Client) ConfirmPaymentWithBody(ctx context.Context, contentType string,
 // Corresponds with POST /v1/payments/confirm (the `ConfirmPayment` operationId).
 func (c *Client) ConfirmPayment(ctx context.Context, body ConfirmPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewConfirmPaymentRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetProvider See who takes the money
+//
+// A browser begins a payment with what is said here, and the `provider_order_id` and `amount` of a payment that was started.
+//
+// Corresponds with GET /v1/payments/provider (the `GetProvider` operationId).
+func (c *Client) GetProvider(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProviderRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -10057,6 +10125,33 @@ func NewConfirmPaymentRequestWithBody(server string, contentType string, body io
 	return req, nil
 }
 
+// NewGetProviderRequest constructs an http.Request for the GetProvider method
+func NewGetProviderRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payments/provider")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListPerformancesRequest constructs an http.Request for the ListPerformances method
 func NewListPerformancesRequest(server string, params *ListPerformancesParams) (*http.Request, error) {
 	var err error
@@ -12210,6 +12305,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/payments/confirm (the `ConfirmPayment` operationId).
 	ConfirmPaymentWithResponse(ctx context.Context, body ConfirmPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*ConfirmPaymentResponse, error)
+
+	// GetProviderWithResponse See who takes the money
+	//
+	// A browser begins a payment with what is said here, and the `provider_order_id` and `amount` of a payment that was started.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/payments/provider (the `GetProvider` operationId).
+	GetProviderWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetProviderResponse, error)
 
 	// ListPerformancesWithResponse See what is shown and what is coming
 	//
@@ -15505,6 +15609,54 @@ func (r ConfirmPaymentResponse) ContentType() string {
 	return ""
 }
 
+type GetProviderResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProviderOutputBody
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetProviderResponse) GetJSON200() *ProviderOutputBody {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetProviderResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetProviderResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetProviderResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetProviderResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetProviderResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListPerformancesResponse200Headers the declared response headers of an HTTP 200 response for ListPerformances
 type ListPerformancesResponse200Headers struct {
 	CacheControl *string
@@ -18011,6 +18163,21 @@ func (c *ClientWithResponses) ConfirmPaymentWithResponse(ctx context.Context, bo
 		return nil, err
 	}
 	return ParseConfirmPaymentResponse(rsp)
+}
+
+// GetProviderWithResponse See who takes the money
+//
+// A browser begins a payment with what is said here, and the `provider_order_id` and `amount` of a payment that was started.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/payments/provider (the `GetProvider` operationId).
+func (c *ClientWithResponses) GetProviderWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetProviderResponse, error) {
+	rsp, err := c.GetProvider(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetProviderResponse(rsp)
 }
 
 // ListPerformancesWithResponse See what is shown and what is coming
@@ -20896,6 +21063,39 @@ func ParseConfirmPaymentResponse(rsp *http.Response) (*ConfirmPaymentResponse, e
 			headers.TBPosition = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetProviderResponse parses an HTTP response from a GetProviderWithResponse call
+func ParseGetProviderResponse(rsp *http.Response) (*GetProviderResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetProviderResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProviderOutputBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
 	}
 
 	return response, nil
