@@ -1,0 +1,251 @@
+// Package typesense is the search engine on a Typesense server. The server keeps what the program makes of documents
+// (see schema.go) and answers by filters over it, which are made of typed values; so Korean is found in the middle of a
+// word and in spite of typing errors in the same way as by every other engine, whichever version the server has.
+//
+// Each kind has an alias, tb_performance for one, which names the collection that is searched. A rebuild fills another
+// collection and lets the alias name it.
+package typesense
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	client "github.com/typesense/typesense-go/v3/typesense"
+	"github.com/typesense/typesense-go/v3/typesense/api"
+	"github.com/typesense/typesense-go/v3/typesense/api/pointer"
+
+	"ticketblue/search"
+	"ticketblue/ticketing"
+)
+
+const (
+	answerLimit = 4 * time.Second // of one request; who asked has a deadline of his own, mostly a shorter one
+	restLimit   = time.Second     // between two tries while the server answers nothing
+	maxDocument = 1 << 20         // bytes of one document in an export
+	prefix      = "tb_"           // of the names of aliases and collections
+	firstOne    = "first"         // the collection that is there before any was swapped in
+)
+
+// Options say where the server is.
+type Options struct {
+	URL    string // "http://typesense:8108"
+	APIKey string // one that may do everything with collections, documents and aliases whose names begin with tb_
+}
+
+// Engine is the engine over one server, or a cluster behind one address.
+type Engine struct{ server *client.Client }
+
+var _ search.Engine = (*Engine)(nil)
+
+// New makes the engine. Nothing is asked of the server yet.
+func New(o Options) *Engine {
+	return &Engine{server: client.NewClient(
+		client.WithServer(strings.TrimSuffix(o.URL, "/")), client.WithAPIKey(o.APIKey),
+		client.WithConnectionTimeout(answerLimit), client.WithCircuitBreakerTimeout(restLimit),
+	)}
+}
+
+// Kinds are the public ones.
+func (e *Engine) Kinds() []ticketing.SearchKind { return ticketing.PublicKinds }
+
+// Ready asks the server for its health.
+func (e *Engine) Ready(ctx context.Context) error {
+	healthy, err := e.server.Health(ctx, answerLimit)
+	if err != nil {
+		return failed("asking Typesense for its health", err)
+	}
+	if !healthy {
+		return fmt.Errorf("Typesense says that it is not well: %w", errUnavailable)
+	}
+	return nil
+}
+
+// errUnavailable is what everybody is told while the server does not answer as it should.
+var errUnavailable = &ticketing.Refusal{Code: ticketing.CodeUnavailable, Detail: "The search engine does not answer just now."}
+
+// failed says what did not work. What is not the caller's doing is as good as no answer; the reason is kept for the log.
+func failed(what string, err error) error {
+	var answered *client.HTTPError
+	if errors.As(err, &answered) {
+		return fmt.Errorf("%s: %w: status %d", what, errUnavailable, answered.Status) // its body may quote what was sent
+	}
+	return fmt.Errorf("%s: %w: %w", what, errUnavailable, err)
+}
+
+func isStatus(err error, status int) bool {
+	var answered *client.HTTPError
+	return errors.As(err, &answered) && answered.Status == status
+}
+
+func aliasOf(kind ticketing.SearchKind) string { return prefix + string(kind) }
+
+// collectionOf names a collection by the version of what is in it.
+func collectionOf(kind ticketing.SearchKind, number string) string {
+	return fmt.Sprintf("%s_v%d_%s", aliasOf(kind), search.Version, number)
+}
+
+// Built looks at the name of the collection that is searched.
+func (e *Engine) Built(ctx context.Context, kind ticketing.SearchKind) (bool, error) {
+	name, err := e.current(ctx, kind)
+	return strings.HasPrefix(name, collectionOf(kind, "")) && name != collectionOf(kind, firstOne), err
+}
+
+// current is the collection that is searched; "" when there is none.
+func (e *Engine) current(ctx context.Context, kind ticketing.SearchKind) (string, error) {
+	alias, err := e.server.Alias(aliasOf(kind)).Retrieve(ctx)
+	switch {
+	case isStatus(err, http.StatusNotFound):
+		return "", nil
+	case err != nil:
+		return "", failed("asking for the alias of "+string(kind)+"s", err)
+	}
+	return alias.CollectionName, nil
+}
+
+// begin makes the collection that is searched before any was swapped in.
+func (e *Engine) begin(ctx context.Context, kind ticketing.SearchKind) error {
+	name, err := e.current(ctx, kind)
+	if err != nil || name != "" {
+		return err
+	}
+	name = collectionOf(kind, firstOne)
+	if err := e.create(ctx, kind, name); err != nil && !isStatus(err, http.StatusConflict) {
+		return failed("creating a collection of "+string(kind)+"s", err)
+	}
+	return e.point(ctx, kind, name)
+}
+
+func (e *Engine) create(ctx context.Context, kind ticketing.SearchKind, name string) error {
+	_, err := e.server.Collections().Create(ctx, &api.CollectionSchema{Name: name, Fields: fields(kind)})
+	return err
+}
+
+func (e *Engine) point(ctx context.Context, kind ticketing.SearchKind, name string) error {
+	if _, err := e.server.Aliases().Upsert(ctx, aliasOf(kind), &api.CollectionAliasSchema{CollectionName: name}); err != nil {
+		return failed("pointing the alias of "+string(kind)+"s", err)
+	}
+	return nil
+}
+
+// Put adds or replaces documents in the collections that are searched.
+func (e *Engine) Put(ctx context.Context, docs []ticketing.SearchDocument) error {
+	byKind := map[ticketing.SearchKind][]ticketing.SearchDocument{}
+	for _, d := range docs {
+		byKind[d.Kind] = append(byKind[d.Kind], d)
+	}
+	for kind, docs := range byKind {
+		err := e.put(ctx, aliasOf(kind), docs)
+		if isStatus(err, http.StatusNotFound) {
+			if err := e.begin(ctx, kind); err != nil {
+				return err
+			}
+			err = e.put(ctx, aliasOf(kind), docs)
+		}
+		if err != nil {
+			return failed(fmt.Sprintf("putting %d %ss into the index", len(docs), kind), err)
+		}
+	}
+	return nil
+}
+
+// put sends documents to a collection, or an alias of one. The server answers for each.
+func (e *Engine) put(ctx context.Context, collection string, docs []ticketing.SearchDocument) error {
+	lines := make([]any, len(docs))
+	for i, d := range docs {
+		doc, err := onServer(d)
+		if err != nil {
+			return err
+		}
+		lines[i] = doc
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	upsert := api.Upsert
+	answers, err := e.server.Collection(collection).Documents().Import(ctx, lines, &api.ImportDocumentsParams{Action: &upsert, BatchSize: pointer.Int(search.Batch)})
+	if err != nil {
+		return err
+	}
+	if len(answers) != len(docs) {
+		return fmt.Errorf("%d answers for %d documents", len(answers), len(docs))
+	}
+	for i, a := range answers {
+		if !a.Success {
+			return fmt.Errorf("%s %s was not taken: %s", docs[i].Kind, docs[i].ID, a.Error)
+		}
+	}
+	return nil
+}
+
+// Delete takes documents out of the collection that is searched.
+func (e *Engine) Delete(ctx context.Context, kind ticketing.SearchKind, ids []string) error {
+	if err := e.delete(ctx, aliasOf(kind), ids); err != nil && !isStatus(err, http.StatusNotFound) {
+		return failed("deleting "+string(kind)+"s from the index", err)
+	}
+	return nil
+}
+
+// aDocument is what ids look like: "17", or "42-7" of a reservation.
+var aDocument = regexp.MustCompile(`^[0-9]+(-[0-9]+)?$`)
+
+func (e *Engine) delete(ctx context.Context, collection string, ids []string) error {
+	for _, id := range ids {
+		if !aDocument.MatchString(id) {
+			return fmt.Errorf("%q is no id of a document", id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := e.server.Collection(collection).Documents().Delete(ctx, &api.DeleteDocumentsParams{
+		FilterBy: pointer.String(string(oneOf(fieldID, ids))), BatchSize: pointer.Int(search.Batch),
+	})
+	return err
+}
+
+// Each reads an export of the collection that is searched.
+func (e *Engine) Each(ctx context.Context, kind ticketing.SearchKind, yield func(ticketing.SearchDocument) bool) error {
+	lines, err := e.server.Collection(aliasOf(kind)).Documents().Export(ctx, &api.ExportDocumentsParams{IncludeFields: pointer.String(string(fieldDocument))})
+	if isStatus(err, http.StatusNotFound) {
+		return nil
+	}
+	if err != nil {
+		return failed("reading the index of "+string(kind)+"s", err)
+	}
+	defer lines.Close()
+	scanner := bufio.NewScanner(lines)
+	scanner.Buffer(nil, maxDocument)
+	for scanner.Scan() {
+		var line map[string]any
+		if err := json.Unmarshal(scanner.Bytes(), &line); err != nil {
+			return failed("reading the index of "+string(kind)+"s", err)
+		}
+		d, err := fromServer(line)
+		if err != nil {
+			return err
+		}
+		if !yield(d) {
+			return nil
+		}
+	}
+	if err := scanner.Err(); err != nil {
+		return failed("reading the index of "+string(kind)+"s", err)
+	}
+	return nil
+}
+
+// fromServer is the document that onServer was given.
+func fromServer(line map[string]any) (d ticketing.SearchDocument, err error) {
+	body, _ := line[string(fieldDocument)].(string)
+	if err := json.Unmarshal([]byte(body), &d); err != nil {
+		return d, failed("reading a document of the index", err)
+	}
+	return d, nil
+}
