@@ -11,10 +11,7 @@ import (
 	"ticketblue/ticketing"
 )
 
-const (
-	sameNames     = 4    // a title that is shown in several places is suggested once
-	maxCandidates = 1000 // words with one beginning that a server considers
-)
+const sameNames = 4 // a title that is shown in several places is suggested once
 
 // Suggest asks for words that begin so, which is what a server is made for: the letters of a name are one word to it.
 func (e *Engine) Suggest(ctx context.Context, q ticketing.SuggestQuery) ([]ticketing.Suggestion, error) {
@@ -35,7 +32,7 @@ func (e *Engine) Suggest(ctx context.Context, q ticketing.SuggestQuery) ([]ticke
 		p := searchBy(kind, conditions, ascending(fieldPlain), 0, sameNames*q.Limit)
 		p.Q, p.QueryBy, p.Prefix = pointer.String(coded(typed)), pointer.String(string(f)), pointer.String("true")
 		p.NumTypos, p.TypoTokensThreshold, p.DropTokensThreshold = pointer.String("0"), pointer.Int(0), pointer.Int(0)
-		p.ExhaustiveSearch, p.MaxCandidates = pointer.True(), pointer.Int(maxCandidates)
+		p.ExhaustiveSearch = pointer.True() // all words that begin so, not the first few
 		searches[i] = p
 	}
 	found, err := e.send(ctx, searches)
