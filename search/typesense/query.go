@@ -65,7 +65,7 @@ func (e *Engine) send(ctx context.Context, searches []api.MultiSearchCollectionP
 	if len(searches) == 0 {
 		return nil, nil
 	}
-	answer, err := e.server.MultiSearch.Perform(ctx, &api.MultiSearchParams{}, api.MultiSearchSearchesParameter{Searches: searches})
+	answer, err := e.server.MultiSearch.Perform(ctx, &api.MultiSearchParams{IncludeFields: pointer.String(string(fieldDocument))}, api.MultiSearchSearchesParameter{Searches: searches})
 	if err != nil {
 		return nil, failed("searching", err)
 	}
@@ -97,7 +97,7 @@ func searchFor(q ticketing.SearchQuery, offset int) api.MultiSearchCollectionPar
 func searchBy(kind ticketing.SearchKind, conditions []condition, order string, offset, limit int) api.MultiSearchCollectionParameters {
 	p := api.MultiSearchCollectionParameters{
 		Collection: pointer.String(aliasOf(kind)), Q: pointer.String(everything), SortBy: pointer.String(order),
-		Offset: pointer.Int(offset), Limit: pointer.Int(limit), IncludeFields: pointer.String(string(fieldDocument)),
+		Offset: pointer.Int(offset), Limit: pointer.Int(limit),
 	}
 	if len(conditions) > 0 {
 		p.FilterBy = pointer.String(string(and(conditions...)))

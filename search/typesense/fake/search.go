@@ -32,7 +32,7 @@ type searchParams struct {
 	MaxFacetValues int    `json:"max_facet_values"`
 	Offset         int    `json:"offset"`
 	Limit          int    `json:"limit"`
-	IncludeFields  string `json:"include_fields"`
+	IncludeFields  string `json:"-"`
 }
 
 func (s *Server) multiSearch(r *http.Request) (int, any) {
@@ -46,6 +46,7 @@ func (s *Server) multiSearch(r *http.Request) (int, any) {
 	}
 	results := []any{}
 	for _, p := range body.Searches {
+		p.IncludeFields = r.URL.Query().Get("include_fields") // for all of them
 		results = append(results, s.search(p))
 	}
 	return http.StatusOK, object{"results": results}

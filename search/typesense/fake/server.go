@@ -220,7 +220,7 @@ func (s *Server) importDocuments(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusBadRequest, message("Only upsert is known here, not "+action+"."))
 		return
 	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Content-Type", "application/octet-stream")
 	out := json.NewEncoder(w)
 	in := json.NewDecoder(r.Body)
 	in.UseNumber()
