@@ -30,7 +30,7 @@ func (e *Engine) Rebuild(ctx context.Context, kind ticketing.SearchKind) (search
 	}
 	var number [8]byte
 	_, _ = rand.Read(number[:]) // never fails, says its documentation
-	d := &draft{e: e, kind: kind, name: collectionOf(kind, hex.EncodeToString(number[:]))}
+	d := &draft{e: e, kind: kind, name: e.collectionOf(kind, hex.EncodeToString(number[:]))}
 	if err := e.create(ctx, kind, d.name); err != nil {
 		return nil, failed("creating a collection of "+string(kind)+"s", err)
 	}
@@ -44,7 +44,7 @@ func (e *Engine) drop(ctx context.Context, kind ticketing.SearchKind, but string
 		return failed("asking for the collections", err)
 	}
 	for _, c := range all {
-		if !strings.HasPrefix(c.Name, aliasOf(kind)+"_v") || c.Name == but {
+		if !strings.HasPrefix(c.Name, e.aliasOf(kind)+"_v") || c.Name == but {
 			continue
 		}
 		if _, err := e.server.Collection(c.Name).Delete(ctx); err != nil && !isStatus(err, http.StatusNotFound) {

@@ -8,6 +8,7 @@ package typesense
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,24 +30,30 @@ const (
 	answerLimit = 4 * time.Second // of one request; who asked has a deadline of his own, mostly a shorter one
 	restLimit   = time.Second     // between two tries while the server answers nothing
 	maxDocument = 1 << 20         // bytes of one document in an export
-	prefix      = "tb_"           // of the names of aliases and collections
 	firstOne    = "first"         // the collection that is there before any was swapped in
 )
 
 // Options say where the server is.
 type Options struct {
 	URL    string // "http://typesense:8108"
-	APIKey string // one that may do everything with collections, documents and aliases whose names begin with tb_
+	APIKey string // one that may do everything with collections, documents and aliases whose names begin with Prefix
+	Prefix string // of all names on the server, which others may use as well; default DefaultPrefix
 }
 
+// DefaultPrefix is what the names of aliases and collections begin with.
+const DefaultPrefix = "tb_"
+
 // Engine is the engine over one server, or a cluster behind one address.
-type Engine struct{ server *client.Client }
+type Engine struct {
+	server *client.Client
+	prefix string
+}
 
 var _ search.Engine = (*Engine)(nil)
 
 // New makes the engine. Nothing is asked of the server yet.
 func New(o Options) *Engine {
-	return &Engine{server: client.NewClient(
+	return &Engine{prefix: cmp.Or(o.Prefix, DefaultPrefix), server: client.NewClient(
 		client.WithServer(strings.TrimSuffix(o.URL, "/")), client.WithAPIKey(o.APIKey),
 		client.WithConnectionTimeout(answerLimit), client.WithCircuitBreakerTimeout(restLimit),
 	)}
@@ -84,22 +91,22 @@ func isStatus(err error, status int) bool {
 	return errors.As(err, &answered) && answered.Status == status
 }
 
-func aliasOf(kind ticketing.SearchKind) string { return prefix + string(kind) }
+func (e *Engine) aliasOf(kind ticketing.SearchKind) string { return e.prefix + string(kind) }
 
 // collectionOf names a collection by the version of what is in it.
-func collectionOf(kind ticketing.SearchKind, number string) string {
-	return fmt.Sprintf("%s_v%d_%s", aliasOf(kind), search.Version, number)
+func (e *Engine) collectionOf(kind ticketing.SearchKind, number string) string {
+	return fmt.Sprintf("%s_v%d_%s", e.aliasOf(kind), search.Version, number)
 }
 
 // Built looks at the name of the collection that is searched.
 func (e *Engine) Built(ctx context.Context, kind ticketing.SearchKind) (bool, error) {
 	name, err := e.current(ctx, kind)
-	return strings.HasPrefix(name, collectionOf(kind, "")) && name != collectionOf(kind, firstOne), err
+	return strings.HasPrefix(name, e.collectionOf(kind, "")) && name != e.collectionOf(kind, firstOne), err
 }
 
 // current is the collection that is searched; "" when there is none.
 func (e *Engine) current(ctx context.Context, kind ticketing.SearchKind) (string, error) {
-	alias, err := e.server.Alias(aliasOf(kind)).Retrieve(ctx)
+	alias, err := e.server.Alias(e.aliasOf(kind)).Retrieve(ctx)
 	switch {
 	case isStatus(err, http.StatusNotFound):
 		return "", nil
@@ -115,7 +122,7 @@ func (e *Engine) begin(ctx context.Context, kind ticketing.SearchKind) error {
 	if err != nil || name != "" {
 		return err
 	}
-	name = collectionOf(kind, firstOne)
+	name = e.collectionOf(kind, firstOne)
 	if err := e.create(ctx, kind, name); err != nil && !isStatus(err, http.StatusConflict) {
 		return failed("creating a collection of "+string(kind)+"s", err)
 	}
@@ -128,7 +135,7 @@ func (e *Engine) create(ctx context.Context, kind ticketing.SearchKind, name str
 }
 
 func (e *Engine) point(ctx context.Context, kind ticketing.SearchKind, name string) error {
-	if _, err := e.server.Aliases().Upsert(ctx, aliasOf(kind), &api.CollectionAliasSchema{CollectionName: name}); err != nil {
+	if _, err := e.server.Aliases().Upsert(ctx, e.aliasOf(kind), &api.CollectionAliasSchema{CollectionName: name}); err != nil {
 		return failed("pointing the alias of "+string(kind)+"s", err)
 	}
 	return nil
@@ -141,12 +148,12 @@ func (e *Engine) Put(ctx context.Context, docs []ticketing.SearchDocument) error
 		byKind[d.Kind] = append(byKind[d.Kind], d)
 	}
 	for kind, docs := range byKind {
-		err := e.put(ctx, aliasOf(kind), docs)
+		err := e.put(ctx, e.aliasOf(kind), docs)
 		if isStatus(err, http.StatusNotFound) {
 			if err := e.begin(ctx, kind); err != nil {
 				return err
 			}
-			err = e.put(ctx, aliasOf(kind), docs)
+			err = e.put(ctx, e.aliasOf(kind), docs)
 		}
 		if err != nil {
 			return failed(fmt.Sprintf("putting %d %ss into the index", len(docs), kind), err)
@@ -186,7 +193,7 @@ func (e *Engine) put(ctx context.Context, collection string, docs []ticketing.Se
 
 // Delete takes documents out of the collection that is searched.
 func (e *Engine) Delete(ctx context.Context, kind ticketing.SearchKind, ids []string) error {
-	if err := e.delete(ctx, aliasOf(kind), ids); err != nil && !isStatus(err, http.StatusNotFound) {
+	if err := e.delete(ctx, e.aliasOf(kind), ids); err != nil && !isStatus(err, http.StatusNotFound) {
 		return failed("deleting "+string(kind)+"s from the index", err)
 	}
 	return nil
@@ -212,7 +219,7 @@ func (e *Engine) delete(ctx context.Context, collection string, ids []string) er
 
 // Each reads an export of the collection that is searched.
 func (e *Engine) Each(ctx context.Context, kind ticketing.SearchKind, yield func(ticketing.SearchDocument) bool) error {
-	lines, err := e.server.Collection(aliasOf(kind)).Documents().Export(ctx, &api.ExportDocumentsParams{IncludeFields: pointer.String(string(fieldDocument))})
+	lines, err := e.server.Collection(e.aliasOf(kind)).Documents().Export(ctx, &api.ExportDocumentsParams{IncludeFields: pointer.String(string(fieldDocument))})
 	if isStatus(err, http.StatusNotFound) {
 		return nil
 	}

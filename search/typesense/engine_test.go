@@ -1,12 +1,18 @@
 package typesense
 
 import (
+	"context"
+	"fmt"
+	"net/http"
 	"net/http/httptest"
+	"os"
 	"testing"
+	"time"
 
 	"ticketblue/search"
 	"ticketblue/search/conformance"
 	"ticketblue/search/typesense/fake"
+	"ticketblue/ticketing"
 )
 
 const testKey = "k"
@@ -15,9 +21,14 @@ const testKey = "k"
 func open(t testing.TB) (*Engine, *fake.Server) {
 	t.Helper()
 	server := fake.New(testKey)
+	return New(Options{URL: listen(t, server), APIKey: testKey}), server
+}
+
+func listen(t testing.TB, server http.Handler) (url string) {
+	t.Helper()
 	listener := httptest.NewServer(server)
 	t.Cleanup(listener.Close)
-	return New(Options{URL: listener.URL, APIKey: testKey}), server
+	return listener.URL
 }
 
 func TestConformance(t *testing.T) {
@@ -25,4 +36,34 @@ func TestConformance(t *testing.T) {
 		e, _ := open(t)
 		return e
 	})
+}
+
+// TestLive is the same against a real server, for who has one: TB_TYPESENSE_URL and TB_TYPESENSE_API_KEY. What it makes
+// there has names of its own and is deleted.
+func TestLive(t *testing.T) {
+	url := os.Getenv("TB_TYPESENSE_URL")
+	if url == "" {
+		t.Log("no live server was named: only the fake was asked")
+		return
+	}
+	n := 0
+	conformance.Run(t, func(t *testing.T) search.Engine {
+		n++
+		e := New(Options{URL: url, APIKey: os.Getenv("TB_TYPESENSE_API_KEY"), Prefix: fmt.Sprintf("tbtest%d_%d_", time.Now().UnixNano(), n)})
+		t.Cleanup(func() { sweep(t, e) })
+		return e
+	})
+}
+
+// sweep deletes what an engine has on its server.
+func sweep(t *testing.T, e *Engine) {
+	const none = ""
+	for _, kind := range ticketing.PublicKinds {
+		if _, err := e.server.Alias(e.aliasOf(kind)).Delete(context.Background()); err != nil {
+			t.Log(err) // it was not made
+		}
+		if err := e.drop(context.Background(), kind, none); err != nil {
+			t.Error(err)
+		}
+	}
 }

@@ -23,7 +23,7 @@ func (e *Engine) forgive(ctx context.Context, queries []ticketing.SearchQuery, w
 		for n, i := range which {
 			q := queries[i]
 			conditions := append(filterOf(q), nearly(search.Words(q.Text)))
-			searches[n] = searchBy(q.Kind, conditions, orderOf(q, nil), page*nearPage, nearPage)
+			searches[n] = e.searchBy(q.Kind, conditions, orderOf(q, nil), page*nearPage, nearPage)
 		}
 		found, err := e.send(ctx, searches)
 		if err != nil {
@@ -37,7 +37,7 @@ func (e *Engine) forgive(ctx context.Context, queries []ticketing.SearchQuery, w
 			}
 			words := search.Words(queries[i].Text)
 			for _, d := range docs {
-				if search.Matches(d, words, true) {
+				if isHit(queries[i], d, words, true) {
 					hits[n] = append(hits[n], d)
 				}
 			}

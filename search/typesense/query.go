@@ -36,7 +36,7 @@ func (e *Engine) Search(ctx context.Context, queries []ticketing.SearchQuery) ([
 			forgiving = append(forgiving, i)
 		default:
 			exact = append(exact, i)
-			searches = append(searches, searchFor(q, offset))
+			searches = append(searches, e.searchFor(q, offset))
 		}
 	}
 	found, err := e.send(ctx, searches)
@@ -81,22 +81,22 @@ func (e *Engine) send(ctx context.Context, searches []api.MultiSearchCollectionP
 }
 
 // searchFor asks for a page of what has the query's words as they are.
-func searchFor(q ticketing.SearchQuery, offset int) api.MultiSearchCollectionParameters {
+func (e *Engine) searchFor(q ticketing.SearchQuery, offset int) api.MultiSearchCollectionParameters {
 	words := search.Words(q.Text)
 	conditions := filterOf(q)
 	if len(words) > 0 {
 		conditions = append(conditions, containsAll(fieldGrams, words))
 	}
-	p := searchBy(q.Kind, conditions, orderOf(q, words), offset, q.Limit)
+	p := e.searchBy(q.Kind, conditions, orderOf(q, words), offset, q.Limit)
 	if q.Facets && q.Kind == ticketing.FindPerformances {
 		p.FacetBy, p.MaxFacetValues = pointer.String(string(fieldCategory)), pointer.Int(maxCategory)
 	}
 	return p
 }
 
-func searchBy(kind ticketing.SearchKind, conditions []condition, order string, offset, limit int) api.MultiSearchCollectionParameters {
+func (e *Engine) searchBy(kind ticketing.SearchKind, conditions []condition, order string, offset, limit int) api.MultiSearchCollectionParameters {
 	p := api.MultiSearchCollectionParameters{
-		Collection: pointer.String(aliasOf(kind)), Q: pointer.String(everything), SortBy: pointer.String(order),
+		Collection: pointer.String(e.aliasOf(kind)), Q: pointer.String(everything), SortBy: pointer.String(order),
 		Offset: pointer.Int(offset), Limit: pointer.Int(limit),
 	}
 	if len(conditions) > 0 {
@@ -161,7 +161,7 @@ func resultOf(q ticketing.SearchQuery, r api.MultiSearchResultItem) (ticketing.S
 	result := ticketing.SearchResult{Count: count(r), Categories: categoriesOf(q, r)}
 	words := search.Words(q.Text)
 	for _, d := range docs {
-		if search.Matches(d, words, false) {
+		if isHit(q, d, words, false) {
 			result.Hits = append(result.Hits, ticketing.SearchHit{SearchDocument: d})
 		} else {
 			result.Count--
@@ -171,6 +171,14 @@ func resultOf(q ticketing.SearchQuery, r api.MultiSearchResultItem) (ticketing.S
 		result.Next = formatPlace(false, after)
 	}
 	return result, nil
+}
+
+// isHit looks at a document again: a filter compares pieces of long words.
+func isHit(q ticketing.SearchQuery, d ticketing.SearchDocument, words []string, near bool) bool {
+	if name := q.Filter.UserName; name != "" && (d.Held == nil || !strings.Contains(string(joined(d.Held.UserName)), string(joined(name)))) {
+		return false
+	}
+	return search.Matches(d, words, near)
 }
 
 func documentsOf(r api.MultiSearchResultItem) ([]ticketing.SearchDocument, error) {

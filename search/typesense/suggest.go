@@ -29,7 +29,7 @@ func (e *Engine) Suggest(ctx context.Context, q ticketing.SuggestQuery) ([]ticke
 		if kind == ticketing.FindPerformances && q.From != "" {
 			conditions = append(conditions, compare(fieldTo, ">=", int64(dayNumber(q.From, dayZero))))
 		}
-		p := searchBy(kind, conditions, ascending(fieldPlain), 0, sameNames*q.Limit)
+		p := e.searchBy(kind, conditions, ascending(fieldPlain), 0, sameNames*q.Limit)
 		p.Q, p.QueryBy, p.Prefix = pointer.String(coded(typed)), pointer.String(string(f)), pointer.String("true")
 		p.NumTypos, p.TypoTokensThreshold, p.DropTokensThreshold = pointer.String("0"), pointer.Int(0), pointer.Int(0)
 		p.ExhaustiveSearch = pointer.True() // all words that begin so, not the first few

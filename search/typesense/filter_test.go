@@ -1,0 +1,234 @@
+package typesense
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"ticketblue/search"
+	"ticketblue/search/conformance"
+	"ticketblue/ticketing"
+)
+
+func TestFilters(t *testing.T) {
+	perf, res := ticketing.FindPerformances, ticketing.FindReservations
+	for _, c := range []struct {
+		q    ticketing.SearchQuery
+		want string
+	}{
+		{ticketing.SearchQuery{Kind: perf}, ""},
+		{ticketing.SearchQuery{Kind: perf, Filter: ticketing.SearchFilter{Category: "musical", OnSale: true}}, "(category:=`musical` && on_sale:=1)"},
+		{ticketing.SearchQuery{Kind: perf, Filter: ticketing.SearchFilter{From: "2026-12-24", To: "2026-12-31", MinPrice: 1, MaxPrice: 2, Hall: 3, Performer: 4}},
+			"(performers:=4 && hall:=3 && to_day:>=20261224 && from_day:<=20261231 && max_price:>=1 && min_price:<=2)"},
+		{ticketing.SearchQuery{Kind: perf, Filter: ticketing.SearchFilter{Category: "a` || on_sale:=`0"}}, "category:=`a || on_sale:=0`"},
+		{ticketing.SearchQuery{Kind: perf, Filter: ticketing.SearchFilter{MinAmount: 1}}, "id:=`-`"},
+		{ticketing.SearchQuery{Kind: ticketing.FindHalls, Filter: ticketing.SearchFilter{Category: "musical"}}, "id:=`-`"},
+		{ticketing.SearchQuery{Kind: res, Filter: ticketing.SearchFilter{OnSale: true}}, "id:=`-`"},
+		{ticketing.SearchQuery{Kind: res, Filter: ticketing.SearchFilter{OnSale: true, MinAmount: 1}}, "id:=`-`"},
+		{ticketing.SearchQuery{Kind: res, Filter: ticketing.SearchFilter{UserName: "` || id:>1"}}, "(user_grams:=`id1`)"},
+		{ticketing.SearchQuery{Kind: res, Filter: ticketing.SearchFilter{UserName: "!"}}, "id:=`-`"},
+		{ticketing.SearchQuery{Kind: res, Filter: ticketing.SearchFilter{Status: ticketing.Confirmed, HeldFrom: "1970-01-02", HeldTo: "1970-01-02", MinAmount: 5, MaxAmount: 6}},
+			"(status:=3 && held_at:>=54000000 && held_at:<140400000 && amount:>=5 && amount:<=6)"},
+	} {
+		got := ""
+		if all := filterOf(c.q); len(all) > 0 {
+			got = string(and(all...))
+		}
+		if got != c.want && "("+got+")" != c.want {
+			t.Errorf("%+v: %s, want %s", c.q.Filter, got, c.want)
+		}
+	}
+}
+
+func TestWordsAsFilters(t *testing.T) {
+	for word, want := range map[string]string{
+		"레":     "grams:=`레`",
+		"레미제":   "grams:=`레미제`",
+		"레미제라블": "(grams:=`레미제` && grams:=`미제라` && grams:=`제라블`)",
+	} {
+		if got := string(contains(fieldGrams, []rune(word))); got != want {
+			t.Errorf("%s: %s, want %s", word, got, want)
+		}
+	}
+	longest := strings.TrimSpace(strings.Repeat("abcdefghijklm ", search.MaxWords))
+	q := ticketing.SearchQuery{Kind: ticketing.FindPerformances, Filter: ticketing.SearchFilter{
+		Category: "musical", Performer: 1, Hall: 1, From: "2026-01-01", To: "2026-01-01", MinPrice: 1, MaxPrice: 1, OnSale: true,
+	}}
+	words := strings.Fields(longest)
+	for i := range words {
+		words[i] += fmt.Sprint(i)
+	}
+	for name, c := range map[string]condition{"exact": containsAll(fieldGrams, words), "near": nearly(words)} {
+		const most = 100 // a server takes no more
+		if n := strings.Count(string(and(append(filterOf(q), c)...)), ":"); n > most {
+			t.Errorf("%s: %d comparisons", name, n)
+		}
+	}
+}
+
+// FuzzSearch asks for whatever there is: no error but a refusal, and nothing past a filter.
+func FuzzSearch(f *testing.F) {
+	for _, text := range []string{"레미", "`", "` || id:!=`x", "레미` && on_sale:=0 || grams:=`레", "* :>1", "])||(", "_eval([(id:=1):9]):desc", "\\`", "레미제라불"} {
+		f.Add(text, text)
+	}
+	f.Fuzz(func(t *testing.T, text, typed string) {
+		e, _ := open(t)
+		conformance.Fill(t, e)
+		conformance.Hostile(t, e, text)
+		q := ticketing.SearchQuery{Kind: ticketing.FindReservations, Filter: ticketing.SearchFilter{UserName: typed, MinAmount: 1}, Limit: 10}
+		if q.Validate() != nil {
+			return
+		}
+		fillReservations(t, e)
+		results, err := e.Search(t.Context(), []ticketing.SearchQuery{q})
+		if err != nil {
+			t.Fatalf("%q: %v", typed, err)
+		}
+		for _, hit := range results[0].Hits {
+			if !strings.Contains(string(joined(hit.Held.UserName)), string(joined(typed))) {
+				t.Errorf("%q found %q", typed, hit.Held.UserName)
+			}
+		}
+	})
+}
+
+func fillReservations(t testing.TB, e *Engine) {
+	t.Helper()
+	var docs []ticketing.SearchDocument
+	for i, name := range []string{"홍길동", "김유나", "Kim Yuna"} {
+		docs = append(docs, ticketing.SearchDocument{Kind: ticketing.FindReservations, ID: fmt.Sprintf("42-%d", i+1), Name: "레미제라블", Hall: ticketing.SearchRef{ID: 1, Name: "Blue Arena"},
+			Held: &ticketing.SearchReservation{User: ticketing.UserID(i + 1), UserName: name, Status: ticketing.Held + ticketing.ReservationStatus(i), Amount: ticketing.KRW(1000 * (i + 1)), HeldAt: ticketing.Millis(i)}})
+	}
+	if err := e.Put(t.Context(), docs); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Reservations are found by all their filters and in all their orders.
+func TestReservations(t *testing.T) {
+	e, _ := open(t)
+	fillReservations(t, e)
+	for _, c := range []struct {
+		text string
+		f    ticketing.SearchFilter
+		sort ticketing.SearchSort
+		want string
+	}{
+		{"", ticketing.SearchFilter{}, "", "42-3 42-2 42-1"},
+		{"", ticketing.SearchFilter{}, ticketing.SortOldest, "42-1 42-2 42-3"},
+		{"", ticketing.SearchFilter{}, ticketing.SortHighest, "42-3 42-2 42-1"},
+		{"제라", ticketing.SearchFilter{UserName: "길동"}, "", "42-1"},
+		{"레미제라불", ticketing.SearchFilter{Status: ticketing.Paying}, "", "42-2"},
+		{"", ticketing.SearchFilter{UserName: "yuNA"}, "", "42-3"},
+		{"", ticketing.SearchFilter{MinAmount: 2000, MaxAmount: 2000}, "", "42-2"},
+		{"", ticketing.SearchFilter{HeldFrom: "1970-01-01", HeldTo: "1970-01-01"}, ticketing.SortLowest, "42-1 42-2 42-3"},
+		{"", ticketing.SearchFilter{HeldFrom: "1970-01-02"}, "", ""},
+		{"", ticketing.SearchFilter{Category: "musical"}, "", ""},
+	} {
+		results, err := e.Search(t.Context(), []ticketing.SearchQuery{{Kind: ticketing.FindReservations, Text: c.text, Filter: c.f, Sort: c.sort, Limit: 9}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, hit := range results[0].Hits {
+			got = append(got, hit.ID)
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%q %+v %s: %v, want %s", c.text, c.f, c.sort, got, c.want)
+		}
+	}
+	if err := e.Delete(t.Context(), ticketing.FindReservations, []string{"42-1] || id:[42-2"}); err == nil {
+		t.Error("what is no id was deleted")
+	}
+}
+
+// A server that does not answer is told as such to everybody, and nothing of what it was asked comes out.
+func TestServerIsDown(t *testing.T) {
+	e, server := open(t)
+	conformance.Fill(t, e)
+	server.SetDown(true)
+	q := ticketing.SearchQuery{Kind: ticketing.FindPerformances, Text: "s3cret", Limit: 5}
+	for name, ask := range map[string]func() error{
+		"ready":   func() error { return e.Ready(t.Context()) },
+		"search":  func() error { _, err := e.Search(t.Context(), []ticketing.SearchQuery{q}); return err },
+		"put":     func() error { return e.Put(t.Context(), conformance.Documents()) },
+		"delete":  func() error { return e.Delete(t.Context(), ticketing.FindHalls, []string{"1"}) },
+		"built":   func() error { _, err := e.Built(t.Context(), ticketing.FindHalls); return err },
+		"rebuild": func() error { _, err := e.Rebuild(t.Context(), ticketing.FindHalls); return err },
+		"each": func() error {
+			return e.Each(t.Context(), ticketing.FindHalls, func(ticketing.SearchDocument) bool { return true })
+		},
+	} {
+		err := ask()
+		var refusal *ticketing.Refusal
+		if !errors.As(err, &refusal) || refusal.Code != ticketing.CodeUnavailable {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err != nil && (strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "레미")) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	server.SetDown(false)
+	if results, err := e.Search(t.Context(), []ticketing.SearchQuery{{Kind: ticketing.FindPerformances, Text: "레미", Limit: 5}}); err != nil || results[0].Count != 2 {
+		t.Errorf("after it came back: %+v, %v", results, err)
+	}
+}
+
+// All kinds are asked for by one request.
+func TestOneMultiSearch(t *testing.T) {
+	e, server := open(t)
+	conformance.Fill(t, e)
+	server.Asked()
+	var queries []ticketing.SearchQuery
+	for _, kind := range ticketing.PublicKinds {
+		queries = append(queries, ticketing.SearchQuery{Kind: kind, Text: "레미", Limit: 5})
+	}
+	results, err := e.Search(t.Context(), queries)
+	if err != nil || results[0].Count != 2 || results[1].Count != 1 || results[2].Count != 1 {
+		t.Errorf("%+v, %v", results, err)
+	}
+	if asked := server.Asked(); len(asked) != 1 || asked[0] != "POST /multi_search" {
+		t.Errorf("asked %v", asked)
+	}
+}
+
+// A rebuild leaves nothing behind: neither what was searched before nor what died half way.
+func TestRebuildLeavesOne(t *testing.T) {
+	e, server := open(t)
+	conformance.Fill(t, e)
+	if built, err := e.Built(t.Context(), ticketing.FindHalls); built || err != nil {
+		t.Errorf("built %t, %v before any was", built, err)
+	}
+	for range 3 {
+		if _, err := e.Rebuild(t.Context(), ticketing.FindHalls); err != nil { // dies half way
+			t.Fatal(err)
+		}
+	}
+	draft, err := e.Rebuild(t.Context(), ticketing.FindHalls)
+	if err == nil {
+		err = draft.Swap(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	halls := 0
+	for _, name := range server.Collections() {
+		if strings.HasPrefix(name, "tb_hall_") {
+			halls++
+		}
+	}
+	if built, err := e.Built(t.Context(), ticketing.FindHalls); halls != 1 || !built || err != nil {
+		t.Errorf("%d collections, built %t, %v", halls, built, err)
+	}
+}
+
+func TestWrongKey(t *testing.T) {
+	_, server := open(t)
+	listener := listen(t, server)
+	const wrong = "another-key-s3cret"
+	err := New(Options{URL: listener, APIKey: wrong}).Put(t.Context(), conformance.Documents())
+	if err == nil || strings.Contains(err.Error(), wrong) {
+		t.Errorf("with a wrong key: %v", err)
+	}
+}
