@@ -114,6 +114,46 @@ func TestAdminsThroughTheWholeProgram(t *testing.T) {
 	}
 }
 
+// TestRevocationsOutliveARestart: what was taken back stays so, although the tokens themselves still say otherwise.
+func TestRevocationsOutliveARestart(t *testing.T) {
+	s := startServer(t, t.TempDir())
+	for _, email := range []string{"first@example.com", "second@example.com"} {
+		made := program("admin", "create", "--data", s.data, "--email", email, "--password-stdin")
+		made.Stdin = strings.NewReader("blue-ticket-7\n")
+		if out, err := made.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	logIn := func(email string) (access, refresh string) {
+		t.Helper()
+		got := mustAsk(t, 200, "POST", s.url+"/v1/auth/login", "", map[string]any{"email": email, "password": "blue-ticket-7"}).body
+		return got["access_token"].(string), got["refresh_token"].(string)
+	}
+	for _, name := range []string{"kim", "lee"} {
+		mustAsk(t, 201, "POST", s.url+"/v1/auth/signup", "", map[string]any{"email": name + "@example.com", "password": "blue-ticket-7", "name": name})
+	}
+	kim, kims := logIn("kim@example.com")
+	lee, lees := logIn("lee@example.com")
+	first, _ := logIn("first@example.com")
+	second, seconds := logIn("second@example.com")
+	dropped := mustAsk(t, 200, "GET", s.url+"/v1/me", second, nil).body["id"]
+	mustAsk(t, 204, "POST", s.url+"/v1/me/withdraw", kim, map[string]any{"password": "blue-ticket-7"})
+	mustAsk(t, 204, "POST", s.url+"/v1/auth/logout-all", lee, nil)
+	mustAsk(t, 204, "DELETE", s.url+fmt.Sprintf("/v1/admin/admins/%v", dropped), first, nil)
+	for _, when := range []string{"before", "after"} {
+		mustAsk(t, 401, "GET", s.url+"/v1/me", kim, nil)
+		mustAsk(t, 403, "GET", s.url+"/v1/admin/audit", second, nil)
+		for _, refresh := range []string{kims, lees, seconds} {
+			mustAsk(t, 401, "POST", s.url+"/v1/auth/refresh", "", map[string]any{"refresh_token": refresh})
+		}
+		mustAsk(t, 200, "GET", s.url+"/v1/admin/audit", first, nil)
+		if when == "before" {
+			s.kill()
+			s = startServer(t, s.data)
+		}
+	}
+}
+
 // cookieBrowser is an HTTP client that keeps cookies and follows redirects.
 func cookieBrowser(t *testing.T) *http.Client {
 	t.Helper()
