@@ -32,6 +32,7 @@ type route struct {
 	access   Access
 	deadline time.Duration
 	body     bool                                         // has one, in JSON
+	tells    string                                       // tag of an operation whose refusals are told; "": not
 	limit    func(c *fiber.Ctx, caller auth.Caller) error // the caller's share, if any
 }
 
@@ -92,6 +93,9 @@ func (s *Server) door(rt route, observe observer) fiber.Handler {
 		c.SetUserContext(ends.of(began))
 		if err := s.pass(c, rt); err != nil {
 			s.fail(c, err)
+		}
+		if status := c.Response().StatusCode(); s.Refused != nil && rt.tells != "" && status >= http.StatusBadRequest {
+			s.tellRefused(c, rt)
 		}
 		observe(c.Response().StatusCode(), time.Since(began))
 		return nil

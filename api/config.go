@@ -98,5 +98,6 @@ type Config struct {
 	Log          *slog.Logger          // nil: slog.Default()
 	Metrics      prometheus.Registerer // nil: measured, but shown nowhere
 	Limits       Limits                // zero fields: DefaultLimits
+	Refused      func(Refusal)         // told of refusals about seats, money and coupons; it must not block. nil: nobody is
 	Bench        bool                  // adds POST /bench/noop
 }

@@ -83,7 +83,7 @@ func register[I, O any](s *Server, op operation, handle func(context.Context, *I
 
 func (s *Server) routeOf(op operation, deadline time.Duration) route {
 	return route{
-		id: op.id, access: op.access, deadline: deadline, limit: op.limit,
+		id: op.id, access: op.access, deadline: deadline, limit: op.limit, tells: op.tells(),
 		body: hasBody[op.method] && !op.noBody && !op.upload,
 	}
 }

@@ -16,7 +16,7 @@ const (
 	WarnYears    = 2                   // since the last log-in: its owner is warned
 	WarnedBefore = 30 * 24 * time.Hour // at least so long before it is closed
 
-	accountsPerPortion = 5000
+	accountsPerPortion = 1000
 )
 
 // lastSeen is when somebody logged in last, or signed up.

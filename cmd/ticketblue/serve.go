@@ -23,22 +23,24 @@ import (
 	"ticketblue/api"
 	"ticketblue/api/auth"
 	"ticketblue/broadcast"
+	"ticketblue/eventlog"
 	"ticketblue/payments"
 	"ticketblue/payments/faketoss"
 	"ticketblue/persistence"
 )
 
 type serveCmd struct {
-	Store     storeFlags `embed:""`
-	Listen    string     `default:"127.0.0.1:8080" env:"TB_LISTEN" placeholder:"HOST:PORT" help:"Public address (${default})."`
-	OpsListen string     `default:"127.0.0.1:8081" env:"TB_OPS_LISTEN" placeholder:"HOST:PORT" help:"Operations address: probes, metrics, profiles, verify (${default}). Keep it private."`
-	PublicURL string     `name:"public-url" env:"TB_PUBLIC_URL" placeholder:"URL" help:"Where browsers find the service, when that is not the public address: https://tickets.example.com. Links in mails and cookies follow it."`
-	Kakao     kakaoFlags `embed:""`
-	Toss      tossFlags  `embed:""`
-	NATSURL   string     `name:"nats-url" env:"TB_NATS_URL" placeholder:"URL" help:"NATS with JetStream to use instead of one inside the program."`
-	Blobs     blobFlags  `embed:""`
-	Demo      bool       `help:"Load halls, performances with posters, and rounds on sale at the first start, and make an admin."`
-	Bench     bool       `help:"Add POST /bench/noop and lift the limits per user and address, for load tests."`
+	Store     storeFlags    `embed:""`
+	Listen    string        `default:"127.0.0.1:8080" env:"TB_LISTEN" placeholder:"HOST:PORT" help:"Public address (${default})."`
+	OpsListen string        `default:"127.0.0.1:8081" env:"TB_OPS_LISTEN" placeholder:"HOST:PORT" help:"Operations address: probes, metrics, profiles, verify (${default}). Keep it private."`
+	PublicURL string        `name:"public-url" env:"TB_PUBLIC_URL" placeholder:"URL" help:"Where browsers find the service, when that is not the public address: https://tickets.example.com. Links in mails and cookies follow it."`
+	Kakao     kakaoFlags    `embed:""`
+	Toss      tossFlags     `embed:""`
+	NATSURL   string        `name:"nats-url" env:"TB_NATS_URL" placeholder:"URL" help:"NATS with JetStream to use instead of one inside the program."`
+	Blobs     blobFlags     `embed:""`
+	EventLog  eventLogFlags `embed:""`
+	Demo      bool          `help:"Load halls, performances with posters, and rounds on sale at the first start, and make an admin."`
+	Bench     bool          `help:"Add POST /bench/noop and lift the limits per user and address, for load tests."`
 }
 
 // stopLimit is how long an ordered stop may take before the process leaves anyway; nothing acknowledged is lost.
@@ -65,6 +67,7 @@ type node struct {
 	settler   *payments.Settler
 	fakeToss  *faketoss.Toss // nil: there is none
 	passwords *auth.Passwords
+	events    *eventlog.Log              // nil: none is kept
 	api       atomic.Pointer[api.Server] // nil until startHTTP
 	ops       *http.Server
 	registry  *prometheus.Registry
@@ -117,6 +120,7 @@ func (n *node) start(ctx context.Context) error {
 		n.planWelcome,    // what new customers are given
 		n.startPayments,  // who takes money
 		n.startJobs,      // what committed facts demand of the world outside
+		n.startEventLog,  // what happens, for others to look at
 		n.startHTTP,
 		n.followCatalogue, // what others edit, so that no old answers are kept
 		n.wake,            // rounds whose holds expire and sales open with nobody asking
@@ -244,7 +248,7 @@ func (n *node) startHTTP(ctx context.Context) error {
 		Payments: n.settler, PaymentBooks: n.store,
 		Posters: n.store, Blobs: n.blobs, Runs: n.store, Timetable: scheduled(),
 		Tokens: tokens, Passwords: n.passwords, Kakao: kakao, FakeKakao: fake, Checkout: n.checkout(), PublicURL: n.base(),
-		Clock: time.Now, Log: n.log, Metrics: n.registry, Bench: n.cmd.Bench, Limits: n.limits(),
+		Clock: time.Now, Log: n.log, Metrics: n.registry, Bench: n.cmd.Bench, Limits: n.limits(), Refused: n.refused(),
 	})
 	n.api.Store(server)
 	pages, err := n.jobPages()
