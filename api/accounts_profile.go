@@ -23,6 +23,7 @@ type profileBody struct {
 	EmailVerified bool      `json:"email_verified" example:"true"`
 	Name          string    `json:"name" example:"김하늘"`
 	SlackID       string    `json:"slack_id,omitempty" doc:"Slack member id, for being mentioned" example:"U012AB3CD"`
+	Language      string    `json:"language" enum:"ko,en" doc:"Of mails to me" example:"ko"`
 	Role          string    `json:"role" enum:"customer,admin" example:"customer"`
 	HasPassword   bool      `json:"has_password" doc:"False: logs in by Kakao only" example:"true"`
 	CreatedAt     time.Time `json:"created_at" example:"2027-03-02T11:00:07Z"`
@@ -32,8 +33,9 @@ type profileOutput struct{ Body profileBody }
 
 type profileInput struct {
 	Body struct {
-		Name    *string `json:"name,omitempty" minLength:"1" maxLength:"50" example:"김하늘"`
-		SlackID *string `json:"slack_id,omitempty" maxLength:"20" doc:"Empty: none" example:"U012AB3CD"`
+		Name     *string `json:"name,omitempty" minLength:"1" maxLength:"50" example:"김하늘"`
+		SlackID  *string `json:"slack_id,omitempty" maxLength:"20" doc:"Empty: none" example:"U012AB3CD"`
+		Language *string `json:"language,omitempty" enum:"ko,en" doc:"Of mails to me" example:"ko"`
 	}
 }
 
@@ -88,7 +90,7 @@ func (s *Server) me(ctx context.Context, _ *struct{}) (*profileOutput, error) {
 
 func profileOf(u ticketing.User) *profileOutput {
 	return &profileOutput{profileBody{
-		ID: int64(u.ID), Email: u.Email, EmailVerified: u.EmailVerified, Name: u.Name, SlackID: u.SlackID, Role: string(u.Role),
+		ID: int64(u.ID), Email: u.Email, EmailVerified: u.EmailVerified, Name: u.Name, SlackID: u.SlackID, Language: cmp.Or(u.Language, "ko"), Role: string(u.Role),
 		HasPassword: u.PasswordHash != "", CreatedAt: u.CreatedAt,
 	}}
 }
@@ -110,7 +112,10 @@ func (s *Server) changeMe(ctx context.Context, in *profileInput) (*profileOutput
 			return nil, invalid("slack_id", "a Slack member id such as U012AB3CD, or empty")
 		}
 	}
-	if err := s.Accounts.SetProfile(ctx, user.ID, ticketing.Profile{Name: user.Name, SlackID: user.SlackID}); err != nil {
+	if in.Body.Language != nil {
+		user.Language = *in.Body.Language
+	}
+	if err := s.Accounts.SetProfile(ctx, user.ID, ticketing.Profile{Name: user.Name, SlackID: user.SlackID, Language: user.Language}); err != nil {
 		return nil, err
 	}
 	return profileOf(user), nil

@@ -118,6 +118,7 @@ func (r ResetMailer) Work(ctx context.Context, args []byte) error {
 	link := r.PublicURL + resetPage + "#token=" + url.QueryEscape(token)
 	seoul := until.In(time.FixedZone("KST", 9*60*60)).Format("2006-01-02 15:04")
 	return r.Send(ctx, ticketing.Message{
+		Name:    fmt.Sprintf("password_reset:%d/%s", job.Reset, hash), // another token is another mail
 		To:      user.Email,
 		Subject: "[Ticket Blue] 비밀번호 설정 · Set your password",
 		Body: fmt.Sprintf("%s님, 아래 링크에서 새 비밀번호를 정해 주세요. 링크는 %s(한국 시간)까지 한 번만 쓸 수 있습니다.\n"+

@@ -113,7 +113,7 @@ func (f *fakeAccounts) change(id ticketing.UserID, how func(*ticketing.User)) er
 }
 
 func (f *fakeAccounts) SetProfile(_ context.Context, id ticketing.UserID, p ticketing.Profile) error {
-	return f.change(id, func(u *ticketing.User) { u.Name, u.SlackID = p.Name, p.SlackID })
+	return f.change(id, func(u *ticketing.User) { u.Name, u.SlackID, u.Language = p.Name, p.SlackID, p.Language })
 }
 
 func (f *fakeAccounts) Withdraw(_ context.Context, id ticketing.UserID, _ time.Time) error {

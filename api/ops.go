@@ -28,10 +28,12 @@ type OpsConfig struct {
 	Verify   func(context.Context) (json.RawMessage, error) // compares everything with the journal
 	// Rebuild makes again what follows from the journal, by name: POST /rebuild/{name}.
 	Rebuild map[string]func(context.Context) error
-	Outbox  func(context.Context) ([]ticketing.Message, error) // mail that goes nowhere: GET /outbox
-	Jobs    http.Handler                                       // pages about jobs: /jobs/. Optional
-	Metrics prometheus.Gatherer
-	Log     *slog.Logger
+	Outbox  func(context.Context) ([]ticketing.Message, error) // messages that go nowhere: GET /outbox
+	// OutboxFile is a file of one of them.
+	OutboxFile func(ctx context.Context, message int64, number int) (ticketing.File, error)
+	Jobs       http.Handler // pages about jobs: /jobs/. Optional
+	Metrics    prometheus.Gatherer
+	Log        *slog.Logger
 }
 
 // NewOps is the server of the operations port: liveness, readiness, metrics, profiles and verification. It has no
@@ -50,6 +52,8 @@ func NewOps(config OpsConfig) *http.Server {
 		mux.Handle("/jobs/", config.Jobs)
 		mux.Handle("GET /jobs", http.RedirectHandler("/jobs/", http.StatusFound))
 	}
+	mux.HandleFunc("GET /outbox/{id}/html", config.outboxHTML)
+	mux.HandleFunc("GET /outbox/{id}/files/{number}", config.outboxFile)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(config.Metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)

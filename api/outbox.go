@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,12 +15,16 @@ import (
 type messageBody struct {
 	ID      int64     `json:"id"`
 	At      time.Time `json:"at"`
+	Channel string    `json:"channel"`
+	Name    string    `json:"name,omitempty"`
 	To      string    `json:"to"`
 	Subject string    `json:"subject"`
 	Body    string    `json:"body"`
+	HTML    string    `json:"html,omitempty"`
+	Files   []string  `json:"files,omitempty"`
 }
 
-// outbox shows the mail that goes nowhere, newest first: to browsers as a page, to others as JSON.
+// outbox shows the messages that go nowhere, newest first: to browsers as a page, to others as JSON.
 func (o OpsConfig) outbox(w http.ResponseWriter, r *http.Request) {
 	list, err := o.Outbox(r.Context())
 	if err != nil {
@@ -32,9 +37,53 @@ func (o OpsConfig) outbox(w http.ResponseWriter, r *http.Request) {
 	}
 	shown := make([]messageBody, 0, len(list))
 	for _, m := range list {
-		shown = append(shown, messageBody{m.ID, m.At, m.To, m.Subject, m.Body})
+		body := messageBody{ID: m.ID, At: m.At, Channel: string(m.Channel), Name: m.Name, To: m.To, Subject: m.Subject, Body: m.Body, HTML: m.HTML}
+		for _, f := range m.Files {
+			body.Files = append(body.Files, f.Name)
+		}
+		shown = append(shown, body)
 	}
 	o.write(w, http.StatusOK, map[string]any{"messages": shown})
+}
+
+// outboxHTML shows a mail as its reader would see it. It can do nothing: no scripts, no requests, an origin of its own.
+func (o OpsConfig) outboxHTML(w http.ResponseWriter, r *http.Request) {
+	list, err := o.Outbox(r.Context())
+	if err != nil {
+		o.write(w, http.StatusServiceUnavailable, opsAnswer{Status: "failed", Reason: err.Error()})
+		return
+	}
+	for _, m := range list {
+		if strconv.FormatInt(m.ID, 10) == r.PathValue("id") && m.HTML != "" {
+			o.outboxAnswer(w, "text/html; charset=utf-8", []byte(m.HTML))
+			return
+		}
+	}
+	o.write(w, http.StatusNotFound, opsAnswer{Status: "failed", Reason: "there is no such mail"})
+}
+
+func (o OpsConfig) outboxFile(w http.ResponseWriter, r *http.Request) {
+	id, errID := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	number, errNumber := strconv.Atoi(r.PathValue("number"))
+	if errID != nil || errNumber != nil {
+		o.write(w, http.StatusNotFound, opsAnswer{Status: "failed", Reason: "there is no such file"})
+		return
+	}
+	f, err := o.OutboxFile(r.Context(), id, number)
+	if err != nil {
+		o.write(w, http.StatusNotFound, opsAnswer{Status: "failed", Reason: err.Error()})
+		return
+	}
+	w.Header().Set("Content-Disposition", `inline; filename="`+f.Name+`"`)
+	o.outboxAnswer(w, f.Type, f.Body)
+}
+
+func (o OpsConfig) outboxAnswer(w http.ResponseWriter, kind string, body []byte) {
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(body) // the reader has gone
 }
 
 // link is what a reader may want to follow; the rest of a body is text.
@@ -66,9 +115,10 @@ var outboxPage = template.Must(template.New("outbox").Funcs(template.FuncMap{"pa
   h2 { font-size: 1rem; margin: 0 } small { color: #777 } pre { white-space: pre-wrap; font: inherit }
 </style>
 <h1>Outbox</h1>
-<p>Mail that was not sent: no mail server is set up. The newest {{len .}}, newest first.</p>
-{{range .}}<article><h2>{{.Subject}}</h2><small>#{{.ID}} · {{.At.Format "2006-01-02 15:04:05 MST"}} · {{.To}}</small>
-<pre>{{range parts .Body}}{{.Text}}{{with .Link}}<a href="{{.}}" rel="noreferrer">{{.}}</a>{{end}}{{end}}</pre></article>
+<p>Mail and Slack messages that were not sent: no server is set up for them. The newest {{len .}}, newest first.</p>
+{{range .}}{{$id := .ID}}<article><h2>{{.Subject}}</h2><small>#{{.ID}} · {{.At.Format "2006-01-02 15:04:05 MST"}} · {{.Channel}}{{with .To}} · {{.}}{{end}}</small>
+<pre>{{range parts .Body}}{{.Text}}{{with .Link}}<a href="{{.}}" rel="noreferrer">{{.}}</a>{{end}}{{end}}</pre>
+{{if .HTML}}<a href="/outbox/{{.ID}}/html">HTML</a> {{end}}{{range $n, $f := .Files}}<a href="/outbox/{{$id}}/files/{{$n}}">{{$f.Name}}</a> {{end}}</article>
 {{end}}`))
 
 func (o OpsConfig) outboxPage(w http.ResponseWriter, list []ticketing.Message) {

@@ -7,6 +7,7 @@
 //   - A key is enqueued once, whatever its kind, as long as its job is kept (Retention after its end).
 //   - A job that fails is tried again, with growing pauses, MaxAttempts times; then it is kept as discarded, for a
 //     person to look at.
+//   - Kinds with a lane of their own keep nobody else's workers busy.
 //   - A job is worked by one node at a time. After a crash it is worked again: work must bear that.
 //
 // It is a thin coat over River, which nobody else in the house imports.

@@ -47,6 +47,10 @@ type Options struct {
 	Log     *slog.Logger // default: slog.Default()
 	Workers int          // jobs worked at once on this node; default 20
 
+	// Lanes are kinds that have workers of their own, so many, and keep nobody else's busy: those that wait for
+	// somebody outside. Whoever enqueues them must know of the same lanes.
+	Lanes map[string]int
+
 	firstRetry time.Duration // tests are in a hurry
 }
 
@@ -82,7 +86,8 @@ func New(o Options) (*Jobs, error) {
 }
 
 // Register says who works a kind of job: fn, with the job's arguments. It may be called for one job more than once,
-// after a failure or a crash. All kinds are registered before Start, each once; anything else is a bug and panics.
+// after a failure or a crash. An error with a method Later() time.Duration is no failure: the job is worked again after
+// that time. All kinds are registered before Start, each once; anything else is a bug and panics.
 func (j *Jobs) Register(kind string, fn func(ctx context.Context, args []byte) error) {
 	if j.worker != nil || kind == "" || j.kinds[kind] != nil {
 		panic(fmt.Sprintf("jobs: kind %q is registered twice or too late", kind))
@@ -123,7 +128,7 @@ func (j *Jobs) Enqueue(ctx context.Context, tx pgx.Tx, list []ticketing.Job) err
 		}
 		seen[job.Key] = true
 		opts := onceOnly()
-		opts.ScheduledAt = job.At.Time()
+		opts.ScheduledAt, opts.Queue = job.At.Time(), j.queue(job.Kind)
 		params = append(params, river.InsertManyParams{Args: envelope{Key: job.Key, Data: job.Args, kind: job.Kind}, InsertOpts: opts})
 	}
 	for part := range slices.Chunk(params, MaxJobs) {
@@ -133,6 +138,14 @@ func (j *Jobs) Enqueue(ctx context.Context, tx pgx.Tx, list []ticketing.Job) err
 		}
 	}
 	return nil
+}
+
+// queue is where jobs of a kind wait.
+func (j *Jobs) queue(kind string) string {
+	if _, own := j.opts.Lanes[kind]; own {
+		return kind
+	}
+	return river.QueueDefault
 }
 
 func (j *Jobs) check(job ticketing.Job) error {
@@ -184,12 +197,21 @@ func (j *Jobs) config() *river.Config {
 	for _, kind := range slices.Sorted(maps.Keys(j.kinds)) {
 		fn := j.kinds[kind]
 		river.AddWorkerArgs(workers, envelope{kind: kind}, river.WorkFunc(func(ctx context.Context, job *river.Job[envelope]) error {
-			return fn(ctx, job.Args.Data)
+			err := fn(ctx, job.Args.Data)
+			var wait interface{ Later() time.Duration }
+			if errors.As(err, &wait) {
+				return river.JobSnooze(wait.Later())
+			}
+			return err
 		}))
+	}
+	queues := map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: j.opts.Workers}}
+	for kind, workers := range j.opts.Lanes {
+		queues[kind] = river.QueueConfig{MaxWorkers: workers}
 	}
 	config := &river.Config{
 		Logger:                      j.opts.Log,
-		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: j.opts.Workers}},
+		Queues:                      queues,
 		Workers:                     workers,
 		FetchOnlyKnownKinds:         true, // a newer node's jobs are left to it
 		FetchCooldown:               fetchCooldown,

@@ -396,3 +396,61 @@ func BenchmarkEnqueue(b *testing.B) {
 		})
 	}
 }
+
+// A lane whose workers all wait for somebody outside holds up nobody else.
+func TestLanes(t *testing.T) {
+	h := newHouse(t)
+	release := make(chan struct{})
+	h.jobs.opts.Lanes = map[string]int{"outside": 2}
+	h.jobs.Register("outside", func(ctx context.Context, args []byte) error {
+		select {
+		case <-release:
+		case <-ctx.Done():
+		}
+		h.done <- string(args)
+		return nil
+	})
+	var list []ticketing.Job
+	for i := range 2 * defaultWorkers {
+		list = append(list, ticketing.Job{Kind: "outside", Key: fmt.Sprintf("outside@%d", i), Args: []byte(`"outside"`)})
+	}
+	h.start(h.jobs)
+	h.enqueue(append(list, note(1))...)
+	if got := h.next(); number(t, got) != 1 {
+		t.Errorf("worked %s first", got)
+	}
+	close(release)
+	for range list {
+		h.next()
+	}
+}
+
+// resting is an error that asks for another time.
+type resting struct{}
+
+func (resting) Error() string        { return "resting" }
+func (resting) Later() time.Duration { return time.Millisecond }
+
+// What asks for another time has not failed: it uses up none of the attempts.
+func TestLater(t *testing.T) {
+	h := newHouse(t)
+	tries := 0
+	h.jobs.Register("waits", func(_ context.Context, args []byte) error {
+		if tries++; tries < 3 {
+			return fmt.Errorf("the channel: %w", resting{})
+		}
+		h.done <- string(args)
+		return nil
+	})
+	h.enqueue(ticketing.Job{Kind: "waits", Key: "k", Args: []byte(`{"n": 7}`)})
+	h.start(h.jobs)
+	if got := number(t, h.next()); got != 7 {
+		t.Errorf("worked %d", got)
+	}
+	h.stop(h.jobs)
+	var attempt, errs int
+	err := h.pool.QueryRow(t.Context(), `SELECT attempt, coalesce(array_length(errors, 1), 0) FROM river_job WHERE args->>'key' = 'k'`).Scan(&attempt, &errs)
+	if err != nil || attempt != 1 || errs != 0 {
+		t.Errorf("attempt %d, %d errors, %v", attempt, errs, err)
+	}
+}

@@ -106,13 +106,13 @@ func taken(err error) error {
 }
 
 const selectUser = `
-	SELECT u.id, coalesce(u.email, ''), u.email_verified_at IS NOT NULL, u.name, coalesce(u.slack_id, ''), u.password_hash,
+	SELECT u.id, coalesce(u.email, ''), u.email_verified_at IS NOT NULL, u.name, coalesce(u.slack_id, ''), u.language, u.password_hash,
 	       u.role, u.created_at, u.withdrawn_at IS NOT NULL
 	  FROM users u `
 
 func scanUser(r pgx.CollectableRow) (ticketing.User, error) {
 	var u ticketing.User
-	err := r.Scan(&u.ID, &u.Email, &u.EmailVerified, &u.Name, &u.SlackID, &u.PasswordHash, &u.Role, &u.CreatedAt, &u.Withdrawn)
+	err := r.Scan(&u.ID, &u.Email, &u.EmailVerified, &u.Name, &u.SlackID, &u.Language, &u.PasswordHash, &u.Role, &u.CreatedAt, &u.Withdrawn)
 	return u, err
 }
 
@@ -134,10 +134,10 @@ func (db *DB) User(ctx context.Context, id ticketing.UserID) (ticketing.User, er
 	return u, nil
 }
 
-// SetProfile changes what people may change of their accounts; ticketing.ErrNotFound when there is none.
+// SetProfile changes what people may change of their accounts (an empty language: stays); ticketing.ErrNotFound when there is none.
 func (db *DB) SetProfile(ctx context.Context, id ticketing.UserID, p ticketing.Profile) error {
-	done, err := db.pool.Exec(ctx, `UPDATE users SET name = $2, slack_id = $3 WHERE id = $1 AND withdrawn_at IS NULL`,
-		int64(id), p.Name, nullable(p.SlackID))
+	done, err := db.pool.Exec(ctx, `UPDATE users SET name = $2, slack_id = $3, language = coalesce(nullif($4, ''), language) WHERE id = $1 AND withdrawn_at IS NULL`,
+		int64(id), p.Name, nullable(p.SlackID), p.Language)
 	if err == nil && done.RowsAffected() == 0 {
 		err = ticketing.ErrNotFound
 	}

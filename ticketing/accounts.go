@@ -33,6 +33,7 @@ type User struct {
 	EmailVerified bool   // its owner has shown that he reads mail there
 	Name          string
 	SlackID       string // empty: none
+	Language      string // of what is written to him: "ko" or "en"
 	PasswordHash  string // empty: no password is right
 	Role          Role
 	CreatedAt     time.Time
@@ -41,8 +42,9 @@ type User struct {
 
 // Profile is what people may change of their accounts.
 type Profile struct {
-	Name    string
-	SlackID string // empty: none
+	Name     string
+	SlackID  string // empty: none
+	Language string // "ko" or "en"
 }
 
 // Identity is somebody as another service knows him.
@@ -95,11 +97,22 @@ type AuditEntry struct {
 	RequestID string
 }
 
-// Message is a mail as the outbox keeps it.
+// Message is what goes to somebody by mail, or to a Slack channel: as it is sent, and as the outbox keeps it.
 type Message struct {
-	ID      int64
-	At      time.Time
-	To      string
+	ID      int64     // in the outbox
+	At      time.Time // it was put there
+	Channel Channel
+	Name    string // tells it from every other, for ever; the same message again has the same
+	To      string // address; of Slack "": the channel is the webhook's
 	Subject string
 	Body    string // plain text
+	HTML    string // the same for those who can show it; "": none
+	Files   []File
+}
+
+// File goes with a mail.
+type File struct {
+	Name string
+	Type string // "application/pdf"
+	Body []byte
 }

@@ -61,3 +61,31 @@ const (
 	DeliveryDead    DeliveryState = "dead"    // given up: a person must look, and may have it retried
 	DeliveryDropped DeliveryState = "dropped" // nobody is left to be told
 )
+
+// Showing is what a ticket says of a round.
+type Showing struct {
+	Round           RoundID
+	Title           string
+	Hall            string
+	Address         string // of the hall
+	StartsAt        Millis
+	DurationMinutes int
+}
+
+// InboxItem is something a customer was told, or would want to be.
+type InboxItem struct {
+	Place       InboxPlace
+	Kind        NoticeKind
+	Reservation ReservationID // zero: none
+	Coupon      CouponID      // zero: none
+	Title       string        // of the performance; "" where there is none
+	StartsAt    Millis        // of the round; 0: there is none
+	Amount      KRW
+	Until       Millis // 0: no limit
+}
+
+// InboxPlace is where an item is in its customer's inbox, which is ordered by time; the zero place is before all.
+type InboxPlace struct {
+	At   Millis
+	Fact string
+}

@@ -558,6 +558,24 @@ func (e ProblemCode) Valid() bool {
 	}
 }
 
+// Defines values for ProfileBodyLanguage.
+const (
+	ProfileBodyLanguageEn ProfileBodyLanguage = "en"
+	ProfileBodyLanguageKo ProfileBodyLanguage = "ko"
+)
+
+// Valid indicates whether the value is a known member of the ProfileBodyLanguage enum.
+func (e ProfileBodyLanguage) Valid() bool {
+	switch e {
+	case ProfileBodyLanguageEn:
+		return true
+	case ProfileBodyLanguageKo:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProfileBodyRole.
 const (
 	ProfileBodyRoleAdmin    ProfileBodyRole = "admin"
@@ -570,6 +588,24 @@ func (e ProfileBodyRole) Valid() bool {
 	case ProfileBodyRoleAdmin:
 		return true
 	case ProfileBodyRoleCustomer:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProfileInputBodyLanguage.
+const (
+	ProfileInputBodyLanguageEn ProfileInputBodyLanguage = "en"
+	ProfileInputBodyLanguageKo ProfileInputBodyLanguage = "ko"
+)
+
+// Valid indicates whether the value is a known member of the ProfileInputBodyLanguage enum.
+func (e ProfileInputBodyLanguage) Valid() bool {
+	switch e {
+	case ProfileInputBodyLanguageEn:
+		return true
+	case ProfileInputBodyLanguageKo:
 		return true
 	default:
 		return false
@@ -2199,6 +2235,11 @@ type ProfileBody struct {
 	// Id Examples: 7
 	Id int64 `json:"id"`
 
+	// Language Of mails to me
+	//
+	// Examples: ko
+	Language ProfileBodyLanguage `json:"language"`
+
 	// Name Examples: 김하늘
 	Name string `json:"name"`
 
@@ -2211,11 +2252,21 @@ type ProfileBody struct {
 	SlackId *string `json:"slack_id,omitempty"`
 }
 
+// ProfileBodyLanguage Of mails to me
+//
+// Examples: ko
+type ProfileBodyLanguage string
+
 // ProfileBodyRole Examples: customer
 type ProfileBodyRole string
 
 // ProfileInputBody defines model for ProfileInputBody.
 type ProfileInputBody struct {
+	// Language Of mails to me
+	//
+	// Examples: ko
+	Language *ProfileInputBodyLanguage `json:"language,omitempty"`
+
 	// Name Examples: 김하늘
 	Name *string `json:"name,omitempty"`
 
@@ -2224,6 +2275,11 @@ type ProfileInputBody struct {
 	// Examples: U012AB3CD
 	SlackId *string `json:"slack_id,omitempty"`
 }
+
+// ProfileInputBodyLanguage Of mails to me
+//
+// Examples: ko
+type ProfileInputBodyLanguage string
 
 // ProviderOutputBody defines model for ProviderOutputBody.
 type ProviderOutputBody struct {

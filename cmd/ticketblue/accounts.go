@@ -8,10 +8,8 @@ import (
 	"os"
 	"time"
 
-	"ticketblue/api"
 	"ticketblue/api/auth"
 	"ticketblue/api/auth/fakekakao"
-	"ticketblue/persistence"
 )
 
 const kakaoCallback = "/v1/auth/kakao/callback"
@@ -95,10 +93,4 @@ func (n *node) tokens(ctx context.Context) (*auth.Tokens, error) {
 		tokens.Revoke(user)
 	}
 	return tokens, nil
-}
-
-// registerAccounts says who writes the mails of accounts. They go to the outbox on the operations port.
-func (n *node) registerAccounts() {
-	mailer := api.ResetMailer{Prepare: n.store.PrepareReset, Send: n.store.KeepMessage, PublicURL: n.base(), Clock: time.Now}
-	n.store.jobs.Register(persistence.MailPasswordReset, mailer.Work)
 }

@@ -116,6 +116,10 @@ var libraryTable = []library{
 		why: "migrations live with the tables"},
 	{prefix: "github.com/evanw/esbuild", rooms: []string{"api"},
 		why: "the pages are bundled before they are embedded; api/web/bundle alone does it"},
+	{prefix: "github.com/wneessen/go-mail", rooms: []string{"notify"},
+		why: "mail is written and sent in one place"},
+	{prefix: "codeberg.org/go-pdf/", rooms: []string{"notify"},
+		why: "tickets are printed where they are sent"},
 	{prefix: "github.com/alecthomas/kong", rooms: []string{"cmd", "bench"},
 		why: "command lines are read by commands; rooms get values"},
 }

@@ -24,6 +24,7 @@ import (
 	"ticketblue/api/auth"
 	"ticketblue/broadcast"
 	"ticketblue/eventlog"
+	"ticketblue/notify"
 	"ticketblue/payments"
 	"ticketblue/payments/faketoss"
 	"ticketblue/persistence"
@@ -39,6 +40,7 @@ type serveCmd struct {
 	NATSURL   string        `name:"nats-url" env:"TB_NATS_URL" placeholder:"URL" help:"NATS with JetStream to use instead of one inside the program."`
 	Blobs     blobFlags     `embed:""`
 	EventLog  eventLogFlags `embed:""`
+	Notices   noticeFlags   `embed:""`
 	Demo      bool          `help:"Load halls, performances with posters, and rounds on sale at the first start, and make an admin."`
 	Bench     bool          `help:"Add POST /bench/noop and lift the limits per user and address, for load tests."`
 }
@@ -67,7 +69,8 @@ type node struct {
 	settler   *payments.Settler
 	fakeToss  *faketoss.Toss // nil: there is none
 	passwords *auth.Passwords
-	events    *eventlog.Log              // nil: none is kept
+	events    *eventlog.Log // nil: none is kept
+	notifier  *notify.Notifier
 	api       atomic.Pointer[api.Server] // nil until startHTTP
 	ops       *http.Server
 	registry  *prometheus.Registry
@@ -119,6 +122,7 @@ func (n *node) start(ctx context.Context) error {
 		n.startMachines,  // journal, actors
 		n.planWelcome,    // what new customers are given
 		n.startPayments,  // who takes money
+		n.openNotices,    // what tells people
 		n.startJobs,      // what committed facts demand of the world outside
 		n.startEventLog,  // what happens, for others to look at
 		n.startHTTP,
@@ -255,7 +259,7 @@ func (n *node) startHTTP(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.ops = api.NewOps(api.OpsConfig{Ready: n.ready, Degraded: n.degraded, Verify: n.verify, Metrics: n.registry, Log: n.log, Outbox: n.store.Outbox, Jobs: pages, Rebuild: map[string]func(context.Context) error{
+	n.ops = api.NewOps(api.OpsConfig{Ready: n.ready, Degraded: n.degraded, Verify: n.verify, Metrics: n.registry, Log: n.log, Outbox: n.store.Outbox, OutboxFile: n.store.OutboxFile, Jobs: pages, Rebuild: map[string]func(context.Context) error{
 		"tables": n.projector.Rebuild, "broadcast": n.relay.Rebuild,
 	}})
 	go func() { n.failed <- server.Listen(n.public) }()

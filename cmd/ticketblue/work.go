@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ticketblue/jobs"
+	"ticketblue/notify"
 	"ticketblue/payments"
 	"ticketblue/persistence"
 	"ticketblue/ticketing"
@@ -16,20 +17,21 @@ import (
 
 // kinds are all the kinds of job there are. Every process that opens the database may enqueue them; only serve
 // works them.
-var kinds = slices.Concat([]string{persistence.PosterUnused, persistence.MailPasswordReset, persistence.GiveWelcome, jobs.TaskDue, jobs.TaskRun}, payments.Kinds)
+var kinds = slices.Concat([]string{persistence.PosterUnused, persistence.MailPasswordReset, persistence.GiveWelcome, jobs.TaskDue, jobs.TaskRun}, payments.Kinds, notify.Kinds)
 
 // startJobs begins to work what was enqueued, here or by another process.
 func (n *node) startJobs(ctx context.Context) error {
 	work := n.store.jobs
 	work.Register(persistence.PosterUnused, n.posterUnused)
-	n.registerAccounts()
 	work.Register(persistence.GiveWelcome, n.giveWelcome)
+	n.registerNotices()
 	n.registerPayments()
 	work.Keep(timetable, n.store, time.Now)
 	if err := work.Start(ctx); err != nil {
 		return err
 	}
 	n.atStop("jobs", work.Stop)
+	n.atStop("notices", func(context.Context) error { n.notifier.Close(); return nil }) // first: a job may wait for a channel
 	return nil
 }
 
