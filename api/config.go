@@ -84,6 +84,8 @@ type Config struct {
 	Found        ReservationSearch
 	Runs         Runs
 	Timetable    []Scheduled // of the jobs that Runs knows
+	Search       Search      // what was copied into an index
+	SearchSQL    Search      // the catalogue itself, to compare with
 	Posters      Posters
 	Blobs        Blobs
 	Live         Live // nil: live maps are not available

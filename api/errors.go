@@ -280,6 +280,8 @@ func problemOf(err error) *Problem {
 		return problemOfStatus(fromFiber.Code)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		p = problem(ticketing.CodeUnavailable, "It took too long.")
+	case errors.Is(err, ticketing.ErrUnavailable):
+		p = problem(ticketing.CodeUnavailable, "")
 	default:
 		p = problem(ticketing.CodeInternal, "")
 	}

@@ -73,6 +73,7 @@ func New(config Config) *Server {
 
 	s.accountRoutes()
 	s.performanceRoutes()
+	s.searchRoutes()
 	s.posterRoutes()
 	s.performanceAdminRoutes()
 	s.performerRoutes()

@@ -75,22 +75,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	cfg, err := pgxpool.ParseConfig(o.DSN)
+	pool, err := OpenPool(ctx, o.DSN, "ticketblue", o.MaxConns, o.Log)
 	if err != nil {
-		return nil, fmt.Errorf("reading the database address: %w", err)
-	}
-	prepareSession(cfg.ConnConfig, "ticketblue")
-	cfg.MaxConns = o.MaxConns
-	cfg.MaxConnLifetime = connLifetime
-	cfg.MaxConnLifetimeJitter = connLifetime / 10
-	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error { return becomeApp(ctx, conn, o.Log) }
-	pool, err := pgxpool.NewWithConfig(ctx, cfg)
-	if err != nil {
-		return nil, fmt.Errorf("opening the database: %w", err)
-	}
-	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
-		return nil, fmt.Errorf("opening the database: %w", err)
+		return nil, err
 	}
 	return &DB{dsn: o.DSN, log: o.Log, pool: pool, enqueue: o.Enqueue, noticeJob: o.NoticeJob, clock: o.Clock}, nil
 }

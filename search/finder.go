@@ -2,6 +2,8 @@ package search
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 
 	"ticketblue/ticketing"
@@ -28,7 +30,7 @@ func (f *Finder) Search(ctx context.Context, queries []ticketing.SearchQuery) ([
 	}
 	results, err := f.by.Search(ctx, queries)
 	if err != nil {
-		return nil, err
+		return nil, away(err)
 	}
 	for i, q := range queries {
 		words := Words(q.Text)
@@ -52,7 +54,7 @@ func (f *Finder) Suggest(ctx context.Context, q ticketing.SuggestQuery) ([]ticke
 	}
 	all, err := f.by.Suggest(ctx, q)
 	if err != nil || len(all) >= q.Limit {
-		return all, err
+		return all, away(err)
 	}
 	var queries []ticketing.SearchQuery
 	for _, inside.Kind = range q.Kinds {
@@ -64,7 +66,7 @@ func (f *Finder) Suggest(ctx context.Context, q ticketing.SuggestQuery) ([]ticke
 	}
 	results, err := f.by.Search(ctx, queries)
 	if err != nil {
-		return nil, err
+		return nil, away(err)
 	}
 	for _, r := range results {
 		for _, hit := range r.Hits {
@@ -76,4 +78,13 @@ func (f *Finder) Suggest(ctx context.Context, q ticketing.SuggestQuery) ([]ticke
 		}
 	}
 	return all, nil
+}
+
+// away says of a searcher's error that it is nobody's fault who asks, unless it is.
+func away(err error) error {
+	var invalid *ticketing.Invalid
+	if err == nil || errors.As(err, &invalid) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ticketing.ErrUnavailable, err)
 }

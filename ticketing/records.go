@@ -17,6 +17,9 @@ var ErrNotFound = errors.New("not found")
 // ErrFrozen: an auditor found the stream wrong; a person must look before it is served again.
 var ErrFrozen = errors.New("the stream is frozen")
 
+// ErrUnavailable: what would answer is away; asking later may help.
+var ErrUnavailable = errors.New("not available now")
+
 // Invalid is bad input: which field, and what would be right.
 type Invalid struct {
 	Field string

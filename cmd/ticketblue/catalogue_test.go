@@ -35,6 +35,7 @@ type museum struct {
 	tokens    *auth.Tokens
 	config    api.Config
 	told      func(ticketing.Stream) // of edits, when set
+	moved     atomic.Pointer[func()] // of phases, when set
 	ahead     atomic.Int64           // of the real clock
 }
 
@@ -57,7 +58,12 @@ func openMuseum(t *testing.T) *museum {
 	var server *api.Server
 	m.projector = persistence.NewProjector(db, persistence.ProjectorOptions{
 		Log: quiet, Freeze: func(s ticketing.Stream, err error) { t.Errorf("%s frozen: %v", s, err) },
-		Moved: func() { server.ForgetPhases() },
+		Moved: func() {
+			server.ForgetPhases()
+			if moved := m.moved.Load(); moved != nil {
+				(*moved)()
+			}
+		},
 	})
 	if id, err := db.CreateUser(t.Context(), ticketing.User{Email: "curator@example.com", Role: ticketing.Admin}); err != nil || id != curator {
 		t.Fatal(id, err)

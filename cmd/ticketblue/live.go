@@ -85,6 +85,7 @@ func (n *node) forget(s ticketing.Stream) {
 }
 
 func (n *node) phasesMoved() {
+	n.sync.Hint()
 	if server := n.api.Load(); server != nil {
 		server.ForgetPhases()
 	}

@@ -5,14 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"ticketblue/persistence"
+	"ticketblue/search"
 )
 
 type rebuildCmd struct {
 	Store     storeFlags `embed:""`
 	Broadcast bool       `help:"Rebuild what followers read from JetStream instead of the read tables; needs the running server."`
+	Search    bool       `help:"Rebuild the search index instead of the read tables, while the old one is searched."`
 }
 
 // Run makes again what follows from the journal. A running server does it itself: it knows how far it has told its
@@ -24,6 +29,8 @@ func (c rebuildCmd) Run(ctx context.Context) error {
 	switch {
 	case running && c.Broadcast:
 		return rebuildIn(ctx, server, "broadcast")
+	case running && c.Search:
+		return rebuildIn(ctx, server, "search")
 	case running:
 		return rebuildIn(ctx, server, "tables")
 	case c.Broadcast:
@@ -33,6 +40,9 @@ func (c rebuildCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.Search {
+		return errors.Join(rebuildSearch(ctx, s, c.Store.logger()), s.Close())
+	}
 	projector := persistence.NewProjector(s.DB, persistence.ProjectorOptions{EffectsOf: effectsOf})
 	projector.Start()
 	err = projector.Rebuild(ctx)
@@ -40,6 +50,20 @@ func (c rebuildCmd) Run(ctx context.Context) error {
 		_, err = fmt.Println("The read tables are rebuilt.")
 	}
 	return errors.Join(err, projector.Close(ctx), s.Close())
+}
+
+// rebuildSearch makes the index anew where no server does it.
+func rebuildSearch(ctx context.Context, s *store, log *slog.Logger) error {
+	engine, stop, err := openEngine(ctx, s, log)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if err := search.NewSync(engine, s, log, prometheus.NewRegistry()).Rebuild(ctx); err != nil {
+		return err
+	}
+	_, err = fmt.Println("The search index is rebuilt.")
+	return err
 }
 
 func rebuildIn(ctx context.Context, server serverFile, what string) error {

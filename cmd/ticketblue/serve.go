@@ -28,6 +28,7 @@ import (
 	"ticketblue/payments"
 	"ticketblue/payments/faketoss"
 	"ticketblue/persistence"
+	"ticketblue/search"
 )
 
 type serveCmd struct {
@@ -65,6 +66,8 @@ type node struct {
 	relay     *broadcast.Relay
 	hub       *broadcast.Hub
 	projector *persistence.Projector
+	index     search.Engine
+	sync      *search.Sync // keeps the index
 	actors    *actors.System
 	settler   *payments.Settler
 	fakeToss  *faketoss.Toss // nil: there is none
@@ -119,6 +122,7 @@ func (n *node) start(ctx context.Context) error {
 		n.own,            // the right to answer for the streams
 		n.startBroadcast, // what tells others of commits
 		n.startProjector, // what keeps the read tables
+		n.openSearch,     // what is found by words
 		n.startMachines,  // journal, actors
 		n.planWelcome,    // what new customers are given
 		n.startPayments,  // who takes money
@@ -128,6 +132,7 @@ func (n *node) start(ctx context.Context) error {
 		n.startHTTP,
 		n.followCatalogue, // what others edit, so that no old answers are kept
 		n.wake,            // rounds whose holds expire and sales open with nobody asking
+		n.startSync,       // not before this node is the only one that keeps the index
 		n.announce,
 	}
 	for _, step := range steps {
@@ -250,6 +255,7 @@ func (n *node) startHTTP(ctx context.Context) error {
 	server := api.New(api.Config{
 		Sales: n.actors, Accounts: n.store, Catalogue: n.store, Reservations: n.store, Found: n.store, Campaigns: n.store, Projections: n.projector, Live: n.hub,
 		Payments: n.settler, PaymentBooks: n.store,
+		Search: search.NewFinder(n.index), SearchSQL: search.NewFinder(n.store.Twin()),
 		Posters: n.store, Blobs: n.blobs, Runs: n.store, Timetable: scheduled(),
 		Tokens: tokens, Passwords: n.passwords, Kakao: kakao, FakeKakao: fake, Checkout: n.checkout(), PublicURL: n.base(),
 		Clock: time.Now, Log: n.log, Metrics: n.registry, Bench: n.cmd.Bench, Limits: n.limits(), Refused: n.refused(),
@@ -260,7 +266,7 @@ func (n *node) startHTTP(ctx context.Context) error {
 		return err
 	}
 	n.ops = api.NewOps(api.OpsConfig{Ready: n.ready, Degraded: n.degraded, Verify: n.verify, Metrics: n.registry, Log: n.log, Outbox: n.store.Outbox, OutboxFile: n.store.OutboxFile, Jobs: pages, Rebuild: map[string]func(context.Context) error{
-		"tables": n.projector.Rebuild, "broadcast": n.relay.Rebuild,
+		"tables": n.projector.Rebuild, "broadcast": n.relay.Rebuild, "search": n.sync.Rebuild,
 	}})
 	go func() { n.failed <- server.Listen(n.public) }()
 	go func() { n.failed <- served(n.ops.Serve(n.private)) }()

@@ -1,0 +1,284 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"ticketblue/broadcast"
+	"ticketblue/search"
+	"ticketblue/ticketing"
+)
+
+// moody is an engine that now and then fails: before it has done what it was told, or after.
+type moody struct {
+	search.Engine
+	mu     sync.Mutex
+	chance *rand.Rand
+	often  float64 // 0: never
+}
+
+var errMood = errors.New("not today")
+
+func (m *moody) fails() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.chance.Float64() < m.often
+}
+
+func (m *moody) calm() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.often = 0
+}
+
+func (m *moody) Put(ctx context.Context, docs []ticketing.SearchDocument) error {
+	if m.fails() {
+		return errMood
+	}
+	err := m.Engine.Put(ctx, docs)
+	if m.fails() {
+		return errMood
+	}
+	return err
+}
+
+func (m *moody) Delete(ctx context.Context, kind ticketing.SearchKind, ids []string) error {
+	if m.fails() {
+		return errMood
+	}
+	return m.Engine.Delete(ctx, kind, ids)
+}
+
+// gallery is a museum with an index that follows it.
+type gallery struct {
+	*museum
+	carrier *broadcast.Broadcaster
+	engine  *moody
+	sync    *search.Sync
+	stop    func() // the follower dies
+}
+
+func openGallery(t *testing.T, seed uint64) *gallery {
+	t.Helper()
+	l := &gallery{museum: openMuseum(t)}
+	carrier, err := broadcast.Start(t.Context(), broadcast.Options{Dir: t.TempDir(), Rewind: l.store.RewindRelayed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.carrier = carrier
+	relay := broadcast.NewRelay(broadcast.RelayConfig{Broadcaster: carrier, Journal: l.store})
+	l.told = relay.Hint
+	engine, closeEngine, err := openEngine(t.Context(), l.store, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.engine = &moody{Engine: engine, chance: rand.New(rand.NewPCG(seed, 1))}
+	ctx, stop := context.WithCancel(context.Background())
+	relayed := make(chan struct{})
+	go func() { defer close(relayed); relay.Run(ctx) }()
+	l.follow()
+	t.Cleanup(func() {
+		l.stop()
+		stop()
+		<-relayed
+		closing, cancel := context.WithTimeout(context.Background(), answerLimit)
+		defer cancel()
+		if err := carrier.Close(closing); err != nil {
+			t.Error(err)
+		}
+		closeEngine()
+	})
+	return l
+}
+
+// follow starts a follower as a new process would have it.
+func (l *gallery) follow() {
+	l.sync = search.NewSync(l.engine, l.store, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	hint := l.sync.Hint
+	l.moved.Store(&hint)
+	ctx, cancel := context.WithCancel(context.Background())
+	var both sync.WaitGroup
+	both.Go(func() { l.sync.Run(ctx) })
+	both.Go(func() { _ = l.carrier.Follow(ctx, indexer(l.store, l.sync)) })
+	l.stop = func() { cancel(); both.Wait() }
+}
+
+// difference is the first thing that the index and the database do not agree on; "" when they do.
+func (l *gallery) difference() string {
+	l.t.Helper()
+	for _, kind := range l.engine.Kinds() {
+		truth, err := l.store.SearchDocumentsAfter(l.t.Context(), kind, "", 10_000)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		index := map[string]ticketing.SearchDocument{}
+		if err := l.engine.Each(l.t.Context(), kind, func(d ticketing.SearchDocument) bool { index[d.ID] = d; return true }); err != nil {
+			l.t.Fatal(err)
+		}
+		for _, d := range truth {
+			if !reflect.DeepEqual(index[d.ID], d) {
+				return fmt.Sprintf("%s %s is %+v, the index has %+v", kind, d.ID, d, index[d.ID])
+			}
+			delete(index, d.ID)
+		}
+		for id, d := range index {
+			return fmt.Sprintf("%s %s is not there, the index has %+v", kind, id, d)
+		}
+	}
+	return ""
+}
+
+func (l *gallery) agrees(within time.Duration) {
+	l.t.Helper()
+	again, limit := time.NewTicker(5*time.Millisecond), time.After(within)
+	defer again.Stop()
+	for l.difference() != "" {
+		select {
+		case <-again.C:
+		case <-limit:
+			l.t.Fatalf("after %s: %s", within, l.difference())
+		}
+	}
+}
+
+// TestIndexIsTheCatalogue: after any edits, sales, failures of the engine, deaths of the follower and rebuilds in between, the
+// index has what the database has, and nothing else.
+func TestIndexIsTheCatalogue(t *testing.T) {
+	for seed := range uint64(3) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			l := openGallery(t, seed)
+			l.engine.often = 0.15
+			chance := rand.New(rand.NewPCG(seed, 2))
+			c := &changes{gallery: l, chance: chance}
+			c.halls = append(c.halls, l.hall("처음 홀"))
+			var rebuilding sync.WaitGroup
+			for range 60 {
+				switch chance.IntN(12) {
+				case 0:
+					l.stop()
+					c.change()
+					l.follow()
+				case 1:
+					if s := l.sync; chance.IntN(2) == 0 {
+						rebuilding.Go(func() { _ = s.Rebuild(t.Context()) }) // the engine's mood may end it
+					}
+				default:
+					c.change()
+				}
+			}
+			l.engine.calm()
+			rebuilding.Wait()
+			l.agrees(answerLimit)
+		})
+	}
+}
+
+// changes are edits at random, of what is there.
+type changes struct {
+	*gallery
+	chance                           *rand.Rand
+	halls, shows, rounds, performers []int64
+	hours                            int
+}
+
+func (c *changes) pick(from []int64) (id int64, ok bool) {
+	if len(from) == 0 {
+		return 0, false
+	}
+	return from[c.chance.IntN(len(from))], true
+}
+
+// change makes one; refusals are fine, for what a refusal leaves must be in the index as well.
+func (c *changes) change() {
+	ctx, name := c.t.Context(), fmt.Sprintf("이름 %d", c.chance.IntN(1000))
+	hall, _ := c.pick(c.halls)
+	show, anyShow := c.pick(c.shows)
+	who, anybody := c.pick(c.performers)
+	round, anyRound := c.pick(c.rounds)
+	switch n := c.chance.IntN(14); {
+	case n == 0:
+		c.halls = append(c.halls, c.hall(name))
+	case n == 1:
+		c.tried(c.store.UpdateHall(ctx, ticketing.Hall{ID: hall, Name: name, Address: "주소"}, nil))
+	case n == 2 || !anybody:
+		p, err := c.store.CreatePerformer(ctx, ticketing.Performer{Name: name})
+		c.tried(p, err)
+		c.performers = append(c.performers, p.ID)
+	case n == 3:
+		c.tried(c.store.UpdatePerformer(ctx, ticketing.Performer{ID: who, Name: name}))
+	case n == 4 || !anyShow:
+		c.shows = append(c.shows, c.performance(name, hall))
+	case n == 5:
+		c.tried(nil, c.store.LinkPerformer(ctx, show, who))
+	case n == 6:
+		c.tried(nil, c.store.UnlinkPerformer(ctx, show, who))
+	case n == 7:
+		c.tried(nil, c.store.DeletePerformance(ctx, show, ticketing.AnyVersion, func([]ticketing.RoundInfo) error { return nil }))
+	case n == 8:
+		c.tried(nil, c.store.DeletePerformer(ctx, who, ticketing.AnyVersion))
+	case n == 9:
+		p, err := c.store.Performance(ctx, show)
+		if err == nil {
+			p.Title, p.Version = name, ticketing.AnyVersion
+			_, err = c.store.UpdatePerformance(ctx, p, func(ticketing.RoundInfo) error { return nil })
+		}
+		c.tried(nil, err)
+	case n <= 11 || !anyRound:
+		c.hours += 5
+		if a, err := ask("POST", fmt.Sprintf("%s/v1/admin/performances/%d/rounds", c.url, show), c.token(curator), c.times(c.hours, time.Minute)); err != nil {
+			c.t.Fatal(err)
+		} else if id, planned := a.body["id"].(float64); planned {
+			c.rounds = append(c.rounds, int64(id))
+		}
+	case n == 12:
+		c.actors.Do(ctx, ticketing.RoundStream(ticketing.RoundID(round)), ticketing.OpenSale{})
+	default:
+		c.actors.Do(ctx, ticketing.RoundStream(ticketing.RoundID(round)), ticketing.PauseSale{})
+	}
+}
+
+// tried wants no other failure than that the thing is gone, or something rests on it.
+func (c *changes) tried(_ any, err error) {
+	c.t.Helper()
+	var no *ticketing.Refusal
+	var invalid *ticketing.Invalid
+	if err != nil && !errors.Is(err, ticketing.ErrNotFound) && !errors.As(err, &no) && !errors.As(err, &invalid) {
+		c.t.Fatal(err)
+	}
+}
+
+// What is edited, opened and closed is found within a second, also while the index is being made anew.
+func TestIndexFollowsAtOnce(t *testing.T) {
+	l := openGallery(t, 0)
+	show := l.performance("처음 공연", l.hall("어느 홀"))
+	l.agrees(answerLimit)
+	const second = time.Second
+	if _, err := l.store.UpdateHall(t.Context(), ticketing.Hall{ID: 1, Name: "다른 홀"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	l.agrees(second)
+	round := l.round(show, 48)
+	l.do(round, ticketing.OpenSale{})
+	l.agrees(second)
+	results, err := search.NewFinder(l.engine).Search(t.Context(), []ticketing.SearchQuery{{
+		Kind: ticketing.FindPerformances, Text: "다른홀", Limit: 1, Filter: ticketing.SearchFilter{OnSale: true},
+	}})
+	if err != nil || results[0].Count != 1 || !strings.Contains(fmt.Sprint(results[0].Hits[0].Marks["hall"]), "다른 홀") {
+		t.Errorf("found %+v, %v", results, err)
+	}
+	l.do(round, ticketing.PauseSale{})
+	if err := l.sync.Rebuild(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l.agrees(second)
+}
