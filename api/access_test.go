@@ -65,6 +65,8 @@ func accessMatrix(h *house) map[string]verdict {
 		"start-job":           {"POST", "/v1/admin/jobs/upcoming-reminder/runs", `{"dry_run":true}`, adminOnly("201"), nil},
 		"list-audit":          {"GET", "/v1/admin/audit", "", adminOnly("200"), nil},
 		"list-performances":   {"GET", "/v1/performances", "", anyone("200"), nil},
+		"search":              {"GET", "/v1/search?q=x", "", anyone("200"), nil},
+		"suggest":             {"GET", "/v1/search/suggestions?q=x", "", anyone("200"), nil},
 		"get-performance":     {"GET", "/v1/performances/1", "", anyone("200"), nil},
 		"list-rounds":         {"GET", "/v1/performances/1/rounds", "", anyone("200"), nil},
 		"get-round":           {"GET", "/v1/rounds/1", "", anyone("200"), nil},

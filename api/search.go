@@ -18,7 +18,7 @@ type Search interface {
 }
 
 type searchInput struct {
-	Q         string `query:"q" doc:"Words, each of which is found anywhere: at most 100 characters. Without any, everything is found" example:"레미"`
+	Q         string `query:"q" maxLength:"100" doc:"Words, each of which is found anywhere. Without any, everything is found" example:"레미"`
 	Kind      string `query:"kind" enum:"performance,hall,performer" doc:"Only these. All three when left out"`
 	Category  string `query:"category" enum:"concert,musical,sports" doc:"From here to on_sale: leaves halls and performers out"`
 	Performer int64  `query:"performer" minimum:"1" doc:"Only performances with this performer"`
@@ -37,7 +37,7 @@ type searchInput struct {
 }
 
 type suggestInput struct {
-	Q     string `query:"q" doc:"What was typed so far: at most 100 characters. Half a syllable and first consonants will do" example:"ㄹㅁㅈ"`
+	Q     string `query:"q" maxLength:"100" doc:"What was typed so far. Half a syllable and first consonants will do" example:"ㄹㅁㅈ"`
 	Limit int    `query:"limit" minimum:"1" maximum:"10" default:"8"`
 }
 

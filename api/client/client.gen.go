@@ -735,6 +735,27 @@ func (e StatusBodyStatus) Valid() bool {
 	}
 }
 
+// Defines values for SuggestionBodyKind.
+const (
+	SuggestionBodyKindHall        SuggestionBodyKind = "hall"
+	SuggestionBodyKindPerformance SuggestionBodyKind = "performance"
+	SuggestionBodyKindPerformer   SuggestionBodyKind = "performer"
+)
+
+// Valid indicates whether the value is a known member of the SuggestionBodyKind enum.
+func (e SuggestionBodyKind) Valid() bool {
+	switch e {
+	case SuggestionBodyKindHall:
+		return true
+	case SuggestionBodyKindPerformance:
+		return true
+	case SuggestionBodyKindPerformer:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TokenBodyRole.
 const (
 	TokenBodyRoleAdmin    TokenBodyRole = "admin"
@@ -867,6 +888,93 @@ func (e ListPerformancesParamsCategory) Valid() bool {
 	case ListPerformancesParamsCategoryMusical:
 		return true
 	case ListPerformancesParamsCategorySports:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SearchParamsKind.
+const (
+	SearchParamsKindHall        SearchParamsKind = "hall"
+	SearchParamsKindPerformance SearchParamsKind = "performance"
+	SearchParamsKindPerformer   SearchParamsKind = "performer"
+)
+
+// Valid indicates whether the value is a known member of the SearchParamsKind enum.
+func (e SearchParamsKind) Valid() bool {
+	switch e {
+	case SearchParamsKindHall:
+		return true
+	case SearchParamsKindPerformance:
+		return true
+	case SearchParamsKindPerformer:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SearchParamsCategory.
+const (
+	SearchParamsCategoryConcert SearchParamsCategory = "concert"
+	SearchParamsCategoryMusical SearchParamsCategory = "musical"
+	SearchParamsCategorySports  SearchParamsCategory = "sports"
+)
+
+// Valid indicates whether the value is a known member of the SearchParamsCategory enum.
+func (e SearchParamsCategory) Valid() bool {
+	switch e {
+	case SearchParamsCategoryConcert:
+		return true
+	case SearchParamsCategoryMusical:
+		return true
+	case SearchParamsCategorySports:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SearchParamsSort.
+const (
+	SearchParamsSortCheapest SearchParamsSort = "cheapest"
+	SearchParamsSortDearest  SearchParamsSort = "dearest"
+	SearchParamsSortEnding   SearchParamsSort = "ending"
+	SearchParamsSortName     SearchParamsSort = "name"
+	SearchParamsSortStarting SearchParamsSort = "starting"
+)
+
+// Valid indicates whether the value is a known member of the SearchParamsSort enum.
+func (e SearchParamsSort) Valid() bool {
+	switch e {
+	case SearchParamsSortCheapest:
+		return true
+	case SearchParamsSortDearest:
+		return true
+	case SearchParamsSortEnding:
+		return true
+	case SearchParamsSortName:
+		return true
+	case SearchParamsSortStarting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SearchParamsEngine.
+const (
+	SearchParamsEngineIndex SearchParamsEngine = "index"
+	SearchParamsEngineSql   SearchParamsEngine = "sql"
+)
+
+// Valid indicates whether the value is a known member of the SearchParamsEngine enum.
+func (e SearchParamsEngine) Valid() bool {
+	switch e {
+	case SearchParamsEngineIndex:
+		return true
+	case SearchParamsEngineSql:
 		return true
 	default:
 		return false
@@ -1298,6 +1406,75 @@ type FoundCustomer struct {
 	Name *string `json:"name,omitempty"`
 }
 
+// FoundHall defines model for FoundHall.
+type FoundHall struct {
+	// Address Examples: 서울 송파구 올림픽로 424
+	Address *string `json:"address,omitempty"`
+
+	// Id Examples: 1
+	Id    int64     `json:"id"`
+	Marks MarksBody `json:"marks"`
+
+	// Name Examples: Blue Arena
+	Name string `json:"name"`
+}
+
+// FoundPerformance defines model for FoundPerformance.
+type FoundPerformance struct {
+	// Category Examples: musical
+	Category string `json:"category"`
+
+	// From First day in Seoul
+	//
+	// Examples: 2026-12-01
+	From string  `json:"from"`
+	Hall HallRef `json:"hall"`
+
+	// Id Examples: 1
+	Id    int64     `json:"id"`
+	Marks MarksBody `json:"marks"`
+
+	// MaxPrice Of the dearest grade, KRW
+	//
+	// Examples: 170000
+	MaxPrice int64 `json:"max_price"`
+
+	// MinPrice Of the cheapest grade, KRW
+	//
+	// Examples: 80000
+	MinPrice int64 `json:"min_price"`
+
+	// OnSale The sale of one of its rounds is open
+	//
+	// Examples: true
+	OnSale bool `json:"on_sale"`
+
+	// Performers Who is in it
+	Performers *[]HallRef    `json:"performers"`
+	Poster     *PosterOfShow `json:"poster"`
+
+	// Title Examples: 레미제라블
+	Title string `json:"title"`
+
+	// To Last day in Seoul
+	//
+	// Examples: 2026-12-24
+	To string `json:"to"`
+}
+
+// FoundPerformer defines model for FoundPerformer.
+type FoundPerformer struct {
+	// Id Examples: 1
+	Id    int64     `json:"id"`
+	Marks MarksBody `json:"marks"`
+
+	// Name Examples: 조승우
+	Name string `json:"name"`
+
+	// Nation Examples: 대한민국
+	Nation *string `json:"nation,omitempty"`
+}
+
 // FoundReservationBody defines model for FoundReservationBody.
 type FoundReservationBody struct {
 	Customer    FoundCustomer     `json:"customer"`
@@ -1511,6 +1688,23 @@ type LoginInputBody struct {
 
 	// Password Examples: blue-ticket-7!
 	Password string `json:"password"`
+}
+
+// MarkBody defines model for MarkBody.
+type MarkBody struct {
+	// Match Examples: true
+	Match bool `json:"match"`
+
+	// Text Examples: 레미
+	Text string `json:"text"`
+}
+
+// MarksBody defines model for MarksBody.
+type MarksBody struct {
+	Address    *[]MarkBody `json:"address,omitempty"`
+	Hall       *[]MarkBody `json:"hall,omitempty"`
+	Name       *[]MarkBody `json:"name,omitempty"`
+	Performers *[]MarkBody `json:"performers,omitempty"`
 }
 
 // MyCouponBody defines model for MyCouponBody.
@@ -2503,6 +2697,17 @@ type RowInput struct {
 	Seats int64 `json:"seats"`
 }
 
+// SearchBody defines model for SearchBody.
+type SearchBody struct {
+	// Categories Of the performances, how many there are of each category
+	//
+	// Examples: {"musical":1}
+	Categories   *map[string]int64        `json:"categories,omitempty"`
+	Halls        *SectionFoundHall        `json:"halls,omitempty"`
+	Performances *SectionFoundPerformance `json:"performances,omitempty"`
+	Performers   *SectionFoundPerformer   `json:"performers,omitempty"`
+}
+
 // SearchReservationsOutputBody defines model for SearchReservationsOutputBody.
 type SearchReservationsOutputBody struct {
 	Items []FoundReservationBody `json:"items"`
@@ -2561,6 +2766,63 @@ type SeatsBody struct {
 
 	// Seq Examples: 1234
 	Seq int64 `json:"seq"`
+}
+
+// SectionFoundHall defines model for SectionFoundHall.
+type SectionFoundHall struct {
+	// Count All that are found, on whichever page
+	//
+	// Examples: 1
+	Count int64        `json:"count"`
+	Items *[]FoundHall `json:"items"`
+
+	// Near Nothing has the words as they were typed: these have something close to them
+	//
+	// Examples: false
+	Near bool `json:"near"`
+
+	// Next Ask with it as after for the next page; absent on the last
+	//
+	// Examples: eyJzIjoiIiwibiI6ZmFsc2V9
+	Next *string `json:"next,omitempty"`
+}
+
+// SectionFoundPerformance defines model for SectionFoundPerformance.
+type SectionFoundPerformance struct {
+	// Count All that are found, on whichever page
+	//
+	// Examples: 1
+	Count int64               `json:"count"`
+	Items *[]FoundPerformance `json:"items"`
+
+	// Near Nothing has the words as they were typed: these have something close to them
+	//
+	// Examples: false
+	Near bool `json:"near"`
+
+	// Next Ask with it as after for the next page; absent on the last
+	//
+	// Examples: eyJzIjoiIiwibiI6ZmFsc2V9
+	Next *string `json:"next,omitempty"`
+}
+
+// SectionFoundPerformer defines model for SectionFoundPerformer.
+type SectionFoundPerformer struct {
+	// Count All that are found, on whichever page
+	//
+	// Examples: 1
+	Count int64             `json:"count"`
+	Items *[]FoundPerformer `json:"items"`
+
+	// Near Nothing has the words as they were typed: these have something close to them
+	//
+	// Examples: false
+	Near bool `json:"near"`
+
+	// Next Ask with it as after for the next page; absent on the last
+	//
+	// Examples: eyJzIjoiIiwibiI6ZmFsc2V9
+	Next *string `json:"next,omitempty"`
 }
 
 // SectionInput defines model for SectionInput.
@@ -2673,6 +2935,26 @@ type StatusBody struct {
 
 // StatusBodyStatus defines model for StatusBody.Status.
 type StatusBodyStatus string
+
+// SuggestionBody defines model for SuggestionBody.
+type SuggestionBody struct {
+	// Id Examples: 1
+	Id int64 `json:"id"`
+
+	// Kind Examples: performance
+	Kind SuggestionBodyKind `json:"kind"`
+
+	// Name Examples: 레미제라블
+	Name string `json:"name"`
+}
+
+// SuggestionBodyKind Examples: performance
+type SuggestionBodyKind string
+
+// SuggestionsBody defines model for SuggestionsBody.
+type SuggestionsBody struct {
+	Items *[]SuggestionBody `json:"items"`
+}
 
 // TokenBody defines model for TokenBody.
 type TokenBody struct {
@@ -3150,6 +3432,76 @@ type ReserveParams struct {
 type GetSeatsParams struct {
 	// IfNoneMatch The ETag you have; 304 when nothing has changed since
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// SearchParams defines parameters for Search.
+type SearchParams struct {
+	// Q Words, each of which is found anywhere. Without any, everything is found
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Kind Only these. All three when left out
+	Kind *SearchParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Category From here to on_sale: leaves halls and performers out
+	Category *SearchParamsCategory `form:"category,omitempty" json:"category,omitempty"`
+
+	// Performer Only performances with this performer
+	Performer *int64 `form:"performer,omitempty" json:"performer,omitempty"`
+
+	// Hall Only performances in this hall
+	Hall *int64 `form:"hall,omitempty" json:"hall,omitempty"`
+
+	// Day Only performances shown on this day in Seoul; instead of from and to
+	Day *openapi_types.Date `form:"day,omitempty" json:"day,omitempty"`
+
+	// From Only performances shown on this day in Seoul or later; today when left out
+	From *openapi_types.Date `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only performances shown on this day in Seoul or earlier
+	To *openapi_types.Date `form:"to,omitempty" json:"to,omitempty"`
+
+	// MinPrice Only performances with a grade for so much or more, in KRW
+	MinPrice *int64 `form:"min_price,omitempty" json:"min_price,omitempty"`
+
+	// MaxPrice Only performances with a grade for so much or less, in KRW; 0 is no limit
+	MaxPrice *int64 `form:"max_price,omitempty" json:"max_price,omitempty"`
+
+	// OnSale Only performances of which a round is on sale now
+	OnSale *bool `form:"on_sale,omitempty" json:"on_sale,omitempty"`
+
+	// Sort The best first when left out. With kind; halls and performers know name only
+	Sort *SearchParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Limit Of each kind
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After The next of the page before; with its kind
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+
+	// Engine sql asks the catalogue's own tables, to compare: slower, and without forgiveness for typing errors
+	Engine *SearchParamsEngine `form:"engine,omitempty" json:"engine,omitempty"`
+
+	// IfNoneMatch The ETag you have; 304 when nothing has changed since
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// SearchParamsKind defines parameters for Search.
+type SearchParamsKind string
+
+// SearchParamsCategory defines parameters for Search.
+type SearchParamsCategory string
+
+// SearchParamsSort defines parameters for Search.
+type SearchParamsSort string
+
+// SearchParamsEngine defines parameters for Search.
+type SearchParamsEngine string
+
+// SuggestParams defines parameters for Suggest.
+type SuggestParams struct {
+	// Q What was typed so far. Half a syllable and first consonants will do
+	Q     *string `form:"q,omitempty" json:"q,omitempty"`
+	Limit *int64  `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // CreateAdminJSONRequestBody defines body for CreateAdmin for application/json ContentType.
@@ -4983,6 +5335,20 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/rounds/{id}/seats (the `GetSeats` operationId).
 	GetSeats(ctx context.Context, id int64, params *GetSeatsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Search Find performances, halls and performers by words
+	//
+	// An edit is found within a second or so. Performances that are over are not found unless `from` says so.
+	//
+	// Corresponds with GET /v1/search (the `Search` operationId).
+	Search(ctx context.Context, params *SearchParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Suggest Complete what is being typed
+	//
+	// What begins so, then what has it elsewhere.
+	//
+	// Corresponds with GET /v1/search/suggestions (the `Suggest` operationId).
+	Suggest(ctx context.Context, params *SuggestParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// TossWebhookWithBody Tell of a payment's news
 	//
@@ -7021,6 +7387,40 @@ func (c *Client) Reserve(ctx context.Context, id int64, params *ReserveParams, b
 // Corresponds with GET /v1/rounds/{id}/seats (the `GetSeats` operationId).
 func (c *Client) GetSeats(ctx context.Context, id int64, params *GetSeatsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetSeatsRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Search Find performances, halls and performers by words
+//
+// An edit is found within a second or so. Performances that are over are not found unless `from` says so.
+//
+// Corresponds with GET /v1/search (the `Search` operationId).
+func (c *Client) Search(ctx context.Context, params *SearchParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSearchRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Suggest Complete what is being typed
+//
+// What begins so, then what has it elsewhere.
+//
+// Corresponds with GET /v1/search/suggestions (the `Suggest` operationId).
+func (c *Client) Suggest(ctx context.Context, params *SuggestParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSuggestRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -11528,6 +11928,309 @@ func NewGetSeatsRequest(server string, id int64, params *GetSeatsParams) (*http.
 	return req, nil
 }
 
+// NewSearchRequest constructs an http.Request for the Search method
+func NewSearchRequest(server string, params *SearchParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/search")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Kind != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "kind", *params.Kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Category != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "category", *params.Category, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Performer != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "performer", *params.Performer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Hall != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "hall", *params.Hall, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Day != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "day", *params.Day, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MinPrice != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "min_price", *params.MinPrice, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MaxPrice != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "max_price", *params.MaxPrice, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.OnSale != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "on_sale", *params.OnSale, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Engine != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "engine", *params.Engine, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewSuggestRequest constructs an http.Request for the Suggest method
+func NewSuggestRequest(server string, params *SuggestParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/search/suggestions")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewTossWebhookRequest calls the generic TossWebhook builder with application/json body
 func NewTossWebhookRequest(server string, body TossWebhookJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -12605,6 +13308,24 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/rounds/{id}/seats (the `GetSeats` operationId).
 	GetSeatsWithResponse(ctx context.Context, id int64, params *GetSeatsParams, reqEditors ...RequestEditorFn) (*GetSeatsResponse, error)
+
+	// SearchWithResponse Find performances, halls and performers by words
+	//
+	// An edit is found within a second or so. Performances that are over are not found unless `from` says so.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/search (the `Search` operationId).
+	SearchWithResponse(ctx context.Context, params *SearchParams, reqEditors ...RequestEditorFn) (*SearchResponse, error)
+
+	// SuggestWithResponse Complete what is being typed
+	//
+	// What begins so, then what has it elsewhere.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/search/suggestions (the `Suggest` operationId).
+	SuggestWithResponse(ctx context.Context, params *SuggestParams, reqEditors ...RequestEditorFn) (*SuggestResponse, error)
 
 	// TossWebhookWithBodyWithResponse Tell of a payment's news
 	//
@@ -16907,6 +17628,110 @@ func (r GetSeatsResponse) ContentType() string {
 	return ""
 }
 
+// SearchResponse200Headers the declared response headers of an HTTP 200 response for Search
+type SearchResponse200Headers struct {
+	CacheControl *string
+	ETag         *string
+}
+
+type SearchResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SearchBody
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *SearchResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SearchResponse) GetJSON200() *SearchBody {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SearchResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SearchResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SearchResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SearchResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SearchResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type SuggestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SuggestionsBody
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SuggestResponse) GetJSON200() *SuggestionsBody {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SuggestResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SuggestResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SuggestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SuggestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SuggestResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type TossWebhookResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -18631,6 +19456,36 @@ func (c *ClientWithResponses) GetSeatsWithResponse(ctx context.Context, id int64
 		return nil, err
 	}
 	return ParseGetSeatsResponse(rsp)
+}
+
+// SearchWithResponse Find performances, halls and performers by words
+//
+// An edit is found within a second or so. Performances that are over are not found unless `from` says so.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/search (the `Search` operationId).
+func (c *ClientWithResponses) SearchWithResponse(ctx context.Context, params *SearchParams, reqEditors ...RequestEditorFn) (*SearchResponse, error) {
+	rsp, err := c.Search(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSearchResponse(rsp)
+}
+
+// SuggestWithResponse Complete what is being typed
+//
+// What begins so, then what has it elsewhere.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/search/suggestions (the `Suggest` operationId).
+func (c *ClientWithResponses) SuggestWithResponse(ctx context.Context, params *SuggestParams, reqEditors ...RequestEditorFn) (*SuggestResponse, error) {
+	rsp, err := c.Suggest(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSuggestResponse(rsp)
 }
 
 // TossWebhookWithBodyWithResponse Tell of a payment's news
@@ -22244,6 +23099,95 @@ func ParseGetSeatsResponse(rsp *http.Response) (*GetSeatsResponse, error) {
 			headers.ETag = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseSearchResponse parses an HTTP response from a SearchWithResponse call
+func ParseSearchResponse(rsp *http.Response) (*SearchResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SearchResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SearchBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers SearchResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseSuggestResponse parses an HTTP response from a SuggestWithResponse call
+func ParseSuggestResponse(rsp *http.Response) (*SuggestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SuggestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SuggestionsBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
 	}
 
 	return response, nil
