@@ -69,7 +69,7 @@ func TestSearch(t *testing.T) {
 	if body.Performances.Count != 12 || body.Performances.Next != "there" || body.Categories["musical"] != 12 || len(body.Halls.Items) != 1 || len(body.Performers.Items) != 1 {
 		t.Errorf("answer %+v", body)
 	}
-	if q := h.search.asked; len(q) != 3 || q[0].Filter.From != "2026-11-22" || q[1].Filter != (ticketing.SearchFilter{}) {
+	if q := h.index.asked; len(q) != 3 || q[0].Filter.From != "2026-11-22" || q[1].Filter != (ticketing.SearchFilter{}) {
 		t.Errorf("asked %+v", q)
 	}
 	h.do(call{method: "GET", path: "/v1/search?q=" + url.QueryEscape("레미"), header: map[string]string{"If-None-Match": a.header.Get("ETag")}}).wantStatus(http.StatusNotModified)
@@ -79,8 +79,8 @@ func TestSearch(t *testing.T) {
 		Kind: ticketing.FindPerformances, Text: "x", Sort: ticketing.SortCheapest, After: "there", Limit: 2, Facets: true,
 		Filter: ticketing.SearchFilter{Category: "musical", Performer: 3, Hall: 4, From: "2026-12-24", To: "2026-12-24", MinPrice: 5, MaxPrice: 6, OnSale: true},
 	}
-	if len(h.search.asked) != 1 || h.search.asked[0] != want {
-		t.Errorf("asked %+v, want %+v", h.search.asked, want)
+	if len(h.index.asked) != 1 || h.index.asked[0] != want {
+		t.Errorf("asked %+v, want %+v", h.index.asked, want)
 	}
 	h.find("engine=sql").wantStatus(http.StatusOK).decode(&body)
 	if body.Halls.Items[0].Name != "twin" {
@@ -88,10 +88,10 @@ func TestSearch(t *testing.T) {
 	}
 	var offered suggestionsBody
 	h.do(call{method: "GET", path: "/v1/search/suggestions?q=r"}).wantStatus(http.StatusOK).decode(&offered)
-	if len(offered.Items) != 1 || offered.Items[0] != (suggestionBody{"hall", 2, "index"}) || h.search.typed.From != "2026-11-22" || h.search.typed.Limit != 8 {
-		t.Errorf("suggestions %+v for %+v", offered, h.search.typed)
+	if len(offered.Items) != 1 || offered.Items[0] != (suggestionBody{"hall", 2, "index"}) || h.index.typed.From != "2026-11-22" || h.index.typed.Limit != 8 {
+		t.Errorf("suggestions %+v for %+v", offered, h.index.typed)
 	}
-	h.search.broken = fmt.Errorf("a secret: %w", ticketing.ErrUnavailable)
+	h.index.broken = fmt.Errorf("a secret: %w", ticketing.ErrUnavailable)
 	for _, path := range []string{"/v1/search?q=x", "/v1/search/suggestions?q=x"} {
 		if p := h.do(call{method: "GET", path: path}).wantStatus(http.StatusServiceUnavailable).problem(); p.Code != "unavailable" {
 			t.Errorf("%s: %+v", path, p)

@@ -56,7 +56,7 @@ type house struct {
 	lists     *fakeLists
 	found     *fakeFound
 	runs      *fakeRuns
-	search    *fakeSearch
+	index     *fakeSearch
 	live      *fakeLive
 	tokens    *auth.Tokens
 	metrics   *prometheus.Registry
@@ -129,7 +129,7 @@ func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 	h.sales = &fakeSales{clock: h.clock, rounds: map[ticketing.Stream]ticketing.Machine{}}
 	h.catalogue, h.campaigns = newFakeCatalogue(h.sales), &fakeCampaigns{sales: h.sales, deleted: map[ticketing.CampaignID]bool{}}
 	h.found = &fakeFound{}
-	h.search = &fakeSearch{name: "index"}
+	h.index = &fakeSearch{name: "index"}
 	h.live, h.lists = newFakeLive(), &fakeLists{at: map[ticketing.Stream]uint64{"round:1": 10}}
 	h.payments = &fakePayments{sales: h.sales, reasons: map[ticketing.ReservationID]string{}, kept: map[ticketing.ReservationID]ticketing.PaymentView{}}
 	h.runs = &fakeRuns{}
@@ -155,7 +155,7 @@ func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 		Sales: h.sales, Accounts: h.accounts, Catalogue: h.catalogue, Live: h.live, Reservations: h.lists, Campaigns: h.campaigns, Projections: h.lists, Found: h.found,
 		Payments: h.payments, PaymentBooks: h.payments,
 		Runs: h.runs, Timetable: testTimetable,
-		Search: h.search, SearchSQL: &fakeSearch{name: "twin"}, Tokens: h.tokens, Passwords: hashing,
+		Search: h.index, SearchSQL: &fakeSearch{name: "twin"}, Tokens: h.tokens, Passwords: hashing,
 		Clock: h.clock.Now, Random: func(int) int { return 0 }, Metrics: h.metrics, Limits: generous, Bench: true,
 		Log: slog.New(slog.NewTextHandler(h.log, nil)),
 	}

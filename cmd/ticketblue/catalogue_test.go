@@ -58,12 +58,7 @@ func openMuseum(t *testing.T) *museum {
 	var server *api.Server
 	m.projector = persistence.NewProjector(db, persistence.ProjectorOptions{
 		Log: quiet, Freeze: func(s ticketing.Stream, err error) { t.Errorf("%s frozen: %v", s, err) },
-		Moved: func() {
-			server.ForgetPhases()
-			if moved := m.moved.Load(); moved != nil {
-				(*moved)()
-			}
-		},
+		Moved: func() { server.ForgetPhases(); m.phasesMoved() },
 	})
 	if id, err := db.CreateUser(t.Context(), ticketing.User{Email: "curator@example.com", Role: ticketing.Admin}); err != nil || id != curator {
 		t.Fatal(id, err)

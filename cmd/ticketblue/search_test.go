@@ -113,6 +113,13 @@ func (l *gallery) follow() {
 	l.stop = func() { cancel(); both.Wait() }
 }
 
+// phasesMoved tells who wants to know.
+func (m *museum) phasesMoved() {
+	if moved := m.moved.Load(); moved != nil {
+		(*moved)()
+	}
+}
+
 // difference is the first thing that the index and the database do not agree on; "" when they do.
 func (l *gallery) difference() string {
 	l.t.Helper()
