@@ -19,7 +19,8 @@
 //   - What was relayed once is not relayed again because the messages aged away: the relay goes on after the later of the
 //     subject's last message and the mark kept beside the journal. After the directory was deleted the subjects are filled
 //     with what is younger than the stream's age, nothing older.
-//   - At most ten messages a second per subject; a message joins what was committed meanwhile.
+//   - At most ten messages a second per subject, and some two thousand together, but one of each subject; a message
+//     joins what was committed meanwhile.
 //   - Hints make the relay quick. Without any, its sweep alone relays everything within [SweepEvery] or so.
 //   - A follower is told every event of every stream in order, at least once; what it has seen is not told again as long
 //     as it says so. A gap is filled from the journal. A tail that JetStream lost in a power cut after it was marked as

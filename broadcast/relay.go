@@ -13,12 +13,14 @@ import (
 // The relay's pace and limits.
 const (
 	SweepEvery    = 5 * time.Second        // the journal is asked who is behind, hints or no hints
-	PassEvery     = 100 * time.Millisecond // per subject: ten messages a second
+	PassEvery     = 100 * time.Millisecond // per subject: ten messages a second,
+	messageShare  = 500 * time.Microsecond // or fewer while many subjects have news: two thousand a second together,
+	maxPace       = 1 * time.Second        // but of each at least one: a message costs nearly the same for one event as for ten
 	passesPerPace = 4                      // so that a stream's first news waits for a quarter of the others' pace at most
 	passDeadline  = 10 * time.Second       // of one pass, journal and JetStream together
 	settleEvery   = time.Second            // marks beside the journal are at most this old
 	maxEnds       = 100_000                // subjects whose end is remembered
-	maxLanes      = 4096                   // streams in work at the same time; hints beyond are dropped
+	maxLanes      = 16384                  // streams in work at the same time; hints beyond are dropped
 	passStreams   = 256                    // read and sent together
 	passBytes     = 16 << 20               // read at once, besides one chunk of each stream
 	markStreams   = 1024                   // marks set together
@@ -123,7 +125,7 @@ func (r *Relay) Hint(s ticketing.Stream) {
 		r.b.metrics.hintsLost.Inc()
 		return
 	}
-	r.lanes[s] = &lane{stream: s, hinted: now}
+	r.lanes[s] = &lane{stream: s, hinted: now, due: now.Add(r.pace() - r.cfg.PassEvery)}
 	r.b.metrics.busy.Set(float64(len(r.lanes)))
 	select {
 	case r.hinted <- struct{}{}:
@@ -199,16 +201,21 @@ func (r *Relay) work(ctx context.Context) {
 func (r *Relay) take(now time.Time) []*lane {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	lanes := make([]*lane, 0, len(r.lanes))
+	lanes, pace := make([]*lane, 0, len(r.lanes)), r.pace()
 	for _, l := range r.lanes {
 		if l.due.After(now) {
 			continue
 		}
-		l.due = now.Add(r.cfg.PassEvery)
+		l.due = now.Add(pace)
 		l.heard, l.hinted, l.sent, l.err = l.hinted, time.Time{}, false, nil
 		lanes = append(lanes, l)
 	}
 	return lanes
+}
+
+// pace is the time between two messages of a subject; r.mu is held.
+func (r *Relay) pace() time.Duration {
+	return max(r.cfg.PassEvery, min(time.Duration(len(r.lanes))*messageShare, maxPace))
 }
 
 // finish forgets the lanes that are done or failed.

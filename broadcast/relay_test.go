@@ -208,3 +208,25 @@ func TestMessagesAreCloudEvents(t *testing.T) {
 	}
 	_ = o
 }
+
+// Many subjects with news share what may be sent in a second, but none waits for longer than the longest pace.
+func TestPaceOfManySubjects(t *testing.T) {
+	r := NewRelay(RelayConfig{Broadcaster: start(t, t.TempDir()), Journal: newLedger()})
+	for _, c := range []struct {
+		lanes int
+		want  time.Duration
+	}{{1, PassEvery}, {200, PassEvery}, {1000, 500 * time.Millisecond}, {10_000, maxPace}} {
+		for id := len(r.lanes); id < c.lanes; id++ {
+			r.Hint(ticketing.RoundStream(ticketing.RoundID(id)))
+		}
+		if got := r.pace(); got != c.want {
+			t.Errorf("%d lanes: a message every %v, want %v", c.lanes, got, c.want)
+		}
+	}
+	if due := r.lanes[ticketing.RoundStream(9999)].due; time.Until(due) > maxPace || time.Until(due) < maxPace/2 {
+		t.Errorf("the last one's first news goes in %v", time.Until(due))
+	}
+	if due := r.lanes[ticketing.RoundStream(0)].due; time.Until(due) > 0 {
+		t.Error("the first one's news waits")
+	}
+}
