@@ -178,7 +178,8 @@ async function send<T>(method: string, path: string, extras: Extras, who: Record
   const etag = response.headers.get("ETag") ?? "";
   if (response.status === 304) return { status: 304, body: undefined as T, etag, text };
   const parsed = parse(text), reached = response.headers.get("TB-Position");
-  if (reached && method !== "GET") sessionStorage.setItem(keptPosition, reached);
+  // What the owner says of one reservation, lists must not contradict afterwards.
+  if (reached && (method !== "GET" || /^\/reservations\/[\d-]+$/.test(path))) sessionStorage.setItem(keptPosition, reached);
   if (response.ok) return { status: response.status, body: parsed as T, etag, text };
   const problem = (parsed ?? { code: "http_" + response.status, title: response.statusText, retryable: false }) as ProblemBody;
   throw new Refusal(response.status, problem, Number(response.headers.get("Retry-After") ?? 0));
