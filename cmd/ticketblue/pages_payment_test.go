@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
 
@@ -21,6 +22,7 @@ func TestPaymentPages(t *testing.T) {
 	t.Run("answer lost", func(t *testing.T) { th.answerLost(t, b) })
 	t.Run("virtual account", func(t *testing.T) { th.virtualAccount(t, b) })
 	t.Run("nothing to pay", func(t *testing.T) { th.nothingToPay(t, b) })
+	t.Run("phone, in English", func(t *testing.T) { th.payByPhone(t, b) })
 	t.Run("another's payment", func(t *testing.T) { th.anothersPayment(t, b) })
 }
 
@@ -184,6 +186,26 @@ func (th *theatre) nothingToPay(t *testing.T, b *browser) {
 	w.untilText("#pay", "0원으로 예매하기")
 	w.click("#pay")
 	w.untilText("h1", "예매가 완료되었습니다")
+}
+
+// payByPhone: pages of a payment fit a small window, in both languages, and so does the fake's.
+func (th *theatre) payByPhone(t *testing.T, b *browser) {
+	const width, height = 375, 812
+	id := th.reserve(t, th.tokens[4], "by phone", "B-5-1")
+	w := b.open(t, th.url, width, height, chromedp.EmulateMobile, chromedp.EmulateTouch)
+	w.visit("/")
+	w.logIn(customer(4), thePassword)
+	for _, lang := range []string{"ko", "en"} {
+		for _, path := range []string{"/checkout/" + id, "/checkout/" + id + "/fail?code=PAY_PROCESS_CANCELED", "/checkout/" + id + "/success?orderId=x", "/reservations"} {
+			w.fits(path, lang, width)
+		}
+	}
+	w.visit("/checkout/" + id)
+	w.untilText("#pay", "Pay ₩99,000")
+	w.click("#pay")
+	w.until(`location.pathname === "/fake/toss/pay" && document.documentElement.scrollWidth <= innerWidth`)
+	w.decide("approve")
+	w.untilText("h1", "The seats are yours")
 }
 
 // anothersPayment: an address that speaks of another order, or of another amount, changes nothing.

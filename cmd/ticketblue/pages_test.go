@@ -432,15 +432,7 @@ func (th *theatre) phone(t *testing.T, b *browser) {
 	w := b.open(t, th.url, width, height, chromedp.EmulateMobile, chromedp.EmulateTouch)
 	for _, lang := range []string{"ko", "en"} {
 		for _, path := range []string{"/", fmt.Sprintf("/performances/%d", th.show), th.path(), "/login", "/signup", "/reset-password", "/reservations", "/coupons", "/me"} {
-			w.visit(path)
-			eval[chromedp.Void](w, `localStorage.setItem("tb.lang", "`+lang+`")`)
-			w.reload()
-			w.until(`document.querySelector("h1") !== null`)
-			widest := eval[float64](w, `Math.max(document.documentElement.scrollWidth,
-				...[...document.querySelectorAll("header *, main *")].filter(e => !e.closest(".spoken, canvas, .poster")).map(e => e.getBoundingClientRect().right))`)
-			if widest > width+0.5 {
-				t.Errorf("%s in %s is %.1f pixels wide", path, lang, widest)
-			}
+			w.fits(path, lang, width)
 		}
 	}
 	w.visit(th.path())
@@ -456,6 +448,20 @@ func (th *theatre) phone(t *testing.T, b *browser) {
 		t.Error("with a seat selected the button to reserve is not in sight")
 	}
 	eval[chromedp.Void](w, `localStorage.removeItem("tb.lang")`)
+}
+
+// fits opens a page in a language, which must not be wider than the window.
+func (w *window) fits(path, lang string, width float64) {
+	w.t.Helper()
+	w.visit(path)
+	eval[chromedp.Void](w, `localStorage.setItem("tb.lang", "`+lang+`")`)
+	w.reload()
+	w.until(`document.querySelector("h1") !== null`)
+	widest := eval[float64](w, `Math.max(document.documentElement.scrollWidth,
+		...[...document.querySelectorAll("header *, main *")].filter(e => !e.closest(".spoken, canvas, .poster")).map(e => e.getBoundingClientRect().right))`)
+	if widest > width+0.5 {
+		w.t.Errorf("%s in %s is %.1f pixels wide", path, lang, widest)
+	}
 }
 
 func (th *theatre) english(t *testing.T, b *browser) {
