@@ -3,9 +3,11 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,6 +28,8 @@ type OpsConfig struct {
 	// Degraded says what does not work although seats are sold: live maps, read tables. Optional.
 	Degraded func() []string
 	Verify   func(context.Context) (json.RawMessage, error) // compares everything with the journal
+	// Reconcile holds orders against the payment provider's books, its ledger for so many days back: POST /reconcile?days=N.
+	Reconcile func(ctx context.Context, days int) (json.RawMessage, error)
 	// Rebuild makes again what follows from the journal, by name: POST /rebuild/{name}.
 	Rebuild map[string]func(context.Context) error
 	Outbox  func(context.Context) ([]ticketing.Message, error) // messages that go nowhere: GET /outbox
@@ -46,6 +50,7 @@ func NewOps(config OpsConfig) *http.Server {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { config.say(w, http.StatusOK, "alive") })
 	mux.HandleFunc("GET /readyz", config.readyz)
 	mux.HandleFunc("POST /verify", config.verify)
+	mux.HandleFunc("POST /reconcile", config.reconcile)
 	mux.HandleFunc("POST /rebuild/{name}", config.rebuild)
 	mux.HandleFunc("GET /outbox", config.outbox)
 	if config.Jobs != nil {
@@ -95,6 +100,23 @@ func (o OpsConfig) verify(w http.ResponseWriter, r *http.Request) {
 	report, err := o.Verify(r.Context())
 	if err != nil {
 		o.write(w, http.StatusServiceUnavailable, opsAnswer{Status: "not verified", Reason: err.Error()})
+		return
+	}
+	o.write(w, http.StatusOK, report)
+}
+
+// maxDays of a provider's ledger that are read.
+const maxDays = 366
+
+func (o OpsConfig) reconcile(w http.ResponseWriter, r *http.Request) {
+	days, err := strconv.Atoi(r.FormValue("days"))
+	if err != nil || days < 0 || days > maxDays {
+		o.write(w, http.StatusUnprocessableEntity, opsAnswer{Status: "not reconciled", Reason: fmt.Sprintf("days must be from 0 to %d", maxDays)})
+		return
+	}
+	report, err := o.Reconcile(r.Context(), days)
+	if err != nil {
+		o.write(w, http.StatusServiceUnavailable, opsAnswer{Status: "not reconciled", Reason: err.Error()})
 		return
 	}
 	o.write(w, http.StatusOK, report)

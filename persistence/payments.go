@@ -49,11 +49,11 @@ func (db *DB) CallsOf(ctx context.Context, round ticketing.RoundID) ([]ticketing
 	return list, nil
 }
 
-// CalledRounds lists the rounds for whose orders a provider was called.
-func (db *DB) CalledRounds(ctx context.Context) ([]ticketing.RoundID, error) {
-	list, err := many(ctx, db, pgx.RowTo[ticketing.RoundID], `SELECT DISTINCT round FROM provider_log ORDER BY round`)
+// RoundsWithOrders lists the rounds that somebody has begun to pay in, or for whose orders a provider was called.
+func (db *DB) RoundsWithOrders(ctx context.Context) ([]ticketing.RoundID, error) {
+	list, err := many(ctx, db, pgx.RowTo[ticketing.RoundID], `SELECT round FROM orders UNION SELECT round FROM provider_log ORDER BY round`)
 	if err != nil {
-		return nil, fmt.Errorf("rounds for which the provider was called: %w", err)
+		return nil, fmt.Errorf("rounds with orders: %w", err)
 	}
 	return list, nil
 }

@@ -29,34 +29,24 @@ const (
 
 // startPayments brings up who takes money: the real Toss where its keys are given, else the fake one where only this
 // machine can reach it or somebody wants it all the same, else nobody, and only what costs nothing can be paid.
-func (n *node) startPayments(context.Context) error {
-	options := payments.TossOptions{SecretKey: payments.Secret(os.Getenv("TB_TOSS_SECRET_KEY")), URL: n.cmd.Toss.URL, Prefix: n.cmd.Toss.Prefix}
-	switch {
-	case n.cmd.Toss.ClientKey != "" && n.cmd.Toss.Fake:
+func (n *node) startPayments(context.Context) (err error) {
+	if n.cmd.Toss.ClientKey != "" && n.cmd.Toss.Fake {
 		return errors.New("--toss-client-key and --fake-toss exclude each other")
-	case (n.cmd.Toss.ClientKey == "") != (options.SecretKey == ""):
-		return errors.New("--toss-client-key and TB_TOSS_SECRET_KEY need each other")
-	case n.cmd.Toss.ClientKey != "":
-	case n.cmd.Toss.Fake || n.local():
-		fake, err := faketoss.Open(faketoss.Options{
+	}
+	if n.cmd.Toss.ClientKey == "" && (n.cmd.Toss.Fake || n.local()) {
+		n.fakeToss, err = faketoss.Open(faketoss.Options{
 			File: filepath.Join(n.cmd.Store.Data, fakeTossFile), Log: n.log,
 			Webhooks: faketoss.Webhooks{URL: "http://" + n.public.Addr().String() + tossWebhook},
 		})
 		if err != nil {
 			return err
 		}
-		n.fakeToss = fake
-		n.atStop("fake Toss", func(context.Context) error { return fake.Close() })
-		options.URL, options.SecretKey, options.Transport = faketoss.URL, faketoss.SecretKey, fake
-	default:
-		n.settler = payments.NewSettler(n.settling(nil, ticketing.OrderID.String))
-		return nil
+		n.atStop("fake Toss", func(context.Context) error { return n.fakeToss.Close() })
 	}
-	toss, err := payments.NewToss(options)
-	if err != nil {
+	if n.gateway, err = n.cmd.Toss.gateway(n.fakeToss); err != nil {
 		return err
 	}
-	n.settler = payments.NewSettler(n.settling(toss, toss.Names().Name))
+	n.settler = payments.NewSettler(n.settling())
 	return nil
 }
 
@@ -71,19 +61,37 @@ func (n *node) checkout() api.Checkout {
 	return api.Checkout{}
 }
 
+// gateway is the way to Toss, or to the fake one if there is one; nil without either.
+func (f tossFlags) gateway(fake *faketoss.Toss) (*payments.Toss, error) {
+	options := payments.TossOptions{URL: f.URL, SecretKey: payments.Secret(os.Getenv("TB_TOSS_SECRET_KEY")), Prefix: f.Prefix}
+	switch {
+	case (f.ClientKey == "") != (options.SecretKey == ""):
+		return nil, errors.New("--toss-client-key and TB_TOSS_SECRET_KEY need each other")
+	case fake != nil:
+		options.URL, options.SecretKey, options.Transport = faketoss.URL, faketoss.SecretKey, fake
+	case f.ClientKey == "":
+		return nil, nil
+	}
+	return payments.NewToss(options)
+}
+
 // settling is what the saga works with.
-func (n *node) settling(gateway payments.Gateway, name func(ticketing.OrderID) string) payments.Options {
+func (n *node) settling() payments.Options {
 	alarms := prometheus.NewCounter(prometheus.CounterOpts{
 		Namespace: "ticketblue", Subsystem: "payments", Name: "alarms_total", Help: "Orders that a person must look at, each time one was seen.",
 	})
 	n.registry.MustRegister(alarms)
-	return payments.Options{
-		Gateway: gateway, Sales: n.actors, Books: n.store, Clock: time.Now, Name: name, Log: n.log,
+	o := payments.Options{
+		Sales: n.actors, Books: n.store, Clock: time.Now, Log: n.log,
 		Alarm: func(id ticketing.OrderID, code string) {
 			alarms.Inc()
 			n.log.Error("a person must look at this order", "order", id.String(), "code", code)
 		},
 	}
+	if n.gateway != nil {
+		o.Gateway, o.Name = n.gateway, n.gateway.Names().Name
+	}
+	return o
 }
 
 // registerPayments says who does the saga's jobs.

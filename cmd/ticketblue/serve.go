@@ -69,6 +69,7 @@ type node struct {
 	index     search.Engine
 	sync      *search.Sync // keeps the index
 	actors    *actors.System
+	gateway   *payments.Toss // nil: only what costs nothing can be paid
 	settler   *payments.Settler
 	fakeToss  *faketoss.Toss // nil: there is none
 	passwords *auth.Passwords
@@ -265,7 +266,7 @@ func (n *node) startHTTP(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.ops = api.NewOps(api.OpsConfig{Ready: n.ready, Degraded: n.degraded, Verify: n.verify, Metrics: n.registry, Log: n.log, Outbox: n.store.Outbox, OutboxFile: n.store.OutboxFile, Jobs: pages, Rebuild: map[string]func(context.Context) error{
+	n.ops = api.NewOps(api.OpsConfig{Ready: n.ready, Degraded: n.degraded, Verify: n.verify, Reconcile: n.reconciled, Metrics: n.registry, Log: n.log, Outbox: n.store.Outbox, OutboxFile: n.store.OutboxFile, Jobs: pages, Rebuild: map[string]func(context.Context) error{
 		"tables": n.projector.Rebuild, "broadcast": n.relay.Rebuild, "search": n.sync.Rebuild,
 	}})
 	go func() { n.failed <- server.Listen(n.public) }()

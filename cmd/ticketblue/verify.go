@@ -88,23 +88,31 @@ func (c verifyCmd) report(ctx context.Context) (*verifyReport, error) {
 var errNoServer = errors.New("no server answers")
 
 func askServer(ctx context.Context, opsURL string) (*verifyReport, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, opsURL+"/verify", nil)
-	if err != nil {
+	report := new(verifyReport)
+	if err := postOps(ctx, opsURL+"/verify", report); err != nil {
 		return nil, err
+	}
+	return report, nil
+}
+
+// postOps has a running server make a report; errNoServer when there is none.
+func postOps(ctx context.Context, url string, report any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
+	if err != nil {
+		return err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoServer, err)
+		return fmt.Errorf("%w: %w", errNoServer, err)
 	}
 	body, err := io.ReadAll(resp.Body)
 	if err := errors.Join(err, resp.Body.Close()); err != nil {
-		return nil, fmt.Errorf("reading the server's report: %w", err)
+		return fmt.Errorf("reading the server's report: %w", err)
 	}
-	report := new(verifyReport)
 	if err := json.Unmarshal(body, report); err != nil || resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the server answered %s: %.200s", resp.Status, body)
+		return fmt.Errorf("the server answered %s: %.200s", resp.Status, body)
 	}
-	return report, nil
+	return nil
 }
 
 func (r *verifyReport) print(w io.Writer) error {
