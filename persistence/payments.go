@@ -49,9 +49,16 @@ func (db *DB) CallsOf(ctx context.Context, round ticketing.RoundID) ([]ticketing
 	return list, nil
 }
 
-// RoundsWithOrders lists the rounds that somebody has begun to pay in, or for whose orders a provider was called.
-func (db *DB) RoundsWithOrders(ctx context.Context) ([]ticketing.RoundID, error) {
-	list, err := many(ctx, db, pgx.RowTo[ticketing.RoundID], `SELECT round FROM orders UNION SELECT round FROM provider_log ORDER BY round`)
+// RoundsWithOrders lists the rounds that somebody has begun to pay in, or for whose orders a provider was called. With a
+// moment it lists those with calls since then, or with orders that are not settled.
+func (db *DB) RoundsWithOrders(ctx context.Context, since time.Time) ([]ticketing.RoundID, error) {
+	const all = `SELECT round FROM orders UNION SELECT round FROM provider_log ORDER BY round`
+	const lately = `SELECT round FROM orders WHERE state IN ('confirming', 'refund_due') UNION SELECT round FROM provider_log WHERE asked_at >= $1 ORDER BY round`
+	sql, args := all, []any{}
+	if !since.IsZero() {
+		sql, args = lately, []any{since}
+	}
+	list, err := many(ctx, db, pgx.RowTo[ticketing.RoundID], sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("rounds with orders: %w", err)
 	}
@@ -124,6 +131,22 @@ func (db *DB) ordersWhere(ctx context.Context, which string, round ticketing.Rou
 		int64(round), int64(after.Reservation.Number), int64(after.Attempt), limit)
 	if err != nil {
 		return nil, fmt.Errorf("orders of round %d: %w", round, err)
+	}
+	return list, nil
+}
+
+// OrdersUnsettled lists at most limit orders of any round that are being confirmed or owe a refund, and whose time was
+// over before a moment, after the given one.
+func (db *DB) OrdersUnsettled(ctx context.Context, before ticketing.Millis, after ticketing.OrderID, limit int) ([]ticketing.OrderID, error) {
+	list, err := many(ctx, db, func(row pgx.CollectableRow) (ticketing.OrderID, error) {
+		var id ticketing.OrderID
+		err := row.Scan(&id.Reservation.Round, &id.Reservation.Number, &id.Attempt)
+		return id, err
+	}, `SELECT round, number, attempt FROM orders WHERE state IN ('confirming', 'refund_due') AND (round, number, attempt) > ($1, $2, $3)
+	       AND pay_by < $5 ORDER BY round, number, attempt LIMIT $4`,
+		int64(after.Reservation.Round), int64(after.Reservation.Number), int64(after.Attempt), limit, before.Time())
+	if err != nil {
+		return nil, fmt.Errorf("orders that are not settled: %w", err)
 	}
 	return list, nil
 }

@@ -21,6 +21,7 @@ var timetable = []jobs.Entry{
 	{Task: persistence.TaskDormantAlert, When: jobs.Monthly(1, 9, 0), Late: monthLate}, // people are told by day
 	{Task: persistence.TaskOldPerformances, When: jobs.Monthly(1, 5, 0), Late: monthLate},
 	{Task: persistence.TaskTimedOut, When: jobs.Daily(0, 0), Late: dayLate},
+	{Task: taskReconcile, When: jobs.Daily(6, 0), Late: dayLate},
 	{Task: persistence.TaskReminder, When: jobs.Daily(10, 0), Late: 10 * time.Hour}, // not in the night
 	{Task: persistence.TaskReview, When: jobs.Daily(21, 0), Late: 2 * time.Hour},    // what is missed is asked the next day
 }

@@ -26,7 +26,7 @@ func (n *node) startJobs(ctx context.Context) error {
 	work.Register(persistence.GiveWelcome, n.giveWelcome)
 	n.registerNotices()
 	n.registerPayments()
-	work.Keep(timetable, n.store, time.Now)
+	work.Keep(n.tasks(), n.store, time.Now)
 	if err := work.Start(ctx); err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ CREATE TABLE provider_log (
     took_ms     integer     NOT NULL
 );
 CREATE INDEX provider_log_order ON provider_log (round, number, attempt, id);
+CREATE INDEX provider_log_asked ON provider_log (asked_at);
 
 -- Messages of a provider, or of a forger, about payments that orders know. Each makes us ask once.
 CREATE TABLE provider_hints (
