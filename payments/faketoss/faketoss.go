@@ -131,6 +131,9 @@ func (t *Toss) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	done := make(chan *http.Response, 1)
 	arrived := r.Clone(context.WithoutCancel(r.Context()))
+	if arrived.Body == nil {
+		arrived.Body = http.NoBody // as a server has it
+	}
 	t.working.Go(func() {
 		defer func() {
 			if recover() != nil { // lost on the way
