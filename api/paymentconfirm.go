@@ -51,6 +51,9 @@ func (s *Server) confirmPayment(c *fiber.Ctx) error {
 		p.cause = err
 		return p
 	}
+	if code == "" { // a job or a webhook came first, and has kept why
+		code = s.declinedFor(ctx, order.ID, order.State)
+	}
 	return s.answerConfirmation(c, result, order, code)
 }
 
