@@ -2,6 +2,7 @@ package main
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -39,7 +40,10 @@ func TestComposeFile(t *testing.T) {
 	}
 }
 
-// settings are the environment variables that serve reads.
+// secret is one that is no flag: the help of a flag names it.
+var secret = regexp.MustCompile(`TB_[A-Z0-9_]+`)
+
+// settings are the environment variables that the program reads.
 func settings(t *testing.T) map[string]bool {
 	t.Helper()
 	var c cli
@@ -50,7 +54,7 @@ func settings(t *testing.T) map[string]bool {
 	known := map[string]bool{}
 	for _, command := range parser.Model.Children {
 		for _, flag := range command.Flags {
-			for _, name := range flag.Envs {
+			for _, name := range append(flag.Envs, secret.FindAllString(flag.Help, -1)...) {
 				known[name] = true
 			}
 		}

@@ -15,9 +15,10 @@ import (
 )
 
 type rebuildCmd struct {
-	Store     storeFlags `embed:""`
-	Broadcast bool       `help:"Rebuild what followers read from JetStream instead of the read tables; needs the running server."`
-	Search    bool       `help:"Rebuild the search index instead of the read tables, while the old one is searched."`
+	Store     storeFlags  `embed:""`
+	Broadcast bool        `help:"Rebuild what followers read from JetStream instead of the read tables; needs the running server."`
+	Index     searchFlags `embed:""`
+	Search    bool        `help:"Rebuild the search index instead of the read tables, while the old one is searched."`
 }
 
 // Run makes again what follows from the journal. A running server does it itself: it knows how far it has told its
@@ -41,7 +42,7 @@ func (c rebuildCmd) Run(ctx context.Context) error {
 		return err
 	}
 	if c.Search {
-		return errors.Join(rebuildSearch(ctx, s, c.Store.logger()), s.Close())
+		return errors.Join(rebuildSearch(ctx, c.Index, s, c.Store.logger()), s.Close())
 	}
 	projector := persistence.NewProjector(s.DB, persistence.ProjectorOptions{EffectsOf: effectsOf})
 	projector.Start()
@@ -53,8 +54,8 @@ func (c rebuildCmd) Run(ctx context.Context) error {
 }
 
 // rebuildSearch makes the index anew where no server does it.
-func rebuildSearch(ctx context.Context, s *store, log *slog.Logger) error {
-	engine, stop, err := openEngine(ctx, s, log)
+func rebuildSearch(ctx context.Context, f searchFlags, s *store, log *slog.Logger) error {
+	engine, stop, err := f.open(ctx, s, log)
 	if err != nil {
 		return err
 	}

@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"net/url"
+	"os"
 
 	"ticketblue/broadcast"
 	"ticketblue/persistence"
 	"ticketblue/search"
 	"ticketblue/search/postgres"
+	"ticketblue/search/typesense"
 )
 
 // searchConns serve searches: whoever else needs the database has connections of his own.
@@ -16,7 +20,7 @@ const searchConns = 4
 // openSearch opens the index. Nothing else depends on it: without it seats are sold as before, and it catches up later.
 func (n *node) openSearch(ctx context.Context) (err error) {
 	var stop func()
-	if n.index, stop, err = openEngine(ctx, n.store, n.log); err != nil {
+	if n.index, stop, err = n.cmd.Search.open(ctx, n.store, n.log); err != nil {
 		return err
 	}
 	n.atStop("search engine", func(context.Context) error { stop(); return nil })
@@ -36,13 +40,34 @@ func (n *node) startSync(context.Context) error {
 	return nil
 }
 
-// openEngine opens the engine that is configured.
-func openEngine(ctx context.Context, s *store, log *slog.Logger) (engine search.Engine, stop func(), err error) {
+// searchFlags say where the index is. The server's key is no flag, for flags are seen by every process on the machine.
+type searchFlags struct {
+	TypesenseURL string `name:"typesense-url" env:"TB_TYPESENSE_URL" placeholder:"URL" help:"Typesense server for the search index instead of Postgres: http://host:8108. Its key: TB_TYPESENSE_API_KEY."`
+}
+
+// open opens the engine that is configured. A server need not answer yet.
+func (f searchFlags) open(ctx context.Context, s *store, log *slog.Logger) (engine search.Engine, stop func(), err error) {
+	if f.TypesenseURL != "" {
+		engine, err = f.typesense()
+		return engine, func() {}, err
+	}
 	pool, err := persistence.OpenPool(ctx, s.dsn, "ticketblue-search", searchConns, log)
 	if err != nil {
 		return nil, nil, err
 	}
 	return postgres.New(pool), pool.Close, nil
+}
+
+func (f searchFlags) typesense() (search.Engine, error) {
+	at, err := url.Parse(f.TypesenseURL)
+	if err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "" || at.User != nil {
+		return nil, errors.New("TB_TYPESENSE_URL must be an address such as http://host:8108")
+	}
+	key := os.Getenv("TB_TYPESENSE_API_KEY")
+	if key == "" {
+		return nil, errors.New("TB_TYPESENSE_URL needs the server's key in TB_TYPESENSE_API_KEY")
+	}
+	return typesense.New(typesense.Options{URL: f.TypesenseURL, APIKey: key}), nil
 }
 
 // indexer follows the catalogue for the index. Its place is kept by NATS; what is lost with that is told again.

@@ -68,7 +68,7 @@ type gallery struct {
 	stop    func() // the follower dies
 }
 
-func openGallery(t *testing.T, seed uint64) *gallery {
+func openGallery(t *testing.T, seed uint64, where searchFlags) *gallery {
 	t.Helper()
 	l := &gallery{museum: openMuseum(t)}
 	carrier, err := broadcast.Start(t.Context(), broadcast.Options{Dir: t.TempDir(), Rewind: l.store.RewindRelayed})
@@ -78,7 +78,7 @@ func openGallery(t *testing.T, seed uint64) *gallery {
 	l.carrier = carrier
 	relay := broadcast.NewRelay(broadcast.RelayConfig{Broadcaster: carrier, Journal: l.store})
 	l.told = relay.Hint
-	engine, closeEngine, err := openEngine(t.Context(), l.store, slog.New(slog.DiscardHandler))
+	engine, closeEngine, err := where.open(t.Context(), l.store, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,9 +161,10 @@ func (l *gallery) agrees(within time.Duration) {
 // TestIndexIsTheCatalogue: after any edits, sales, failures of the engine, deaths of the follower and rebuilds in between, the
 // index has what the database has, and nothing else.
 func TestIndexIsTheCatalogue(t *testing.T) {
-	for seed := range uint64(3) {
+	for seed, where := range []searchFlags{{}, {}, {}, fakeTypesense(t)} {
+		seed := uint64(seed)
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			l := openGallery(t, seed)
+			l := openGallery(t, seed, where)
 			l.engine.often = 0.15
 			chance := rand.New(rand.NewPCG(seed, 2))
 			c := &changes{gallery: l, chance: chance}
@@ -266,7 +267,7 @@ func (c *changes) tried(_ any, err error) {
 
 // What is edited, opened and closed is found within a second, also while the index is being made anew.
 func TestIndexFollowsAtOnce(t *testing.T) {
-	l := openGallery(t, 0)
+	l := openGallery(t, 0, searchFlags{})
 	show := l.performance("처음 공연", l.hall("어느 홀"))
 	l.agrees(answerLimit)
 	const second = time.Second

@@ -40,6 +40,7 @@ type serveCmd struct {
 	Toss      tossFlags     `embed:""`
 	NATSURL   string        `name:"nats-url" env:"TB_NATS_URL" placeholder:"URL" help:"NATS with JetStream to use instead of one inside the program."`
 	Blobs     blobFlags     `embed:""`
+	Search    searchFlags   `embed:""`
 	EventLog  eventLogFlags `embed:""`
 	Notices   noticeFlags   `embed:""`
 	Demo      bool          `help:"Load halls, performances with posters, and rounds on sale at the first start, and make an admin."`

@@ -69,21 +69,18 @@ func (e *Engine) Ready(ctx context.Context) error {
 		return failed("asking Typesense for its health", err)
 	}
 	if !healthy {
-		return fmt.Errorf("Typesense says that it is not well: %w", errUnavailable)
+		return errors.New("Typesense says that it is not well")
 	}
 	return nil
 }
 
-// errUnavailable is what everybody is told while the server does not answer as it should.
-var errUnavailable = &ticketing.Refusal{Code: ticketing.CodeUnavailable, Detail: "The search engine does not answer just now."}
-
-// failed says what did not work. What is not the caller's doing is as good as no answer; the reason is kept for the log.
+// failed says what did not work.
 func failed(what string, err error) error {
 	var answered *client.HTTPError
 	if errors.As(err, &answered) {
-		return fmt.Errorf("%s: %w: status %d", what, errUnavailable, answered.Status) // its body may quote what was sent
+		return fmt.Errorf("%s: Typesense answered with status %d", what, answered.Status) // its words may quote what was sent
 	}
-	return fmt.Errorf("%s: %w: %w", what, errUnavailable, err)
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 func isStatus(err error, status int) bool {
