@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"ticketblue/persistence/embedded/pgtest"
 )
 
 // The test binary is also a small ticketblue: started with fakeFault set it serves, seeds and verifies a sale kept
@@ -33,7 +35,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	os.Exit(pgtest.Main(m))
 }
 
 func fakeTicketblue(fault string, args []string) error {

@@ -26,6 +26,7 @@ type cli struct {
 	Catalogue Catalogue `cmd:"" help:"Six reads of the catalogue by turns with a request that does nothing, and its list of performances in an open loop."`
 	Claims    Claims    `cmd:"" help:"Customers claim the coupons of a campaign, by turns with a request that does nothing. Prints PASS or FAIL first; exit code 1 on FAIL."`
 	Locks     Locks     `cmd:"" help:"Coupons of one campaign on Ticket Blue and on programs that count them with no lock, versions, a row lock, a lock in Redis, in one statement. Exit code 1 unless Ticket Blue was exact."`
+	Bulk      Bulk      `cmd:"" help:"Many rows changed one by one, batched, by unnest and by COPY, counted afterwards. Prints PASS or FAIL first; exit code 1 on FAIL."`
 	Viewers   Viewers   `cmd:"" help:"Many watch one round's map while seats change. Prints PASS or FAIL first; exit code 1 on FAIL."`
 }
 
@@ -62,6 +63,8 @@ func main() {
 		pass = c.Claims.run(ctx, os.Stdout)
 	case "locks":
 		pass = c.Locks.run(ctx, os.Stdout)
+	case "bulk":
+		pass = c.Bulk.run(ctx, os.Stdout)
 	case "viewers":
 		pass = c.Viewers.run(ctx, os.Stdout, os.Stderr)
 	default:
