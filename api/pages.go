@@ -13,7 +13,7 @@ import (
 var pagePaths = []string{
 	"/", "/performances/:id", "/rounds/:id", "/login", "/signup", "/reset-password", "/me", "/reservations", "/coupons",
 	"/checkout/:id", "/checkout/:id/success", "/checkout/:id/fail",
-	"/admin", "/admin/performances/:id", "/admin/rounds/:id", "/admin/halls", "/admin/halls/:id", "/admin/reservations", "/admin/audit",
+	"/admin", "/admin/performances/:id", "/admin/rounds/:id", "/admin/halls", "/admin/halls/:id", "/admin/reservations", "/admin/jobs", "/admin/audit",
 }
 
 // pageRoutes serves the pages for customers from this program.

@@ -37,6 +37,7 @@ func TestAdminPages(t *testing.T) {
 	t.Run("a performance with poster and round", func(t *testing.T) { w.performance(t) })
 	t.Run("a sale on the board", func(t *testing.T) { th.board(t, w) })
 	t.Run("reservations", func(t *testing.T) { w.reservations(t) })
+	t.Run("jobs", func(t *testing.T) { w.jobs(t) })
 	t.Run("the log", func(t *testing.T) {
 		w.visit("/admin/audit")
 		w.untilText(".audit", "create-hall")
@@ -127,6 +128,19 @@ func (th *theatre) board(t *testing.T, w *window) {
 	w.until(`document.querySelector(".pill.canceled") !== null`)
 }
 
+// jobs starts one, dry, and sees it end.
+func (w *window) jobs(t *testing.T) {
+	t.Helper()
+	w.visit("/admin/jobs")
+	w.until(`document.querySelectorAll(".jobs tbody tr").length === 6`)
+	w.click(".jobs tbody tr:first-child button")
+	poll(t, "the end of a job", func() bool {
+		w.click(".centered button")
+		return eval[bool](w, `document.querySelector(".jobs tbody tr:first-child td:nth-child(3)").innerText.includes(`+"`끝남`"+`) ||
+			document.querySelector(".jobs tbody tr:first-child td:nth-child(3)").innerText.includes("done")`)
+	})
+}
+
 // reservations looks for the one that the board saw, by filters that leave it out and filters that do not, and saves it.
 func (w *window) reservations(t *testing.T) {
 	w.visit("/admin")
@@ -162,7 +176,7 @@ func (th *theatre) adminPhone(t *testing.T, b *browser) {
 	w := b.open(t, th.url, width, 812, chromedp.EmulateMobile, chromedp.EmulateTouch)
 	w.visit("/")
 	w.logIn(theAdmin, thePassword)
-	for _, path := range []string{"/me", "/admin", "/admin/halls", "/admin/halls/1", fmt.Sprintf("/admin/performances/%d", th.show), fmt.Sprintf("/admin/rounds/%d", th.round), "/admin/reservations", "/admin/audit"} {
+	for _, path := range []string{"/me", "/admin", "/admin/halls", "/admin/halls/1", fmt.Sprintf("/admin/performances/%d", th.show), fmt.Sprintf("/admin/rounds/%d", th.round), "/admin/reservations", "/admin/jobs", "/admin/audit"} {
 		w.visit(path)
 		w.until(`document.querySelector("h1") !== null`)
 		if wide := eval[float64](w, `document.documentElement.scrollWidth`); wide > width+0.5 {

@@ -34,7 +34,7 @@ export const pages = {
 
 const plain = [
   "/", "/login", "/signup", "/reset-password", "/reservations", "/coupons", "/me",
-  "/admin", "/admin/halls", "/admin/reservations", "/admin/audit",
+  "/admin", "/admin/halls", "/admin/reservations", "/admin/jobs", "/admin/audit",
 ];
 
 function isPage(path: string): boolean {

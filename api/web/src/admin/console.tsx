@@ -6,6 +6,7 @@ import { t } from "../words";
 import { AuditPage } from "./audit";
 import { BoardPage } from "./board";
 import { HallPage, HallsPage } from "./halls";
+import { JobsPage } from "./jobs";
 import { FoundPage } from "./reservations";
 import { ShowPage, ShowsPage } from "./shows";
 
@@ -19,10 +20,10 @@ export function AdminPage({ path }: { path: string }) {
   );
 }
 
-const tabs = [["/admin", "admin.shows"], ["/admin/halls", "admin.halls"], ["/admin/reservations", "admin.reservations"], ["/admin/audit", "admin.audit"]] as const;
+const tabs = [["/admin", "admin.shows"], ["/admin/halls", "admin.halls"], ["/admin/reservations", "admin.reservations"], ["/admin/jobs", "admin.jobs"], ["/admin/audit", "admin.audit"]] as const;
 
 function Console({ path, children }: { path: string; children: ComponentChildren }) {
-  const at = path.startsWith("/admin/halls") ? "/admin/halls" : path === "/admin/audit" || path === "/admin/reservations" ? path : "/admin";
+  const at = path.startsWith("/admin/halls") ? "/admin/halls" : ["/admin/audit", "/admin/jobs", "/admin/reservations"].includes(path) ? path : "/admin";
   return (
     <div class="console">
       <ul class="tabs" aria-label={t("admin.title")}>
@@ -40,6 +41,7 @@ function page(path: string) {
   if (round) return <BoardPage key={round[1]} id={Number(round[1])} />;
   if (path === "/admin/halls") return <HallsPage />;
   if (path === "/admin/reservations") return <FoundPage />;
+  if (path === "/admin/jobs") return <JobsPage />;
   if (path === "/admin/audit") return <AuditPage />;
   return <ShowsPage />;
 }
