@@ -114,6 +114,9 @@ func accessMatrix(h *house) map[string]verdict {
 		"list-campaigns":     {"GET", "/v1/campaigns", "", anyone("200"), nil},
 		"get-campaign":       {"GET", "/v1/campaigns/1", "", anyone("200"), nil},
 		"claim-coupon":       {"POST", claimPath, "", signedIn("201"), nil},
+		"list-inbox":         {"GET", "/v1/inbox", "", signedIn("200"), nil},
+		"read-inbox":         {"POST", "/v1/inbox/read", `{"until":"MTdAeA"}`, signedIn("204"), nil},
+		"watch-inbox":        {"GET", "/v1/inbox/events", "", signedIn("200"), nil},
 		"list-coupons":       {"GET", "/v1/coupons", "", signedIn("200"), nil},
 		"list-all-campaigns": {"GET", "/v1/admin/campaigns", "", adminOnly("200"), nil},
 		"create-campaign":    {"POST", "/v1/admin/campaigns", h.campaignPlan(""), adminOnly("201"), nil},
@@ -204,6 +207,7 @@ func TestAccessMatrix(t *testing.T) {
 					c.token = h.token(caller.user, caller.role)
 				}
 				h.live.leaveSoon()
+				h.inbox.brief = true
 				before := h.everything()
 				a := h.do(c)
 				got := strconv.Itoa(a.status)

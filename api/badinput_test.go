@@ -31,7 +31,7 @@ func TestBadInput(t *testing.T) {
 	h.openCampaign(`,"claimable":false`)
 	h.do(call{"POST", "/v1/admin/campaigns", h.token(admin, ticketing.Admin), h.campaignPlan(""), nil}).wantStatus(http.StatusCreated)
 	h.claim(customer, "used").wantStatus(http.StatusCreated)
-	rows := append(append(append(badReserve(h), badOther(h)...), badAdmin(h)...), badCoupons(h)...)
+	rows := append(append(append(badReserve(h), badOther(h)...), badAdmin(h)...), append(badCoupons(h), badInbox(h)...)...)
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			before := h.everything()
@@ -58,7 +58,7 @@ func TestBadInput(t *testing.T) {
 
 // everything is all state that a request could change.
 func (h *house) everything() string {
-	return fmt.Sprint(h.sales.state(), h.accounts.state(), h.catalogue.everything(), h.campaigns.planned, h.campaigns.deleted, h.payments.reasons, len(h.runs.list))
+	return fmt.Sprint(h.sales.state(), h.accounts.state(), h.catalogue.everything(), h.inbox.state(), h.campaigns.planned, h.campaigns.deleted, h.payments.reasons, len(h.runs.list))
 }
 
 func badReserve(h *house) []bad {

@@ -78,6 +78,7 @@ type Config struct {
 	Catalogue    Catalogue
 	Reservations Reservations
 	Campaigns    Campaigns
+	Inbox        Inbox
 	Payments     Payments
 	PaymentBooks PaymentBooks
 	Projections  Projections

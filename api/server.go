@@ -37,6 +37,7 @@ type Server struct {
 	exports exportCount
 
 	viewers *viewers
+	nudges  *nudges // of inboxes
 
 	pictures *pictures.Maker
 	posters  *otter.Cache[string, []byte] // files by name: they never change
@@ -89,6 +90,7 @@ func New(config Config) *Server {
 	s.reservationExportRoutes()
 	s.campaignRoutes()
 	s.couponRoutes()
+	s.inboxRoutes()
 	s.paymentRoutes()
 	s.jobRoutes()
 	s.checkoutRoutes()

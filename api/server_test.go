@@ -58,6 +58,7 @@ type house struct {
 	runs      *fakeRuns
 	index     *fakeSearch
 	live      *fakeLive
+	inbox     *fakeInbox
 	tokens    *auth.Tokens
 	metrics   *prometheus.Registry
 	log       *lockedLog
@@ -130,6 +131,7 @@ func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 	h.catalogue, h.campaigns = newFakeCatalogue(h.sales), &fakeCampaigns{sales: h.sales, deleted: map[ticketing.CampaignID]bool{}}
 	h.found = &fakeFound{}
 	h.index = &fakeSearch{name: "index"}
+	h.inbox = newFakeInbox()
 	h.live, h.lists = newFakeLive(), &fakeLists{at: map[ticketing.Stream]uint64{"round:1": 10}}
 	h.payments = &fakePayments{sales: h.sales, reasons: map[ticketing.ReservationID]string{}, kept: map[ticketing.ReservationID]ticketing.PaymentView{}}
 	h.runs = &fakeRuns{}
@@ -152,7 +154,7 @@ func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 	}
 	config := Config{
 		Kakao: kakao, FakeKakao: fake,
-		Sales: h.sales, Accounts: h.accounts, Catalogue: h.catalogue, Live: h.live, Reservations: h.lists, Campaigns: h.campaigns, Projections: h.lists, Found: h.found,
+		Sales: h.sales, Accounts: h.accounts, Catalogue: h.catalogue, Live: h.live, Reservations: h.lists, Campaigns: h.campaigns, Inbox: h.inbox, Projections: h.lists, Found: h.found,
 		Payments: h.payments, PaymentBooks: h.payments,
 		Runs: h.runs, Timetable: testTimetable,
 		Search: h.index, SearchSQL: &fakeSearch{name: "twin"}, Tokens: h.tokens, Passwords: hashing,

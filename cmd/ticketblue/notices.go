@@ -7,7 +7,6 @@ import (
 	"ticketblue/api"
 	"ticketblue/notify"
 	"ticketblue/persistence"
-	"ticketblue/ticketing"
 )
 
 type noticeFlags struct {
@@ -41,7 +40,7 @@ func (n *node) openNotices(context.Context) error {
 		slack = webhook
 	}
 	n.notifier = notify.New(notify.Config{
-		Store: n.store, Mail: mail, Slack: slack, Nudge: func(ticketing.UserID) {}, TicketKey: notify.TicketKey(n.store.tokens),
+		Store: n.store, Mail: mail, Slack: slack, Nudge: n.broadcast.Nudge, TicketKey: notify.TicketKey(n.store.tokens),
 		PublicURL: n.base(), Clock: time.Now, Log: n.log, Metrics: n.registry,
 	})
 	return nil
@@ -56,4 +55,14 @@ func (n *node) registerNotices() {
 	work.Register(notify.JobSlack, n.notifier.DeliverSlack)
 	mailer := api.ResetMailer{Prepare: n.store.PrepareReset, Send: n.notifier.SendMail, PublicURL: n.base(), Clock: time.Now}
 	work.Register(persistence.MailPasswordReset, mailer.Work)
+}
+
+// followNudges passes on to open inboxes that there is something new.
+func (n *node) followNudges(context.Context) error {
+	n.inBackground("nudges", func(ctx context.Context) {
+		if err := n.broadcast.Nudges(ctx, n.api.Load().NudgeInbox); err != nil {
+			n.log.Error("open inboxes learn of news by looking only", "err", err)
+		}
+	})
+	return nil
 }

@@ -132,6 +132,7 @@ func (n *node) start(ctx context.Context) error {
 		n.startJobs,      // what committed facts demand of the world outside
 		n.startEventLog,  // what happens, for others to look at
 		n.startHTTP,
+		n.followNudges,    // what is new in inboxes
 		n.followCatalogue, // what others edit, so that no old answers are kept
 		n.wake,            // rounds whose holds expire and sales open with nobody asking
 		n.startSync,       // not before this node is the only one that keeps the index
@@ -255,7 +256,7 @@ func (n *node) startHTTP(ctx context.Context) error {
 		return err
 	}
 	server := api.New(api.Config{
-		Sales: n.actors, Accounts: n.store, Catalogue: n.store, Reservations: n.store, Found: n.store, Campaigns: n.store, Projections: n.projector, Live: n.hub,
+		Sales: n.actors, Accounts: n.store, Catalogue: n.store, Reservations: n.store, Found: n.store, Campaigns: n.store, Inbox: n.store, Projections: n.projector, Live: n.hub,
 		Payments: n.settler, PaymentBooks: n.store,
 		Search: search.NewFinder(n.index), SearchSQL: search.NewFinder(n.store.Twin()),
 		Posters: n.store, Blobs: n.blobs, Runs: n.store, Timetable: scheduled(),
