@@ -222,6 +222,48 @@ func (e MyReservationBodyStatus) Valid() bool {
 	}
 }
 
+// Defines values for NoticeBodyKind.
+const (
+	NoticeBodyKindCanceled      NoticeBodyKind = "canceled"
+	NoticeBodyKindConfirmed     NoticeBodyKind = "confirmed"
+	NoticeBodyKindCoupon        NoticeBodyKind = "coupon"
+	NoticeBodyKindDormancy      NoticeBodyKind = "dormancy"
+	NoticeBodyKindExpired       NoticeBodyKind = "expired"
+	NoticeBodyKindHeld          NoticeBodyKind = "held"
+	NoticeBodyKindRefunded      NoticeBodyKind = "refunded"
+	NoticeBodyKindReminder      NoticeBodyKind = "reminder"
+	NoticeBodyKindReview        NoticeBodyKind = "review"
+	NoticeBodyKindRoundCanceled NoticeBodyKind = "round_canceled"
+)
+
+// Valid indicates whether the value is a known member of the NoticeBodyKind enum.
+func (e NoticeBodyKind) Valid() bool {
+	switch e {
+	case NoticeBodyKindCanceled:
+		return true
+	case NoticeBodyKindConfirmed:
+		return true
+	case NoticeBodyKindCoupon:
+		return true
+	case NoticeBodyKindDormancy:
+		return true
+	case NoticeBodyKindExpired:
+		return true
+	case NoticeBodyKindHeld:
+		return true
+	case NoticeBodyKindRefunded:
+		return true
+	case NoticeBodyKindReminder:
+		return true
+	case NoticeBodyKindReview:
+		return true
+	case NoticeBodyKindRoundCanceled:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PaymentBodyReservationStatus.
 const (
 	PaymentBodyReservationStatusCanceled  PaymentBodyReservationStatus = "canceled"
@@ -1543,6 +1585,19 @@ type HallRef struct {
 	Name string `json:"name"`
 }
 
+// InboxOutputBody defines model for InboxOutputBody.
+type InboxOutputBody struct {
+	Items []NoticeBody `json:"items"`
+
+	// Next Send it as after for the next page; absent on the last
+	Next *string `json:"next,omitempty"`
+
+	// Unread At most 100 are counted
+	//
+	// Examples: 3
+	Unread int64 `json:"unread"`
+}
+
 // JobBody defines model for JobBody.
 type JobBody struct {
 	Last *JobRunBody `json:"last,omitempty"`
@@ -1813,6 +1868,44 @@ type MyReservationsBody struct {
 	// Next Send it as after for the next page; absent on the last
 	Next *string `json:"next,omitempty"`
 }
+
+// NoticeBody defines model for NoticeBody.
+type NoticeBody struct {
+	// Amount KRW: of the seats held or lost, or what comes back
+	//
+	// Examples: 264000
+	Amount *int64 `json:"amount,omitempty"`
+
+	// At Examples: 2027-03-02T11:00:07Z
+	At time.Time `json:"at"`
+
+	// Coupon Examples: 9-1
+	Coupon *string `json:"coupon,omitempty"`
+
+	// Id Opaque; the same notice always has the same
+	//
+	// Examples: MTc2NDUwMDAwMDAwMEByb3VuZDo0MkAxNw
+	Id   string         `json:"id"`
+	Kind NoticeBodyKind `json:"kind"`
+	Read bool           `json:"read"`
+
+	// Reservation Examples: 42-1
+	Reservation *string `json:"reservation,omitempty"`
+
+	// StartsAt Examples: 2027-05-01T10:30:00Z
+	StartsAt *time.Time `json:"starts_at,omitempty"`
+
+	// Title Of the performance
+	//
+	// Examples: TWENTY
+	Title *string `json:"title,omitempty"`
+
+	// Until When the hold, the coupon or the account ends
+	Until *time.Time `json:"until,omitempty"`
+}
+
+// NoticeBodyKind defines model for NoticeBody.Kind.
+type NoticeBodyKind string
 
 // PageCampaignBody defines model for PageCampaignBody.
 type PageCampaignBody struct {
@@ -2509,6 +2602,14 @@ type RatingBody struct {
 	Count int64 `json:"count"`
 }
 
+// ReadInboxInputBody defines model for ReadInboxInputBody.
+type ReadInboxInputBody struct {
+	// Until Id of the newest notice that was read
+	//
+	// Examples: MTc2NDUwMDAwMDAwMEByb3VuZDo0MkAxNw
+	Until string `json:"until"`
+}
+
 // RefreshInputBody defines model for RefreshInputBody.
 type RefreshInputBody struct {
 	// RefreshToken Absent where it is in the cookie
@@ -2991,6 +3092,14 @@ type TokenBodyRole string
 // TokenBodyTokenType Examples: Bearer
 type TokenBodyTokenType string
 
+// UnreadBody defines model for UnreadBody.
+type UnreadBody struct {
+	// Unread At most 100 are counted
+	//
+	// Examples: 3
+	Unread int64 `json:"unread"`
+}
+
 // UpdateHallInputBody defines model for UpdateHallInputBody.
 type UpdateHallInputBody struct {
 	// Address Examples: 대전광역시 중구 대종로 373
@@ -3296,6 +3405,23 @@ type GetHallParams struct {
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
+// ListInboxParams defines parameters for ListInbox.
+type ListInboxParams struct {
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After The next of the page before
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// WatchInboxParams defines parameters for WatchInbox.
+type WatchInboxParams struct {
+	// LastEventId The same; the header counts more
+	LastEventId *string `form:"last_event_id,omitempty" json:"last_event_id,omitempty"`
+
+	// LastEventID The id of the last notice you had
+	LastEventID *string `json:"Last-Event-ID,omitempty"`
+}
+
 // ListPerformancesParams defines parameters for ListPerformances.
 type ListPerformancesParams struct {
 	// OnSale Only those of which a round is on sale now
@@ -3566,6 +3692,9 @@ type RefreshJSONRequestBody = RefreshInputBody
 
 // SignupJSONRequestBody defines body for Signup for application/json ContentType.
 type SignupJSONRequestBody = SignupInputBody
+
+// ReadInboxJSONRequestBody defines body for ReadInbox for application/json ContentType.
+type ReadInboxJSONRequestBody = ReadInboxInputBody
 
 // ChangeMeJSONRequestBody defines body for ChangeMe for application/json ContentType.
 type ChangeMeJSONRequestBody = ProfileInputBody
@@ -5032,6 +5161,38 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/halls/{id} (the `GetHall` operationId).
 	GetHall(ctx context.Context, id int64, params *GetHallParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListInbox See what you were told
+	//
+	// Newest first.
+	//
+	// Corresponds with GET /v1/inbox (the `ListInbox` operationId).
+	ListInbox(ctx context.Context, params *ListInboxParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// WatchInbox Be told at once
+	//
+	// Server-sent events: a `notice` for each new one, `unread` when that count changes, a comment every 15 seconds. Without an id only what comes from now on; who comes back with the last id gets what was missed. A notice may come twice, with the same id. The stream ends with the life of an access token, and when it is not read; come back then. 429 is `rate_limited`: ten streams for each customer.
+	//
+	// Corresponds with GET /v1/inbox/events (the `WatchInbox` operationId).
+	WatchInbox(ctx context.Context, params *WatchInboxParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadInboxWithBody Mark what you have read
+	//
+	// That notice and everything before it. What was marked stays so: an older id changes nothing.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/inbox/read (the `ReadInbox` operationId).
+	ReadInboxWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadInbox Mark what you have read
+	//
+	// That notice and everything before it. What was marked stays so: an older id changes nothing.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/inbox/read (the `ReadInbox` operationId).
+	ReadInbox(ctx context.Context, body ReadInboxJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetMe My account
 	//
@@ -6694,6 +6855,78 @@ func (c *Client) ListHalls(ctx context.Context, params *ListHallsParams, reqEdit
 // Corresponds with GET /v1/halls/{id} (the `GetHall` operationId).
 func (c *Client) GetHall(ctx context.Context, id int64, params *GetHallParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetHallRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListInbox See what you were told
+//
+// Newest first.
+//
+// Corresponds with GET /v1/inbox (the `ListInbox` operationId).
+func (c *Client) ListInbox(ctx context.Context, params *ListInboxParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListInboxRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// WatchInbox Be told at once
+//
+// Server-sent events: a `notice` for each new one, `unread` when that count changes, a comment every 15 seconds. Without an id only what comes from now on; who comes back with the last id gets what was missed. A notice may come twice, with the same id. The stream ends with the life of an access token, and when it is not read; come back then. 429 is `rate_limited`: ten streams for each customer.
+//
+// Corresponds with GET /v1/inbox/events (the `WatchInbox` operationId).
+func (c *Client) WatchInbox(ctx context.Context, params *WatchInboxParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWatchInboxRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadInboxWithBody Mark what you have read
+//
+// That notice and everything before it. What was marked stays so: an older id changes nothing.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/inbox/read (the `ReadInbox` operationId).
+func (c *Client) ReadInboxWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadInboxRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadInbox Mark what you have read
+//
+// That notice and everything before it. What was marked stays so: an older id changes nothing.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/inbox/read (the `ReadInbox` operationId).
+func (c *Client) ReadInbox(ctx context.Context, body ReadInboxJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadInboxRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -10354,6 +10587,181 @@ func NewGetHallRequest(server string, id int64, params *GetHallParams) (*http.Re
 	return req, nil
 }
 
+// NewListInboxRequest constructs an http.Request for the ListInbox method
+func NewListInboxRequest(server string, params *ListInboxParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/inbox")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewWatchInboxRequest constructs an http.Request for the WatchInbox method
+func NewWatchInboxRequest(server string, params *WatchInboxParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/inbox/events")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.LastEventId != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "last_event_id", *params.LastEventId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.LastEventID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Last-Event-ID", *params.LastEventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Last-Event-ID", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewReadInboxRequest calls the generic ReadInbox builder with application/json body
+func NewReadInboxRequest(server string, body ReadInboxJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReadInboxRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewReadInboxRequestWithBody constructs an http.Request for the ReadInbox method, with any body, and a specified content type
+func NewReadInboxRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/inbox/read")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewGetMeRequest constructs an http.Request for the GetMe method
 func NewGetMeRequest(server string) (*http.Request, error) {
 	var err error
@@ -12967,6 +13375,42 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/halls/{id} (the `GetHall` operationId).
 	GetHallWithResponse(ctx context.Context, id int64, params *GetHallParams, reqEditors ...RequestEditorFn) (*GetHallResponse, error)
+
+	// ListInboxWithResponse See what you were told
+	//
+	// Newest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/inbox (the `ListInbox` operationId).
+	ListInboxWithResponse(ctx context.Context, params *ListInboxParams, reqEditors ...RequestEditorFn) (*ListInboxResponse, error)
+
+	// WatchInboxWithResponse Be told at once
+	//
+	// Server-sent events: a `notice` for each new one, `unread` when that count changes, a comment every 15 seconds. Without an id only what comes from now on; who comes back with the last id gets what was missed. A notice may come twice, with the same id. The stream ends with the life of an access token, and when it is not read; come back then. 429 is `rate_limited`: ten streams for each customer.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/inbox/events (the `WatchInbox` operationId).
+	WatchInboxWithResponse(ctx context.Context, params *WatchInboxParams, reqEditors ...RequestEditorFn) (*WatchInboxResponse, error)
+
+	// ReadInboxWithBodyWithResponse Mark what you have read
+	//
+	// That notice and everything before it. What was marked stays so: an older id changes nothing.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/inbox/read (the `ReadInbox` operationId).
+	ReadInboxWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReadInboxResponse, error)
+
+	// ReadInboxWithResponse Mark what you have read
+	//
+	// That notice and everything before it. What was marked stays so: an older id changes nothing.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/inbox/read (the `ReadInbox` operationId).
+	ReadInboxWithResponse(ctx context.Context, body ReadInboxJSONRequestBody, reqEditors ...RequestEditorFn) (*ReadInboxResponse, error)
 
 	// GetMeWithResponse My account
 	//
@@ -16070,6 +16514,143 @@ func (r GetHallResponse) ContentType() string {
 	return ""
 }
 
+// ListInboxResponse200Headers the declared response headers of an HTTP 200 response for ListInbox
+type ListInboxResponse200Headers struct {
+	CacheControl *string
+}
+
+type ListInboxResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *InboxOutputBody
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListInboxResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListInboxResponse) GetJSON200() *InboxOutputBody {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListInboxResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListInboxResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListInboxResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListInboxResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListInboxResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type WatchInboxResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r WatchInboxResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r WatchInboxResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r WatchInboxResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r WatchInboxResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r WatchInboxResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReadInboxResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReadInboxResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadInboxResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadInboxResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadInboxResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadInboxResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetMeResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -18881,6 +19462,66 @@ func (c *ClientWithResponses) GetHallWithResponse(ctx context.Context, id int64,
 		return nil, err
 	}
 	return ParseGetHallResponse(rsp)
+}
+
+// ListInboxWithResponse See what you were told
+//
+// Newest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/inbox (the `ListInbox` operationId).
+func (c *ClientWithResponses) ListInboxWithResponse(ctx context.Context, params *ListInboxParams, reqEditors ...RequestEditorFn) (*ListInboxResponse, error) {
+	rsp, err := c.ListInbox(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListInboxResponse(rsp)
+}
+
+// WatchInboxWithResponse Be told at once
+//
+// Server-sent events: a `notice` for each new one, `unread` when that count changes, a comment every 15 seconds. Without an id only what comes from now on; who comes back with the last id gets what was missed. A notice may come twice, with the same id. The stream ends with the life of an access token, and when it is not read; come back then. 429 is `rate_limited`: ten streams for each customer.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/inbox/events (the `WatchInbox` operationId).
+func (c *ClientWithResponses) WatchInboxWithResponse(ctx context.Context, params *WatchInboxParams, reqEditors ...RequestEditorFn) (*WatchInboxResponse, error) {
+	rsp, err := c.WatchInbox(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseWatchInboxResponse(rsp)
+}
+
+// ReadInboxWithBodyWithResponse Mark what you have read
+//
+// That notice and everything before it. What was marked stays so: an older id changes nothing.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/inbox/read (the `ReadInbox` operationId).
+func (c *ClientWithResponses) ReadInboxWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReadInboxResponse, error) {
+	rsp, err := c.ReadInboxWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadInboxResponse(rsp)
+}
+
+// ReadInboxWithResponse Mark what you have read
+//
+// That notice and everything before it. What was marked stays so: an older id changes nothing.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/inbox/read (the `ReadInbox` operationId).
+func (c *ClientWithResponses) ReadInboxWithResponse(ctx context.Context, body ReadInboxJSONRequestBody, reqEditors ...RequestEditorFn) (*ReadInboxResponse, error) {
+	rsp, err := c.ReadInbox(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadInboxResponse(rsp)
 }
 
 // GetMeWithResponse My account
@@ -21721,6 +22362,107 @@ func ParseGetHallResponse(rsp *http.Response) (*GetHallResponse, error) {
 			headers.ETag = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListInboxResponse parses an HTTP response from a ListInboxWithResponse call
+func ParseListInboxResponse(rsp *http.Response) (*ListInboxResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListInboxResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest InboxOutputBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListInboxResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseWatchInboxResponse parses an HTTP response from a WatchInboxWithResponse call
+func ParseWatchInboxResponse(rsp *http.Response) (*WatchInboxResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &WatchInboxResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReadInboxResponse parses an HTTP response from a ReadInboxWithResponse call
+func ParseReadInboxResponse(rsp *http.Response) (*ReadInboxResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadInboxResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
 	}
 
 	return response, nil
