@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,8 +15,8 @@ import (
 type bank struct {
 	*faketoss.Toss
 	url string
-	// at is called with each request before it is worked and after, if set; it may block.
-	before, after func(r *http.Request)
+	// hook is called with each request before it is worked and after, if set.
+	hook atomic.Pointer[func(r *http.Request, after bool)]
 }
 
 func newBank(t *testing.T, webhooks faketoss.Webhooks) *bank {
@@ -26,12 +27,12 @@ func newBank(t *testing.T, webhooks faketoss.Webhooks) *bank {
 	}
 	b := &bank{Toss: toss}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if b.before != nil {
-			b.before(r)
+		if hook := b.hook.Load(); hook != nil {
+			(*hook)(r, false)
 		}
 		toss.ServeHTTP(w, r)
-		if b.after != nil {
-			b.after(r)
+		if hook := b.hook.Load(); hook != nil {
+			(*hook)(r, true)
 		}
 	}))
 	b.url = server.URL + faketoss.Path
