@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -73,11 +74,26 @@ func applyGrants(ctx context.Context, cfg *pgx.ConnConfig) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
-	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrateLock)); err != nil {
+	for range grantTrials {
+		err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrateLock)); err != nil {
+				return err
+			}
+			_, err := tx.Exec(ctx, grants)
+			return err
+		})
+		if !hasCode(err, codeInternal) {
 			return err
 		}
-		_, err := tx.Exec(ctx, grants)
-		return err
-	})
+		pause(ctx, grantPause, nil)
+	}
+	return err
 }
+
+// A table that is emptied, vacuumed or given an index in the same moment changes the row that a grant changes, and
+// Postgres says so by an internal error ("tuple concurrently updated").
+const (
+	codeInternal = "XX000"
+	grantTrials  = 20
+	grantPause   = 100 * time.Millisecond
+)
