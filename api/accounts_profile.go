@@ -138,7 +138,7 @@ func (s *Server) changePassword(ctx context.Context, in *changePasswordInput) (*
 	if err := s.proveOwner(ctx, user, in.Body.OldPassword); err != nil {
 		return nil, err
 	}
-	hash, err := s.Passwords.Hash(ctx, in.Body.NewPassword)
+	hash, err := s.Passwords.Known().Hash(ctx, in.Body.NewPassword)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +159,7 @@ func (s *Server) proveOwner(ctx context.Context, user ticketing.User, password s
 	if err := s.limits.account.take(cmp.Or(user.Email, "#"+strconv.FormatInt(int64(user.ID), 10))); err != nil {
 		return err
 	}
-	return s.prove(ctx, password, user.PasswordHash)
+	return prove(ctx, s.Passwords.Known(), password, user.PasswordHash)
 }
 
 // renamed says which of several passwords is meant.

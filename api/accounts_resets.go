@@ -74,7 +74,7 @@ func (s *Server) confirmReset(ctx context.Context, in *confirmResetInput) (*stru
 	if err := s.Accounts.ResetKnown(ctx, token, s.Clock()); err != nil {
 		return nil, resetError(err)
 	}
-	hash, err := s.Passwords.Hash(ctx, in.Body.Password)
+	hash, err := s.Passwords.Known().Hash(ctx, in.Body.Password)
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 type tokenOutput struct {
-	SetCookie []string `header:"Set-Cookie" doc:"tb_refresh, where a cookie was asked for or sent"`
+	SetCookie []string `header:"Set-Cookie" doc:"tb_refresh, where a cookie was asked for or sent; tb_device, after a log-in by password"`
 	Body      tokenBody
 }
 

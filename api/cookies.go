@@ -14,6 +14,9 @@ const (
 	// kakaoCookie holds an attempt to log in at Kakao, sealed. It must come with a redirect from there, so it is Lax.
 	kakaoCookie = "tb_kakao"
 	kakaoPath   = "/v1/auth/kakao"
+	// deviceCookie says, sealed, whose password was last right in this browser.
+	deviceCookie = "tb_device"
+	devicePath   = "/v1/auth/login"
 )
 
 // cookie is one of ours; an empty value takes it back.

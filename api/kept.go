@@ -92,7 +92,9 @@ func (keptClock) Tick(time.Duration) <-chan time.Time { return nil }
 // want the same thing at the same time. Its errors, "not found" among them, are not kept.
 func keep[I, B any](s *Server, op operation, r rests, load func(ctx context.Context, q question) (version int64, body B, err error)) {
 	on, all := s.edits[r.on], s.edits[r.all]
+	asked, loaded := s.keptReads.WithLabelValues(op.id, "asked"), s.keptReads.WithLabelValues(op.id, "loaded")
 	ask := otter.LoaderFunc[question, wire](func(ctx context.Context, q question) (wire, error) {
+		loaded.Inc()
 		version, body, err := load(ctx, q)
 		if err != nil {
 			return wire{}, err
@@ -105,6 +107,7 @@ func keep[I, B any](s *Server, op operation, r rests, load func(ctx context.Cont
 		if err != nil {
 			return err
 		}
+		asked.Inc()
 		q.operation, q.edition = op.id, on.of(q.id).Load()+all.all.Load()
 		w, err := s.kept.Get(c.UserContext(), q, ask)
 		if err != nil {

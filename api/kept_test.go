@@ -275,7 +275,33 @@ func TestReadersShareOneQuestion(t *testing.T) {
 		if asked := w.asked.Load(); asked != 1 || wrong.Load() > 0 {
 			t.Errorf("%s: the database was asked %d times; %d readers went without", read.path, asked, wrong.Load())
 		}
+		if got := h.keptReads(); got["asked"] != readers || got["loaded"] != 1 {
+			t.Errorf("%s: counted %v", read.path, got)
+		}
 	}
+}
+
+// keptReads is what the metrics say of all operations together.
+func (h *house) keptReads() map[string]float64 {
+	h.t.Helper()
+	families, err := h.metrics.Gather()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	sums := map[string]float64{}
+	for _, f := range families {
+		if f.GetName() != "ticketblue_kept_reads_total" {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if l.GetName() == "what" {
+					sums[l.GetValue()] += m.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	return sums
 }
 
 func TestFailuresAreNotKept(t *testing.T) {

@@ -22,6 +22,17 @@ func newRequestMetrics(to prometheus.Registerer) requestMetrics {
 	return m
 }
 
+// newKeptReads counts reads of the catalogue by operation: how many were asked for, and how many of these were loaded; the
+// others were answered from memory, or with somebody who was waiting for the same.
+func newKeptReads(to prometheus.Registerer) *prometheus.CounterVec {
+	reads := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ticketblue_kept_reads_total",
+		Help: "Reads of the catalogue by operation: asked for, and of these loaded because no answer was kept.",
+	}, []string{"operation", "what"})
+	to.MustRegister(reads)
+	return reads
+}
+
 var classes = [...]string{"1xx", "2xx", "3xx", "4xx", "5xx"}
 
 // of looks the labels up once, not per request.

@@ -29,10 +29,12 @@ type Server struct {
 	plans  *planCache
 	edits  map[ticketing.Noun]*edits
 	kept   *otter.Cache[question, wire] // answers of the catalogue
-	facts  *factsCache
-	boards *boards
-	names  *namesCache // of campaigns
-	drain  drain
+
+	keptReads *prometheus.CounterVec
+	facts     *factsCache
+	boards    *boards
+	names     *namesCache // of campaigns
+	drain     drain
 
 	exports exportCount
 
@@ -60,7 +62,7 @@ func New(config Config) *Server {
 		Config: config, plans: newPlanCache(), edits: newEdits(), facts: newFactsCache(), boards: newBoards(), names: newNamesCache(), drain: newDrain(),
 		pictures: pictures.NewMaker(), posters: newPosterCache(),
 	}
-	s.kept = s.newKept()
+	s.kept, s.keptReads = s.newKept(), newKeptReads(config.Metrics)
 	limits := config.Limits.withDefaults()
 	s.limits, s.viewers = newLimiters(limits, config.Clock), newViewers(limits, config.Metrics)
 	s.app = fiber.New(s.fiberConfig())

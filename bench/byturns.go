@@ -35,6 +35,7 @@ type wrong struct {
 	bound   float64 // PASS needs this ratio of answers per second in them to those in the others
 	env     []string
 	disturb func(target string) (end func() error, err error)
+	check   func() error // after the last slice: what else must be so; optional
 }
 
 // run plays the workload and judges it: everything of run, and the ratio.
@@ -66,6 +67,12 @@ func (t *Turns) run(ctx context.Context, out io.Writer, progress *report.Progres
 		}
 		if ratio = report.Median(with) / report.Median(without); !(ratio >= w.bound) { // also when there is none
 			trial.Fail(fmt.Errorf("answers with %s over answers without: %.3f, want at least %.2f", w.name, ratio, w.bound))
+		}
+		if w.check == nil {
+			return
+		}
+		if err := w.check(); err != nil {
+			trial.Fail(err)
 		}
 	})
 	fmt.Fprintf(out, "answered/s, medians: without %.0f, with %s %.0f, ratio %.3f\n", report.Median(without), w.name, report.Median(with), ratio)

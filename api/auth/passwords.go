@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,23 +29,43 @@ const (
 	// hashShare: hashing takes at most one processor in so many, and one at least. A hash is 20 ms of pure work, and a
 	// flood of log-ins fills every slot there is.
 	hashShare = 4
-	// busyRest: while the machine has more urgent work, a slot rests so many times as long as its hash took, but not
-	// longer than maxRest.
-	busyRest = 19
-	maxRest  = time.Second
+	// While the machine has more urgent work, a slot rests so many times as long as its hash took, but not longer than
+	// maxRest: busyRest in the lane of everybody, knownRest in that of those who are known.
+	busyRest  = 19
+	knownRest = 9
+	maxRest   = time.Second
+	// savedRest is how much rest the slot of those who are known may have taken beforehand: after so long without a hash
+	// it does some twenty at once before it rests again, so that a few people who log in during a sale do not wait for
+	// each other.
+	savedRest = 5 * time.Second
+	// busyHold: the machine stays busy for so long after it was last seen so. Between two commits of a sale nothing is in
+	// flight for a moment.
+	busyHold = time.Second
 )
 
 // ErrBusy says that too many passwords are being hashed; asking again after HashWait may help.
 var ErrBusy = errors.New("too many passwords are being checked")
 
-// Passwords makes and checks hashes, a few at a time.
+// Passwords makes and checks hashes, a few at a time. It is the lane of everybody; Known is another one.
 type Passwords struct {
 	slots   chan struct{}
 	waiting atomic.Int64
 	wait    time.Duration
 	busy    func() bool
 	dummy   string
+	rest    int           // times as long as the hash
+	saved   time.Duration // rest that counts although it was taken before
+	known   *Passwords    // nil in that lane itself
+
+	mu       sync.Mutex
+	rested   time.Time // when all rest will have been taken that was owed
+	lastBusy time.Time // when the machine was last seen busy
 }
+
+// Known is the lane of those who have proved something before: a browser that has logged in to this account, somebody
+// with a token. It has one slot, its own queue and a shorter rest, so that a flood of others neither fills it nor slows
+// it down, and it never takes more than a tenth of a processor from more urgent work for long.
+func (p *Passwords) Known() *Passwords { return p.known }
 
 // NewPasswords prepares the slots and the hash that unknown accounts are compared with. busy tells whether the machine
 // has more urgent work just now, to which hashing then leaves the processors; nil: never.
@@ -57,7 +78,12 @@ func newPasswords(slots int, wait time.Duration, busy func() bool) (*Passwords, 
 	if err != nil {
 		return nil, fmt.Errorf("making the dummy hash: %w", err)
 	}
-	return &Passwords{slots: make(chan struct{}, slots), wait: wait, busy: busy, dummy: dummy}, nil
+	lane := func(slots, rest int, saved time.Duration) *Passwords {
+		return &Passwords{slots: make(chan struct{}, slots), wait: wait, busy: busy, dummy: dummy, rest: rest, saved: saved}
+	}
+	p := lane(slots, busyRest, 0)
+	p.known = lane(1, knownRest, savedRest)
+	return p, nil
 }
 
 // Hash is the password's argon2id hash in PHC form. ErrBusy when no slot came free in time.
@@ -116,9 +142,36 @@ func (p *Passwords) enter(ctx context.Context) error {
 
 // leave gives the slot back, at once or after its rest; whoever had it does not wait for that.
 func (p *Passwords) leave(entered time.Time) {
-	if p.busy == nil || !p.busy() {
-		<-p.slots
-		return
+	now := time.Now()
+	if p.isBusy(now) {
+		if rest := p.owe(now.Sub(entered), now); rest > 0 {
+			time.AfterFunc(rest, func() { <-p.slots })
+			return
+		}
 	}
-	time.AfterFunc(min(busyRest*time.Since(entered), maxRest), func() { <-p.slots })
+	<-p.slots
+}
+
+func (p *Passwords) isBusy(now time.Time) bool {
+	if p.busy == nil {
+		return false
+	}
+	busy := p.busy()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if busy {
+		p.lastBusy = now
+	}
+	return now.Sub(p.lastBusy) < busyHold
+}
+
+// owe adds the rest for a hash that took so long, shared by all slots, and returns what is left of it now.
+func (p *Passwords) owe(took time.Duration, now time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if saved := now.Add(-p.saved); p.rested.Before(saved) {
+		p.rested = saved
+	}
+	p.rested = p.rested.Add(min(time.Duration(p.rest)*took, maxRest) / time.Duration(cap(p.slots)))
+	return p.rested.Sub(now)
 }

@@ -121,6 +121,7 @@ func TestASlotRestsWhileTheMachineIsBusy(t *testing.T) {
 	if err := p.enter(context.Background()); err != nil {
 		t.Fatal(err)
 	}
+	p.rested = time.Now()
 	p.leave(time.Now().Add(-time.Minute)) // after long work: it rests for maxRest
 	if _, err := p.Check(context.Background(), "x", ""); !errors.Is(err, ErrBusy) {
 		t.Errorf("while it rests: %v", err)
@@ -128,6 +129,51 @@ func TestASlotRestsWhileTheMachineIsBusy(t *testing.T) {
 	p.wait = time.Minute
 	if _, err := p.Check(context.Background(), "x", ""); err != nil {
 		t.Errorf("after its rest: %v", err)
+	}
+}
+
+// TestRestIsOwedBeyondWhatWasSaved: a quiet slot does some hashes without a rest, then only as many as its share allows.
+func TestRestIsOwedBeyondWhatWasSaved(t *testing.T) {
+	p, err := newPasswords(1, time.Millisecond, func() bool { return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	const hash = 25 * time.Millisecond
+	for _, lane := range []*Passwords{p, p.Known()} {
+		now := time.Unix(1_800_000_000, 0)
+		free := 0
+		for lane.owe(hash, now) <= 0 {
+			free++
+		}
+		if want := int(lane.saved / (time.Duration(lane.rest) * hash)); free != want {
+			t.Errorf("%d hashes without a rest, want %d", free, want)
+		}
+		served := 0
+		for end := now.Add(time.Minute); now.Before(end); served++ {
+			now = now.Add(hash + max(0, lane.owe(hash, now.Add(hash))))
+		}
+		if share := float64(served) * float64(hash) / float64(time.Minute); share > 1.1/float64(lane.rest) {
+			t.Errorf("%d hashes in a minute: %.3f of a processor", served, share)
+		}
+		if now = now.Add(time.Hour); lane.saved > 0 && lane.owe(hash, now) > 0 {
+			t.Error("a rest after an hour of rest")
+		}
+	}
+}
+
+// TestKnownOnesDoNotWaitForOthers: the other lane is full and resting.
+func TestKnownOnesDoNotWaitForOthers(t *testing.T) {
+	p, err := newPasswords(1, time.Millisecond, func() bool { return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.slots <- struct{}{}
+	p.waiting.Store(hashQueue)
+	if _, err := p.Check(t.Context(), "x", ""); !errors.Is(err, ErrBusy) {
+		t.Errorf("everybody: %v", err)
+	}
+	if _, err := p.Known().Check(t.Context(), "x", ""); err != nil {
+		t.Errorf("known: %v", err)
 	}
 }
 

@@ -53,6 +53,7 @@ type Tokens struct {
 	known  *known
 
 	revoked revoked
+	devices sealer
 }
 
 // NewTokens keeps the key in memory only; whoever has it can be anyone.
@@ -60,7 +61,11 @@ func NewTokens(key []byte, clock func() time.Time) (*Tokens, error) {
 	if len(key) < MinKeyBytes {
 		return nil, fmt.Errorf("a signing key needs at least %d bytes, this one has %d", MinKeyBytes, len(key))
 	}
-	t := &Tokens{key: key, clock: clock, known: newKnown()}
+	devices, err := newSealer(key, "device")
+	if err != nil {
+		return nil, err
+	}
+	t := &Tokens{key: key, clock: clock, known: newKnown(), devices: devices}
 	t.parser = jwt.NewParser(
 		jwt.WithValidMethods([]string{algorithm}),
 		jwt.WithIssuer(name),
