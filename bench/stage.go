@@ -50,7 +50,7 @@ func logIn(ctx context.Context, c *client.Client, email, password string) (strin
 	if err != nil {
 		return "", err
 	}
-	session, err := nobody.LoginWithResponse(ctx, api.LoginInputBody{Email: email, Password: password})
+	session, err := nobody.LoginWithResponse(ctx, nil, api.LoginInputBody{Email: email, Password: password})
 	if err := api.Expect(http.StatusOK, session, err); err != nil {
 		return "", fmt.Errorf("logging in as %s: %w", email, err)
 	}

@@ -20,7 +20,7 @@ func TestAccountsThroughTheWholeProgram(t *testing.T) {
 	const email, first, second = "kim@example.com", "blue-ticket-7", "green-ticket-8"
 	ctx, nobody := t.Context(), as(t, s.url, "")
 	logIn := func(password string) reply[*tb.LoginResponse] {
-		return answered(nobody.LoginWithResponse(ctx, tb.LoginInputBody{Email: email, Password: password}))
+		return answered(nobody.LoginWithResponse(ctx, nil, tb.LoginInputBody{Email: email, Password: password}))
 	}
 	refresh := func(session *tb.TokenBody) reply[*tb.RefreshResponse] {
 		return answered(nobody.RefreshWithResponse(ctx, nil, tb.RefreshInputBody{RefreshToken: session.RefreshToken}))
@@ -86,7 +86,7 @@ func TestAdminsThroughTheWholeProgram(t *testing.T) {
 	ctx, nobody := t.Context(), as(t, s.url, "")
 	logIn := func(email, password string) *tb.ClientWithResponses {
 		t.Helper()
-		session := answered(nobody.LoginWithResponse(ctx, tb.LoginInputBody{Email: email, Password: password})).want(t, 200)
+		session := answered(nobody.LoginWithResponse(ctx, nil, tb.LoginInputBody{Email: email, Password: password})).want(t, 200)
 		return as(t, s.url, session.JSON200.AccessToken)
 	}
 	first := logIn("first@example.com", "blue-ticket-7")
