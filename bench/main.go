@@ -24,6 +24,7 @@ type cli struct {
 	Growth    Growth    `cmd:"" help:"CPU per reservation as rounds and seats become many. Prints PASS or FAIL first; exit code 1 on FAIL."`
 	Reads     Reads     `cmd:"" help:"Plan and seat map of a large round, by turns with a request that does nothing."`
 	Catalogue Catalogue `cmd:"" help:"Six reads of the catalogue by turns with a request that does nothing, and its list of performances in an open loop."`
+	Search    Search    `cmd:"" help:"Searches of a large catalogue by the index and, by turns, by SQL, one at a time; then how long until an edit is found."`
 	Claims    Claims    `cmd:"" help:"Customers claim the coupons of a campaign, by turns with a request that does nothing. Prints PASS or FAIL first; exit code 1 on FAIL."`
 	Locks     Locks     `cmd:"" help:"Coupons of one campaign on Ticket Blue and on programs that count them with no lock, versions, a row lock, a lock in Redis, in one statement. Exit code 1 unless Ticket Blue was exact."`
 	Bulk      Bulk      `cmd:"" help:"Many rows changed one by one, batched, by unnest and by COPY, counted afterwards. Prints PASS or FAIL first; exit code 1 on FAIL."`
@@ -49,6 +50,8 @@ func main() {
 		pass = c.Reads.run(ctx, os.Stdout)
 	case "catalogue":
 		pass = c.Catalogue.run(ctx, os.Stdout)
+	case "search":
+		pass = c.Search.run(ctx, os.Stdout)
 	case "outage":
 		pass = c.Outage.run(ctx, os.Stdout, report.NewProgress(os.Stderr, false))
 	case "flood":

@@ -16,17 +16,18 @@ import (
 const (
 	openRounds = `FROM round_states s JOIN rounds r ON r.id = s.round WHERE s.phase = 'open' AND r.deleted_at IS NULL `
 
+	// What is looked for stands where %s is, so that nothing is read of other performances, whatever the planner believes.
 	selectFoundPerformance = `
 		SELECT p.id, p.title, p.category, p.hall_id, h.name, p.from_day::text, p.to_day::text, p.prices, o.name, o.extension, o.widths,
 		       (SELECT json_agg(json_build_object('id', a.id, 'name', a.name) ORDER BY a.id)
 		          FROM performance_performers l JOIN performers a ON a.id = l.performer_id WHERE l.performance_id = p.id),
 		       EXISTS (SELECT ` + openRounds + `AND r.performance_id = p.id)
-		  FROM performances p ` + withHallAndPoster + `WHERE p.deleted_at IS NULL AND p.id `
-	selectFoundHall      = `SELECT h.id, h.name, h.address FROM halls h WHERE h.deleted_at IS NULL AND h.id `
-	selectFoundPerformer = `SELECT a.id, a.name, a.nation FROM performers a WHERE a.id `
+		  FROM (SELECT * FROM performances WHERE deleted_at IS NULL AND id %s) p ` + withHallAndPoster + `ORDER BY p.id`
+	selectFoundHall      = `SELECT h.id, h.name, h.address FROM halls h WHERE h.deleted_at IS NULL AND h.id %s`
+	selectFoundPerformer = `SELECT a.id, a.name, a.nation FROM performers a WHERE a.id %s`
 )
 
-// found is how a kind of document is read: the statement ends where the condition on the id begins.
+// found is how a kind of document is read: the statement has %s where the condition on the id is.
 type found struct {
 	sql  string
 	scan pgx.RowToFunc[ticketing.SearchDocument]
@@ -49,7 +50,7 @@ func (db *DB) SearchDocuments(ctx context.Context, kind ticketing.SearchKind, id
 		numbers = append(numbers, n)
 	}
 	by := foundBy[kind]
-	docs, err := many(ctx, db, by.scan, by.sql+`= ANY($1)`, numbers)
+	docs, err := many(ctx, db, by.scan, fmt.Sprintf(by.sql, `= ANY($1)`), numbers)
 	if err != nil {
 		return nil, fmt.Errorf("reading %ss for the index: %w", kind, err)
 	}
@@ -67,7 +68,7 @@ func (db *DB) SearchDocumentsAfter(ctx context.Context, kind ticketing.SearchKin
 		}
 	}
 	by := foundBy[kind]
-	docs, err := many(ctx, db, by.scan, by.sql+`> $1 ORDER BY 1 LIMIT $2`, id, limit)
+	docs, err := many(ctx, db, by.scan, fmt.Sprintf(by.sql, `> $1 ORDER BY id LIMIT $2`), id, limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading %ss for the index: %w", kind, err)
 	}

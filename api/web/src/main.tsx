@@ -10,6 +10,7 @@ import { FailPage, SuccessPage } from "./pages/paid";
 import { PerformancePage, PerformancesPage } from "./pages/performances";
 import { ReservationsPage } from "./pages/reservations";
 import { RoundPage } from "./pages/round";
+import { SearchPage } from "./pages/search";
 import { address, before, pages, startRouter } from "./router";
 import { begin, session, trouble, watch } from "./session";
 import { startClock } from "./time";
@@ -52,6 +53,7 @@ function page(path: string) {
   if (path === "/signup") return <SignupPage />;
   if (path === "/reset-password") return <ResetPage />;
   if (path.startsWith("/admin")) return <AdminPage path={path} />;
+  if (path === "/search") return <SearchPage />;
   if (path === "/coupons") return <CouponsPage />;
   if (path === "/me") return <MePage />;
   if (path === "/reservations") return <ReservationsPage />;

@@ -33,7 +33,7 @@ export const pages = {
 };
 
 const plain = [
-  "/", "/login", "/signup", "/reset-password", "/reservations", "/coupons", "/me",
+  "/", "/login", "/signup", "/reset-password", "/search", "/reservations", "/coupons", "/me",
   "/admin", "/admin/halls", "/admin/reservations", "/admin/jobs", "/admin/audit",
 ];
 

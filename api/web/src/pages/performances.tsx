@@ -5,6 +5,7 @@ import { get, type Page, type Performance, type Round, type RoundTerms } from ".
 import { learn, now } from "../time";
 import { countdown, dateTime, t, won, type Word } from "../words";
 import { categoryName, Failed, Loading, Poster, useLoaded } from "./parts";
+import { SearchBox } from "./search";
 
 export function PerformancesPage() {
   const { value, failed, retry } = useLoaded("performances", () => get<Page<Performance>>("/performances?limit=24"));
@@ -20,6 +21,7 @@ export function PerformancesPage() {
       <div class="hero">
         <h1>{t("list.title")}</h1>
         <p>{t("list.lead")}</p>
+        <SearchBox />
       </div>
       {value.value.items.length === 0 && <p class="hint">{t("list.empty")}</p>}
       <ul class="shows">

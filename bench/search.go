@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	api "ticketblue/api/client"
+	"ticketblue/bench/client"
+	"ticketblue/bench/report"
+)
+
+// Search is the command's flags.
+type Search struct {
+	Repeat     int    `default:"50" help:"Requests of each query and engine, one after the other and by turns."`
+	Edits      int    `default:"50" help:"Performers made one after the other, to see how long until they are found."`
+	Data       string `required:"" placeholder:"DIR" type:"path" help:"A data directory with a large catalogue: 'ticketblue seed --size catalogue', with as many --seed as wanted, then 'ticketblue rebuild --search'."`
+	JSON       string `placeholder:"FILE" type:"path" help:"Write all figures as JSON."`
+	Ticketblue string `default:"bin/ticketblue" placeholder:"PROGRAM" help:"The ticketblue program."`
+}
+
+// searched is the report.
+type searched struct {
+	Documents int             `json:"documents"`
+	Queries   []*searchedFor  `json:"queries"`
+	Lag       searchLatencies `json:"lag"` // from the answer to an edit to its being found, ms
+}
+
+// searchedFor is one query and what came of it.
+type searchedFor struct {
+	Name  string          `json:"name"`
+	Query string          `json:"query"`
+	Found int             `json:"found"` // by the index
+	Twin  int             `json:"found_by_sql"`
+	Index searchLatencies `json:"index"`
+	SQL   searchLatencies `json:"sql"`
+}
+
+// searchLatencies are in milliseconds.
+type searchLatencies struct {
+	P50 float64   `json:"p50_ms"`
+	P99 float64   `json:"p99_ms"`
+	All []float64 `json:"all_ms"`
+}
+
+func (l *searchLatencies) sum() {
+	sorted := slices.Sorted(slices.Values(l.All))
+	l.P50, l.P99 = sorted[(len(sorted)-1)/2], sorted[(len(sorted)-1)*99/100]
+}
+
+// sections are the parts of an answer that are counted.
+type sections struct {
+	Performances, Halls, Performers struct {
+		Count int
+		Items []struct{ Title, Name string }
+	}
+}
+
+func (s sections) count() int { return s.Performances.Count + s.Halls.Count + s.Performers.Count }
+
+// run measures, writes the report, and tells whether the run finished.
+func (r *Search) run(ctx context.Context, out io.Writer) bool {
+	var found searched
+	var kept string
+	err := binary{path: r.Ticketblue, data: r.Data}.onServer(ctx, "", &kept, func(target string, b binary) error {
+		return r.measure(ctx, target, b, &found)
+	})
+	if err == nil && r.JSON != "" {
+		err = report.WriteJSON(r.JSON, found)
+	}
+	if err != nil {
+		fmt.Fprintln(out, "FAIL  the run did not finish:", err)
+		return false
+	}
+	fmt.Fprintf(out, "PASS  %d documents, %d requests of each kind\n\n%-22s %9s %9s %9s %9s %9s %9s\n", found.Documents, r.Repeat,
+		"ms", "index p50", "p99", "SQL p50", "p99", "found", "by SQL")
+	for _, q := range found.Queries {
+		fmt.Fprintf(out, "%-22s %9.2f %9.2f %9.2f %9.2f %9d %9d   %s\n", q.Name, q.Index.P50, q.Index.P99, q.SQL.P50, q.SQL.P99, q.Found, q.Twin, q.Query)
+	}
+	fmt.Fprintf(out, "\nan edit is found after: p50 %.0f ms, p99 %.0f ms\n", found.Lag.P50, found.Lag.P99)
+	return true
+}
+
+func (r *Search) measure(ctx context.Context, target string, b binary, found *searched) error {
+	c, err := client.New(target, 1, dialWithin)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	var all sections
+	if err := c.Call(client.Request{Method: "GET", Path: "/v1/search?from=1900-01-01&kind=performance&limit=100"}, nil, 200, &all); err != nil {
+		return err
+	}
+	var others sections
+	if err := c.Call(client.Request{Method: "GET", Path: "/v1/search?limit=1"}, nil, 200, &others); err != nil {
+		return err
+	}
+	found.Documents = all.Performances.Count + others.Halls.Count + others.Performers.Count
+	if found.Queries, err = queriesOf(all, others); err != nil {
+		return err
+	}
+	for _, q := range found.Queries {
+		if err := r.ask(ctx, c, q); err != nil {
+			return err
+		}
+	}
+	return r.edits(ctx, c, b, &found.Lag)
+}
+
+// queriesOf makes queries of a title that is there: its beginning, its middle, its parts, and it with an error.
+func queriesOf(all, others sections) ([]*searchedFor, error) {
+	i := slices.IndexFunc(all.Performances.Items, func(p struct{ Title, Name string }) bool {
+		words := strings.Fields(p.Title)
+		return len(words) >= 2 && len([]rune(words[0])) >= 2 && len([]rune(strings.Join(words, ""))) >= 5
+	})
+	if i < 0 || len(others.Performers.Items) == 0 {
+		return nil, errors.New("the catalogue has no title of two words, or no performer")
+	}
+	title := all.Performances.Items[i].Title
+	words := strings.Fields(title)
+	joined := []rune(strings.Join(words, ""))
+	wrong := slices.Clone(joined)
+	wrong[len(wrong)/2] = '쀍'
+	wrong = wrong[:min(len(wrong), 20)]
+	q := url.QueryEscape
+	return []*searchedFor{
+		{Name: "beginning", Query: "q=" + q(string(joined[:2]))},
+		{Name: "middle", Query: "q=" + q(string(joined[1:3]))},
+		{Name: "one character", Query: "q=" + q(string(joined[:1]))},
+		{Name: "two words", Query: "q=" + q(words[1]+" "+words[0])},
+		{Name: "typing error", Query: "q=" + q(string(wrong))},
+		{Name: "nothing there", Query: "q=" + q("쀍쀍")},
+		{Name: "performer", Query: "q=" + q(others.Performers.Items[0].Name)},
+		{Name: "filtered, sorted", Query: "kind=performance&category=musical&min_price=50000&sort=ending&q=" + q(string(joined[:2]))},
+		{Name: "on sale, cheapest", Query: "kind=performance&on_sale=true&sort=cheapest"},
+		{Name: "everything", Query: "kind=performance"},
+	}, nil
+}
+
+// ask gives the engines their turns.
+func (r *Search) ask(ctx context.Context, c *client.Client, q *searchedFor) error {
+	for turn := range r.Repeat + 1 {
+		for _, by := range []struct {
+			engine string
+			times  *searchLatencies
+			found  *int
+		}{{"index", &q.Index, &q.Found}, {"sql", &q.SQL, &q.Twin}} {
+			var answer sections
+			began := time.Now()
+			err := c.Call(client.Request{Method: "GET", Path: "/v1/search?engine=" + by.engine + "&" + q.Query}, nil, 200, &answer)
+			took := time.Since(began)
+			if err := errors.Join(err, ctx.Err()); err != nil {
+				return fmt.Errorf("%s by %s: %w", q.Name, by.engine, err)
+			}
+			*by.found = answer.count()
+			if turn > 0 { // the first one warms up
+				by.times.All = append(by.times.All, float64(took.Microseconds())/1000)
+			}
+		}
+	}
+	q.Index.sum()
+	q.SQL.sum()
+	return nil
+}
+
+// foundWithin is how long an edit may take to be found before the run fails.
+const foundWithin = 30 * time.Second
+
+// edits makes performers and looks for each until it is found.
+func (r *Search) edits(ctx context.Context, c *client.Client, b binary, lag *searchLatencies) error {
+	email := fmt.Sprintf("search-%d@example.com", time.Now().UnixNano())
+	password, err := b.admin(ctx, email)
+	if err != nil {
+		return err
+	}
+	token, err := logIn(ctx, c, email, password)
+	if err != nil {
+		return err
+	}
+	admin, err := c.Typed(token)
+	if err != nil {
+		return err
+	}
+	for i := range r.Edits {
+		name := fmt.Sprintf("늦깎이%d번%d", time.Now().UnixNano(), i)
+		made, err := admin.CreatePerformerWithResponse(ctx, api.PerformerFields{Name: name})
+		if err := api.Expect(201, made, err); err != nil {
+			return err
+		}
+		for began := time.Now(); ; {
+			var answer sections
+			if err := c.Call(client.Request{Method: "GET", Path: "/v1/search?kind=performer&q=" + url.QueryEscape(name)}, nil, 200, &answer); err != nil {
+				return err
+			}
+			if took := time.Since(began); answer.Performers.Count == 1 {
+				lag.All = append(lag.All, float64(took.Microseconds())/1000)
+				break
+			} else if took > foundWithin {
+				return fmt.Errorf("%s was not found after %s", name, took)
+			}
+		}
+	}
+	lag.sum()
+	return nil
+}
