@@ -258,7 +258,7 @@ func TestRoundsThatCannotBe(t *testing.T) {
 
 func TestAccounts(t *testing.T) {
 	db := openDB(t, freshDSN(t))
-	want := ticketing.User{Email: "kim@example.com", Name: "김", PasswordHash: "$argon2id$x", Role: ticketing.Admin}
+	want := ticketing.User{Email: "kim@example.com", Name: "김", Language: "ko", PasswordHash: "$argon2id$x", Role: ticketing.Admin}
 	var err error
 	if want.ID, err = db.CreateUser(t.Context(), want); err != nil || want.ID == 0 {
 		t.Fatal(want.ID, err)
