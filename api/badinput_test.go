@@ -160,6 +160,8 @@ func badOther(h *house) []bad {
 		{name: "keyword of 10,000", call: call{method: "GET", path: "/v1/search?q=" + strings.Repeat("x", 10_000)}, status: 422, code: invalid, field: "q"},
 		{name: "keyword that is no text", call: call{method: "GET", path: "/v1/search?q=%ff"}, status: 422, code: invalid, field: "q"},
 		{name: "keyword with a nought", call: call{method: "GET", path: "/v1/search?q=%00"}, status: 422, code: invalid, field: "q"},
+		{name: "performers with a nought", call: call{method: "GET", path: "/v1/performers?prefix=%00"}, status: 422, code: invalid, field: "prefix"},
+		{name: "performers that are no text", call: call{method: "GET", path: "/v1/performers?contains=%ff"}, status: 422, code: invalid, field: "contains"},
 		{name: "odd kind", call: call{method: "GET", path: "/v1/search?kind=reservation"}, status: 422, code: invalid, field: "kind"},
 		{name: "odd category", call: call{method: "GET", path: "/v1/search?category=opera"}, status: 422, code: invalid, field: "category"},
 		{name: "odd day", call: call{method: "GET", path: "/v1/search?day=2026-02-30"}, status: 422, code: invalid, field: "day"},

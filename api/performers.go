@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strconv"
@@ -76,7 +77,7 @@ func (s *Server) performerRoutes() {
 
 func (s *Server) listPerformers(ctx context.Context, in *performersInput) (*tagged[page[performerBody]], error) {
 	id, name, err := parsePlace(in.After)
-	if err != nil {
+	if err = cmp.Or(err, checkWords("prefix", in.Prefix), checkWords("contains", in.Contains)); err != nil {
 		return nil, err
 	}
 	found, err := s.Catalogue.Performers(ctx, ticketing.PerformerFilter{Prefix: in.Prefix, Contains: in.Contains},
