@@ -14,6 +14,7 @@ var pagePaths = []string{
 	"/", "/performances/:id", "/rounds/:id", "/login", "/signup", "/reset-password", "/search", "/me", "/reservations", "/coupons",
 	"/checkout/:id", "/checkout/:id/success", "/checkout/:id/fail",
 	"/admin", "/admin/performances/:id", "/admin/rounds/:id", "/admin/halls", "/admin/halls/:id", "/admin/reservations", "/admin/jobs", "/admin/audit",
+	"/admin/performers", "/admin/campaigns", "/admin/admins",
 }
 
 // pageRoutes serves the pages for customers from this program.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"ticketblue/ticketing"
 )
@@ -36,6 +37,9 @@ func TestAdminPages(t *testing.T) {
 	t.Run("a hall by CSV", func(t *testing.T) { w.hallByCSV(t) })
 	t.Run("a performance with poster and round", func(t *testing.T) { w.performance(t) })
 	t.Run("a sale on the board", func(t *testing.T) { th.board(t, w) })
+	t.Run("performers, by keyboard", func(t *testing.T) { w.performers(t) })
+	t.Run("coupons", func(t *testing.T) { w.campaigns(t) })
+	t.Run("admins", func(t *testing.T) { w.admins(t) })
 	t.Run("reservations", func(t *testing.T) { w.reservations(t) })
 	t.Run("jobs", func(t *testing.T) { w.jobs(t) })
 	t.Run("the log", func(t *testing.T) {
@@ -132,7 +136,7 @@ func (th *theatre) board(t *testing.T, w *window) {
 func (w *window) jobs(t *testing.T) {
 	t.Helper()
 	w.visit("/admin/jobs")
-	w.until(`document.querySelectorAll(".jobs tbody tr").length === 6`)
+	w.until(`document.querySelectorAll(".jobs tbody tr").length === 7`)
 	w.click(".jobs tbody tr:first-child button")
 	poll(t, "the end of a job", func() bool {
 		w.click(".centered button")
@@ -183,4 +187,70 @@ func (th *theatre) adminPhone(t *testing.T, b *browser) {
 			t.Errorf("%s is %.1f pixels wide", path, wide)
 		}
 	}
+}
+
+// performers makes one and deletes it without a mouse, and another tab sees it after a reload.
+func (w *window) performers(t *testing.T) {
+	w.visit("/admin")
+	w.tabTo(`.tabs a[href="/admin/performers"]`, false)
+	w.press(kb.Enter)
+	w.untilText("h1", "출연자")
+	w.tabTo(`.performer-new [name="name"]`, false)
+	w.press("N", "a", "m", "s", "a", "n", kb.Enter)
+	w.untilText(".performer", "Namsan")
+	other := w.tab()
+	other.visit("/admin/performers")
+	other.untilText(".performer", "Namsan")
+	w.tabTo(".performer .final summary", false)
+	w.press(kb.Enter)
+	w.tabTo(".performer .drop", false)
+	w.press(kb.Enter)
+	w.untilGone(".performer")
+	other.reload()
+	other.until(`document.querySelector(".performer-new") !== null && document.querySelector(".performer") === null`)
+}
+
+// campaigns plans one, opens it, gives a customer a coupon, is refused to delete it, and closes it.
+func (w *window) campaigns(t *testing.T) {
+	w.visit("/admin/campaigns")
+	w.untilText("h1", "쿠폰")
+	seoul := time.Now().UTC().Add(9 * time.Hour)
+	at := func(hours int) string { return seoul.Add(time.Duration(hours) * time.Hour).Format("2006-01-02T15:04") }
+	w.enter(`.campaign-new [name="name"]`, "<b>봄</b> 쿠폰")
+	w.choose(`.campaign-new [name="kind"]`, "rate")
+	w.enter(`.campaign-new [name="value"]`, "10")
+	w.enter(`.campaign-new [name="cap"]`, "3000")
+	w.enter(`.campaign-new [name="stock"]`, "5")
+	w.fill(`.campaign-new [name="opens_at"]`, at(48))
+	w.fill(`.campaign-new [name="closes_at"]`, at(24))
+	w.click(`.campaign-new button`)
+	w.untilText(".campaign-new .form-error", "closes_at")
+	w.fill(`.campaign-new [name="opens_at"]`, at(12))
+	w.click(`.campaign-new button`)
+	w.untilText(".campaign", "<b>봄</b> 쿠폰")
+	const item = ".campaign:first-of-type "
+	w.click(item + ".open")
+	w.until(`document.querySelector(".campaign:first-of-type .pill.open") !== null`)
+	w.enter(item+`.give [name="user"]`, "1")
+	w.click(item + ".give button")
+	w.untilText(item+".give .form-done", "지급했습니다")
+	w.click(item + ".final:last-of-type summary")
+	w.click(item + ".drop")
+	w.untilText(item+".final:last-of-type .form-error", "삭제 대신 종료")
+	w.click(item + ".final summary")
+	w.click(item + ".close")
+	w.until(`document.querySelector(".campaign:first-of-type .pill.closed") !== null`)
+}
+
+// admins makes another one and takes the rights away again; of oneself that is not offered.
+func (w *window) admins(t *testing.T) {
+	w.visit("/admin/admins")
+	w.untilText(".admin", "본인입니다")
+	w.enter(`.admin-new [name="email"]`, "second@example.com")
+	w.enter(`.admin-new [name="name"]`, "둘째")
+	w.click(".admin-new button")
+	w.untilText(".admin:last-of-type", "둘째")
+	w.click(".admin:last-of-type summary")
+	w.click(".admin:last-of-type .drop")
+	w.until(`document.querySelectorAll(".admin").length === 1`)
 }

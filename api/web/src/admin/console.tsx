@@ -5,25 +5,30 @@ import { Account } from "../pages/parts";
 import { t } from "../words";
 import { AuditPage } from "./audit";
 import { BoardPage } from "./board";
+import { CampaignsPage } from "./campaigns";
 import { HallPage, HallsPage } from "./halls";
 import { JobsPage } from "./jobs";
+import { AdminsPage, PerformersPage } from "./people";
 import { FoundPage } from "./reservations";
 import { ShowPage, ShowsPage } from "./shows";
 
 export function AdminPage({ path }: { path: string }) {
   return (
     <Account title={t("admin.title")} lead={t("admin.login")}>
-      {(who) => who.role === "admin" ? <Console path={path}>{page(path)}</Console> : (
+      {(who) => who.role === "admin" ? <Console path={path}>{page(path, who.id)}</Console> : (
         <div class="failed"><h1>{t("error.title")}</h1><p>{t("error.notfound")}</p><p><a class="secondary" href="/">{t("error.home")}</a></p></div>
       )}
     </Account>
   );
 }
 
-const tabs = [["/admin", "admin.shows"], ["/admin/halls", "admin.halls"], ["/admin/reservations", "admin.reservations"], ["/admin/jobs", "admin.jobs"], ["/admin/audit", "admin.audit"]] as const;
+const tabs = [
+  ["/admin", "admin.shows"], ["/admin/halls", "admin.halls"], ["/admin/performers", "admin.performers"], ["/admin/campaigns", "admin.campaigns"],
+  ["/admin/reservations", "admin.reservations"], ["/admin/jobs", "admin.jobs"], ["/admin/admins", "admin.admins"], ["/admin/audit", "admin.audit"],
+] as const;
 
 function Console({ path, children }: { path: string; children: ComponentChildren }) {
-  const at = path.startsWith("/admin/halls") ? "/admin/halls" : ["/admin/audit", "/admin/jobs", "/admin/reservations"].includes(path) ? path : "/admin";
+  const at = path.startsWith("/admin/halls") ? "/admin/halls" : tabs.some(([to]) => to === path) ? path : "/admin";
   return (
     <div class="console">
       <ul class="tabs" aria-label={t("admin.title")}>
@@ -34,7 +39,7 @@ function Console({ path, children }: { path: string; children: ComponentChildren
   );
 }
 
-function page(path: string) {
+function page(path: string, me: number) {
   const hall = pages.adminHall.exec(path), show = pages.adminPerformance.exec(path), round = pages.adminRound.exec(path);
   if (hall) return <HallPage key={hall[1]} id={Number(hall[1]) || 0} />;
   if (show) return <ShowPage key={show[1]} id={Number(show[1]) || 0} />;
@@ -42,6 +47,9 @@ function page(path: string) {
   if (path === "/admin/halls") return <HallsPage />;
   if (path === "/admin/reservations") return <FoundPage />;
   if (path === "/admin/jobs") return <JobsPage />;
+  if (path === "/admin/performers") return <PerformersPage />;
+  if (path === "/admin/campaigns") return <CampaignsPage />;
+  if (path === "/admin/admins") return <AdminsPage me={me} />;
   if (path === "/admin/audit") return <AuditPage />;
   return <ShowsPage />;
 }

@@ -6,6 +6,7 @@ import { SeatMap } from "../map/SeatMap";
 import { Field, Form, useDeed, type Fields } from "../pages/forms";
 import { Failed, Loading, useLoaded } from "../pages/parts";
 import { go } from "../router";
+import { Final } from "./people";
 import { RoundModel } from "../round/model";
 import { loadPlan, Plan, type PlanWire } from "../round/plan";
 import { number, t } from "../words";
@@ -118,6 +119,10 @@ function HallForm({ hall, etag, plan, saved }: { hall: Hall | null; etag: string
             {way.value === "pretix" && <Field label={t("hall.scale")} name="scale" type="number" min={0.01} max={1000} step="any" placeholder="2" />}
           </Form>
           {preview.value && <Found preview={preview.value} />}
+          {hall && <Final class="drop" lead={t("hall.drop.lead")} word={t("sale.delete")} act={async () => {
+            await ask("DELETE", "/admin/halls/" + hall.id, { match: etag });
+            go("/admin/halls", true);
+          }} />}
         </section>
         {shown && <Drawing key={shown.wire.hash} plan={shown} />}
       </div>

@@ -7,6 +7,7 @@ import { categoryName, Failed, Loading, Poster, useLoaded } from "../pages/parts
 import { go } from "../router";
 import { loadPlan } from "../round/plan";
 import { dateTime, moment, seoul, t } from "../words";
+import { Final } from "./people";
 import { SaleButtons, StatusPill } from "./sale";
 
 interface Show extends Performance {
@@ -53,7 +54,12 @@ export function ShowPage({ id }: { id: number }) {
     <>
       <h1>{show?.title ?? t("show.new")}</h1>
       <div class="two">
-        <section class="card"><ShowForm key={etag} halls={halls} show={show} etag={etag} saved={retry} /></section>
+        <section class="card"><ShowForm key={etag} halls={halls} show={show} etag={etag} saved={retry} />
+          {show && <Final class="drop" lead={t("show.drop.lead")} word={t("sale.delete")} act={async () => {
+            await ask("DELETE", "/admin/performances/" + show.id, { match: etag });
+            go("/admin", true);
+          }} />}
+        </section>
         {show && <div class="cards"><PosterForm show={show} saved={retry} /><Rounds show={show} /></div>}
       </div>
     </>
