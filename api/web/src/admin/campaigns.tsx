@@ -73,7 +73,10 @@ function CampaignForm({ made }: { made: (c: Run) => void }) {
 
 function CampaignItem({ campaign: c, said, gone }: { campaign: Run; said: (c: Run) => void; gone: () => void }) {
   const deed = useDeed(), gift = useDeed(), busy = deed.busy.value;
-  const act = (verb: "open" | "pause" | "close") => async () => said((await ask<Run>("POST", `/admin/campaigns/${c.id}/${verb}`)).body);
+  const act = (verb: "open" | "pause" | "close") => async () => {
+    const { body } = await ask<Run>("POST", `/admin/campaigns/${c.id}/${verb}`);
+    setTimeout(() => said(body)); // later: what asked may go with it, and must be done first
+  };
   const off = c.discount.kind === "amount" ? won(c.discount.value) : c.discount.value + "%";
   return (
     <li class="card campaign" id={"campaign-" + c.id}>
@@ -96,7 +99,7 @@ function CampaignItem({ campaign: c, said, gone }: { campaign: Run; said: (c: Ru
       {c.status !== "closed" && <Final class="close" lead={t("campaign.close.lead")} word={t("sale.close")} act={act("close")} />}
       <Final class="drop" lead={t("campaign.drop.lead")} word={t("sale.delete")} act={async () => {
         await ask("DELETE", "/admin/campaigns/" + c.id);
-        gone();
+        setTimeout(gone);
       }} />
     </li>
   );
