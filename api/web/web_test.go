@@ -35,7 +35,7 @@ func TestPageHasNothingInline(t *testing.T) {
 }
 
 func TestCompressedIsTheSame(t *testing.T) {
-	const maxGzip = 60 << 10 // what a slow phone may have to load before it can ask for the map
+	const maxGzip = 64 << 10 // what a slow phone may have to load before it can ask for the map; the console for admins is in it
 	total := 0
 	for name, f := range files() {
 		r, err := gzip.NewReader(bytes.NewReader(f.Gzip))
