@@ -37,6 +37,9 @@ func (s *Server) confirmPayment(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if nobody := s.Checkout.Provider == "" || s.Checkout.Provider == ProviderNone; nobody && asked.amount > 0 {
+		return problem(ticketing.CodeNotPayable, "Nobody takes money here.") // once written down, only a provider's answer would free the seats
+	}
 	ctx, user := c.UserContext(), callerOf(c.Context()).User
 	reservation := asked.id.Reservation
 	result := s.Sales.Do(ctx, ticketing.RoundStream(reservation.Round), ticketing.ConfirmPayment{

@@ -78,6 +78,23 @@ func TestBadPayments(t *testing.T) {
 	}
 }
 
+// Where nobody takes money, a made-up key must not be written down: only a provider's answer would free the seats.
+func TestNobodyTakesMoney(t *testing.T) {
+	h := withRound(t, func(c *Config) { c.Checkout = Checkout{} })
+	token := h.token(customer, ticketing.Customer)
+	h.reserve(customer, "k", "A-1-1").wantStatus(http.StatusCreated)
+	h.do(call{"POST", "/v1/reservations/1-1/payment", token, `{}`, nil}).wantStatus(http.StatusOK)
+	made := h.do(call{"POST", confirmPath, token, `{"payment_key":"made-up","order_id":"1-1-1","amount":132000}`, nil}).wantStatus(http.StatusConflict)
+	if code := made.problem().Code; code != "not_payable" {
+		t.Errorf("a made-up key: %s", code)
+	}
+	a := h.do(call{"GET", "/v1/reservations/1-1/payment", token, "", nil})
+	a.wantStatus(http.StatusOK)
+	if !strings.Contains(string(a.body), `"status":"open"`) {
+		t.Errorf("the payment is not open any more: %s", a.body)
+	}
+}
+
 func TestConfirmAnswers(t *testing.T) {
 	const body = `{"payment_key":"key","order_id":"1-1-1","amount":132000}`
 	approve, decline := ticketing.ApprovePayment{Number: 1, Attempt: 1}, ticketing.DeclinePayment{Number: 1, Attempt: 1}

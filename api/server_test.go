@@ -155,7 +155,7 @@ func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 	config := Config{
 		Kakao: kakao, FakeKakao: fake,
 		Sales: h.sales, Accounts: h.accounts, Catalogue: h.catalogue, Live: h.live, Reservations: h.lists, Campaigns: h.campaigns, Inbox: h.inbox, Projections: h.lists, Found: h.found,
-		Payments: h.payments, PaymentBooks: h.payments,
+		Payments: h.payments, PaymentBooks: h.payments, Checkout: Checkout{Provider: ProviderToss, ClientKey: "ck"},
 		Runs: h.runs, Timetable: testTimetable,
 		Search: h.index, SearchSQL: &fakeSearch{name: "twin"}, Tokens: h.tokens, Passwords: hashing,
 		Clock: h.clock.Now, Random: func(int) int { return 0 }, Metrics: h.metrics, Limits: generous, Bench: true,
