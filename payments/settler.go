@@ -33,6 +33,9 @@ type Books interface {
 	OrdersOwing(ctx context.Context, round ticketing.RoundID, after ticketing.OrderID, limit int) ([]ticketing.OrderID, error)
 	// OrdersWithCoupon lists at most limit orders of a round that name a coupon, after the given one.
 	OrdersWithCoupon(ctx context.Context, round ticketing.RoundID, after ticketing.OrderID, limit int) ([]ticketing.OrderID, error)
+	// OrderOf is an order as far as it is projected, without its key, for what its round has forgotten a day after its
+	// end; ticketing.ErrNotFound when there is none.
+	OrderOf(ctx context.Context, id ticketing.OrderID) (ticketing.Order, error)
 	// EnqueueAll enqueues jobs; those whose key is known are passed over.
 	EnqueueAll(ctx context.Context, jobs []ticketing.Job) error
 }

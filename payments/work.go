@@ -44,8 +44,15 @@ func (s *Settler) eachOrder(do func(context.Context, ticketing.OrderID, ticketin
 		}
 		var all error
 		for id.Attempt = 1; ; id.Attempt++ {
-			if _, err := s.read(ctx, id); err != nil {
-				return errors.Join(all, forgotten(err))
+			_, err := s.read(ctx, id)
+			if refusalOf(err) == ticketing.CodeNotFound {
+				_, err = s.o.Books.OrderOf(ctx, id)
+			}
+			if errors.Is(err, ticketing.ErrNotFound) {
+				return all
+			}
+			if err != nil {
+				return errors.Join(all, err)
 			}
 			all = errors.Join(all, do(ctx, id, a.Since))
 		}
@@ -76,11 +83,17 @@ func (s *Settler) alarmed(ctx context.Context, id ticketing.OrderID, _ ticketing
 // couponAfter tells the coupon's campaign what became of an order.
 func (s *Settler) couponAfter(ctx context.Context, id ticketing.OrderID) error {
 	o, err := s.read(ctx, id)
+	if refusalOf(err) == ticketing.CodeNotFound { // nobody has worked for a day: the campaign must hear it all the same
+		o, err = s.o.Books.OrderOf(ctx, id)
+	}
 	if err == nil {
 		err = s.o.Point("coupon.read")
 	}
+	if errors.Is(err, ticketing.ErrNotFound) {
+		return nil
+	}
 	if err != nil {
-		return forgotten(err)
+		return err
 	}
 	campaign, command, decided := CouponAfter(o)
 	if !decided {

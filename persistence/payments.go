@@ -165,6 +165,25 @@ func (db *DB) PaymentOf(ctx context.Context, user ticketing.UserID, id ticketing
 	return p, nil
 }
 
+// OrderOf is an order as the read tables know it, for what its round has forgotten; its key is not among what they tell.
+// It returns ticketing.ErrNotFound when they do not know it.
+func (db *DB) OrderOf(ctx context.Context, id ticketing.OrderID) (ticketing.Order, error) {
+	o, err := one(ctx, db, func(row pgx.CollectableRow) (ticketing.Order, error) {
+		o := ticketing.Order{ID: id}
+		var state, status string
+		err := row.Scan(&o.User, &state, &status, &o.Coupon, &o.Price, &o.Amount, &o.Priced, &o.Refund)
+		o.State, o.Reservation = orderStates[state], statuses[status]
+		return o, err
+	}, `SELECT r.user_id, o.state, r.status, o.coupon, r.amount, coalesce(o.amount, 0), o.amount IS NOT NULL, o.refund
+		  FROM orders o JOIN reservations r ON r.round = o.round AND r.number = o.number
+		 WHERE o.round = $1 AND o.number = $2 AND o.attempt = $3`,
+		int64(id.Reservation.Round), int64(id.Reservation.Number), int64(id.Attempt))
+	if err != nil {
+		return o, fmt.Errorf("order %s: %w", id, err)
+	}
+	return o, nil
+}
+
 func scanPayment(row pgx.CollectableRow) (ticketing.PaymentView, error) {
 	var p ticketing.PaymentView
 	var state, status string
