@@ -188,6 +188,7 @@ func TestAccessMatrix(t *testing.T) {
 	}
 	for id := range accessMatrix(sample) {
 		h := houseOfTheMatrix(t)
+		h.inbox.brief = true
 		row := accessMatrix(h)[id]
 		if goes, _ := readDocument().find(row.method, row.path); goes != id {
 			t.Errorf("the row of %s asks for %s %s, which is %q", id, row.method, row.path, goes)
@@ -207,7 +208,6 @@ func TestAccessMatrix(t *testing.T) {
 					c.token = h.token(caller.user, caller.role)
 				}
 				h.live.leaveSoon()
-				h.inbox.brief = true
 				before := h.everything()
 				a := h.do(c)
 				got := strconv.Itoa(a.status)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"reflect"
@@ -57,7 +58,17 @@ func (s *Server) confirmPayment(c *fiber.Ctx) error {
 	if code == "" { // a job or a webhook came first, and has kept why
 		code = s.declinedFor(ctx, order.ID, order.State)
 	}
-	return s.answerConfirmation(c, result, order, code)
+	return s.answerConfirmation(c, s.asOfNow(ctx, user, reservation, result), order, code)
+}
+
+// asOfNow is a command's result with the position that its round has come to since: what the saga has done after the
+// command is told with it.
+func (s *Server) asOfNow(ctx context.Context, user ticketing.UserID, id ticketing.ReservationID, result ticketing.Result) ticketing.Result {
+	now := s.Sales.Do(ctx, ticketing.RoundStream(id.Round), ticketing.ReadReservation{User: user, Number: id.Number})
+	if now.Code == ticketing.OK {
+		result.Seq = now.Seq
+	}
+	return result
 }
 
 // confirmedBefore answers for a payment that has been decided: the page was loaded again, or the first answer was lost.

@@ -148,7 +148,7 @@ func (s *Server) startPayment(ctx context.Context, in *startPaymentInput) (*paym
 		p.cause = err
 		return nil, p
 	}
-	return s.answerPayment(ctx, result, order), nil
+	return s.answerPayment(ctx, s.asOfNow(ctx, callerOf(ctx).User, id, result), order), nil
 }
 
 func (s *Server) getPayment(ctx context.Context, in *reservationInput) (*paymentOutput, error) {

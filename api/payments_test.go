@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -92,6 +93,18 @@ func TestNobodyTakesMoney(t *testing.T) {
 	a.wantStatus(http.StatusOK)
 	if !strings.Contains(string(a.body), `"status":"open"`) {
 		t.Errorf("the payment is not open any more: %s", a.body)
+	}
+}
+
+// Who asks for what he was told of finds it at least as new: the position is that of the approval, not of the question.
+func TestPositionOfWhatWasPaid(t *testing.T) {
+	h, token := paying(t)
+	var paid, seen struct{ Seq uint64 }
+	a := h.do(call{"POST", confirmPath, token, `{"payment_key":"key","order_id":"1-1-1","amount":132000}`, nil}).wantStatus(http.StatusOK)
+	a.decode(&paid)
+	h.do(call{"GET", "/v1/reservations/1-1", token, "", nil}).wantStatus(http.StatusOK).decode(&seen)
+	if paid.Seq != seen.Seq || a.header.Get("TB-Position") != fmt.Sprintf("round:1@%d", seen.Seq) {
+		t.Errorf("paid as of %d, %q; the reservation is as of %d", paid.Seq, a.header.Get("TB-Position"), seen.Seq)
 	}
 }
 
