@@ -7,7 +7,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
+	"net/netip"
+	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -36,8 +40,10 @@ type OpsConfig struct {
 	// OutboxFile is a file of one of them.
 	OutboxFile func(ctx context.Context, message int64, number int) (ticketing.File, error)
 	Jobs       http.Handler // pages about jobs: /jobs/. Optional
-	Metrics    prometheus.Gatherer
-	Log        *slog.Logger
+	// Hosts are names with a dot by which operators reach this port; see misdirected.
+	Hosts   []string
+	Metrics prometheus.Gatherer
+	Log     *slog.Logger
 }
 
 // NewOps is the server of the operations port: liveness, readiness, metrics, profiles and verification. It has no
@@ -67,13 +73,28 @@ func NewOps(config OpsConfig) *http.Server {
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	return &http.Server{
 		// A page in the operator's browser must not be able to start a verification.
-		Handler:           http.NewCrossOriginProtection().Handler(mux),
+		Handler:           config.misdirected(http.NewCrossOriginProtection().Handler(mux)),
 		ReadHeaderTimeout: readTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      opsWriteTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    MaxHeaderBytes,
 	}
+}
+
+// misdirected refuses what was sent to a name that is not ours. A page of another site that lets its own name point to
+// this port (DNS rebinding) is of the same origin to the browser, and could read the outbox. Nobody can do so with an
+// address or, in the public DNS, with a name without a dot.
+func (o OpsConfig) misdirected(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := (&url.URL{Host: r.Host}).Hostname()
+		_, err := netip.ParseAddr(host)
+		if err != nil && strings.Contains(host, ".") && !slices.ContainsFunc(o.Hosts, func(h string) bool { return strings.EqualFold(h, host) }) {
+			o.write(w, http.StatusMisdirectedRequest, opsAnswer{Status: "misdirected", Reason: "this port answers to addresses, to names without a dot and to those of --ops-hosts"})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 type opsAnswer struct {

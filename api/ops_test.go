@@ -171,3 +171,31 @@ func TestBusyWithPasswords(t *testing.T) {
 		t.Errorf("busy is %+v", p)
 	}
 }
+
+func TestOtherNamesAreMisdirected(t *testing.T) {
+	started := 0
+	h := NewOps(OpsConfig{
+		Hosts:   []string{"ops.example.com"},
+		Metrics: prometheus.NewRegistry(),
+		Outbox:  func(context.Context) ([]ticketing.Message, error) { return nil, nil },
+		Rebuild: map[string]func(context.Context) error{"search": func(context.Context) error { started++; return nil }},
+	}).Handler
+	ask := func(host, method, path string) int {
+		r := httptest.NewRequest(method, path, http.NoBody)
+		r.Host = host
+		r.Header.Set("Origin", "http://"+host)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w.Code
+	}
+	for _, host := range []string{"127.0.0.1:8081", "[::1]:8081", "10.1.2.3", "localhost:8081", "ticketblue:8081", "OPS.example.com"} {
+		if got := ask(host, "GET", "/outbox"); got != http.StatusOK {
+			t.Errorf("%s: %d", host, got)
+		}
+	}
+	for _, host := range []string{"evil.example:8081", "127.0.0.1.evil.example", "example.com", "localhost.", "a.localhost.evil.example:8081"} {
+		if got, post := ask(host, "GET", "/outbox"), ask(host, "POST", "/rebuild/search"); got != http.StatusMisdirectedRequest || post != got || started != 0 {
+			t.Errorf("%s: %d, %d, started %d", host, got, post, started)
+		}
+	}
+}

@@ -35,6 +35,7 @@ type serveCmd struct {
 	Store     storeFlags    `embed:""`
 	Listen    string        `default:"127.0.0.1:8080" env:"TB_LISTEN" placeholder:"HOST:PORT" help:"Public address (${default})."`
 	OpsListen string        `default:"127.0.0.1:8081" env:"TB_OPS_LISTEN" placeholder:"HOST:PORT" help:"Operations address: probes, metrics, profiles, verify (${default}). Keep it private."`
+	OpsHosts  []string      `env:"TB_OPS_HOSTS" placeholder:"NAME,..." help:"Names with a dot by which the operations address is reached; others are refused."`
 	PublicURL string        `name:"public-url" env:"TB_PUBLIC_URL" placeholder:"URL" help:"Where browsers find the service, when that is not the public address: https://tickets.example.com. Links in mails and cookies follow it."`
 	Kakao     kakaoFlags    `embed:""`
 	Toss      tossFlags     `embed:""`
@@ -268,7 +269,7 @@ func (n *node) startHTTP(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.ops = api.NewOps(api.OpsConfig{Ready: n.ready, Degraded: n.degraded, Verify: n.verify, Reconcile: n.reconciled, Metrics: n.registry, Log: n.log, Outbox: n.store.Outbox, OutboxFile: n.store.OutboxFile, Jobs: pages, Rebuild: map[string]func(context.Context) error{
+	n.ops = api.NewOps(api.OpsConfig{Ready: n.ready, Degraded: n.degraded, Verify: n.verify, Reconcile: n.reconciled, Metrics: n.registry, Log: n.log, Outbox: n.store.Outbox, OutboxFile: n.store.OutboxFile, Jobs: pages, Hosts: n.cmd.OpsHosts, Rebuild: map[string]func(context.Context) error{
 		"tables": n.projector.Rebuild, "broadcast": n.relay.Rebuild, "search": n.sync.Rebuild,
 	}})
 	go func() { n.failed <- server.Listen(n.public) }()
