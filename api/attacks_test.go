@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -183,10 +184,11 @@ func TestOtherSitesChangeNothing(t *testing.T) {
 // TestOutboxIsText: what people put into mails is shown, not run.
 func TestOutboxIsText(t *testing.T) {
 	evil := `<script>alert(1)</script><a href="javascript:alert(1)">x</a> javascript:alert(2) https://tickets.example.com/?a=1"onmouseover="alert(3)`
-	server := NewOps(OpsConfig{Outbox: func(context.Context) ([]ticketing.Message, error) {
+	server := NewOps(nil, slog.Default())
+	server.Open(OpsConfig{Outbox: func(context.Context) ([]ticketing.Message, error) {
 		return []ticketing.Message{{ID: 1, To: evil, Subject: evil, Body: evil}}, nil
 	}})
-	ask := httptest.NewRequest(http.MethodGet, "/outbox", http.NoBody)
+	ask := httptest.NewRequest(http.MethodGet, "http://localhost/outbox", http.NoBody)
 	ask.Header.Set("Accept", "text/html")
 	page := httptest.NewRecorder()
 	server.Handler.ServeHTTP(page, ask)

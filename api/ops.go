@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,20 +41,49 @@ type OpsConfig struct {
 	// OutboxFile is a file of one of them.
 	OutboxFile func(ctx context.Context, message int64, number int) (ticketing.File, error)
 	Jobs       http.Handler // pages about jobs: /jobs/. Optional
-	// Hosts are names with a dot by which operators reach this port; see misdirected.
-	Hosts   []string
-	Metrics prometheus.Gatherer
-	Log     *slog.Logger
+	Metrics    prometheus.Gatherer
+	Log        *slog.Logger
 }
 
-// NewOps is the server of the operations port: liveness, readiness, metrics, profiles and verification. It has no
-// log-in; it must listen where only operators reach it.
-func NewOps(config OpsConfig) *http.Server {
+// Ops is the server of the operations port: liveness, readiness, metrics, profiles and verification. It has no log-in; it
+// must listen where only operators reach it. Until Open it says that it is alive and not ready: a start that takes long,
+// behind a database that recovers, must not look like a death to who restarts the dead.
+type Ops struct {
+	*http.Server
+	open atomic.Pointer[http.ServeMux]
+}
+
+// NewOps is that server, not open yet. Hosts are names with a dot by which operators reach it; see misdirected.
+func NewOps(hosts []string, log *slog.Logger) *Ops {
+	o, starting := &Ops{}, OpsConfig{Log: log}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if mux := o.open.Load(); mux != nil {
+			mux.ServeHTTP(w, r)
+		} else if r.URL.Path == "/livez" {
+			starting.livez(w, r)
+		} else {
+			starting.write(w, http.StatusServiceUnavailable, opsAnswer{Status: "not ready", Reason: "still starting"})
+		}
+	})
+	o.Server = &http.Server{
+		// A page in the operator's browser must not be able to start a verification.
+		Handler:           misdirected(hosts, starting, http.NewCrossOriginProtection().Handler(handler)),
+		ReadHeaderTimeout: readTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      opsWriteTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    MaxHeaderBytes,
+	}
+	return o
+}
+
+// Open lets it answer to everything.
+func (o *Ops) Open(config OpsConfig) {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { config.say(w, http.StatusOK, "alive") })
+	mux.HandleFunc("GET /livez", config.livez)
 	mux.HandleFunc("GET /readyz", config.readyz)
 	mux.HandleFunc("POST /verify", config.verify)
 	mux.HandleFunc("POST /reconcile", config.reconcile)
@@ -71,25 +101,17 @@ func NewOps(config OpsConfig) *http.Server {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	return &http.Server{
-		// A page in the operator's browser must not be able to start a verification.
-		Handler:           config.misdirected(http.NewCrossOriginProtection().Handler(mux)),
-		ReadHeaderTimeout: readTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      opsWriteTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    MaxHeaderBytes,
-	}
+	o.open.Store(mux)
 }
 
 // misdirected refuses what was sent to a name that is not ours. A page of another site that lets its own name point to
 // this port (DNS rebinding) is of the same origin to the browser, and could read the outbox. Nobody can do so with an
 // address or, in the public DNS, with a name without a dot.
-func (o OpsConfig) misdirected(next http.Handler) http.Handler {
+func misdirected(hosts []string, o OpsConfig, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := (&url.URL{Host: r.Host}).Hostname()
 		_, err := netip.ParseAddr(host)
-		if err != nil && strings.Contains(host, ".") && !slices.ContainsFunc(o.Hosts, func(h string) bool { return strings.EqualFold(h, host) }) {
+		if err != nil && strings.Contains(host, ".") && !slices.ContainsFunc(hosts, func(h string) bool { return strings.EqualFold(h, host) }) {
 			o.write(w, http.StatusMisdirectedRequest, opsAnswer{Status: "misdirected", Reason: "this port answers to addresses, to names without a dot and to those of --ops-hosts"})
 			return
 		}
@@ -102,6 +124,8 @@ type opsAnswer struct {
 	Reason   string   `json:"reason,omitempty"`
 	Degraded []string `json:"degraded,omitempty"`
 }
+
+func (o OpsConfig) livez(w http.ResponseWriter, _ *http.Request) { o.say(w, http.StatusOK, "alive") }
 
 func (o OpsConfig) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyDeadline)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -24,12 +25,13 @@ func TestOperationsPort(t *testing.T) {
 
 	var notReady, notVerified error
 	var degraded []string
-	server := NewOps(OpsConfig{
+	server := NewOps(nil, slog.Default())
+	opened := OpsConfig{
 		Ready:    func(context.Context) error { return notReady },
 		Verify:   func(context.Context) (json.RawMessage, error) { return json.RawMessage(`{"ok":true}`), notVerified },
 		Metrics:  h.metrics,
 		Degraded: func() []string { return degraded },
-	})
+	}
 	if server.ReadTimeout == 0 || server.ReadHeaderTimeout == 0 || server.WriteTimeout == 0 || server.IdleTimeout == 0 || server.MaxHeaderBytes == 0 {
 		t.Errorf("a limit is missing: %+v", server)
 	}
@@ -60,6 +62,11 @@ func TestOperationsPort(t *testing.T) {
 			t.Errorf("%s %s: %d %s", method, path, got, body)
 		}
 	}
+	want("GET", "/livez", 200, `"alive"`) // while it starts
+	want("GET", "/readyz", 503, "starting")
+	want("GET", "/metrics", 503, "starting")
+	want("POST", "/verify", 403, "", "Sec-Fetch-Site", "cross-site")
+	server.Open(opened)
 	want("GET", "/livez", 200, `"alive"`)
 	want("GET", "/readyz", 200, `{"status":"ready"}`)
 	degraded = []string{"live maps stand still"}
@@ -174,18 +181,18 @@ func TestBusyWithPasswords(t *testing.T) {
 
 func TestOtherNamesAreMisdirected(t *testing.T) {
 	started := 0
-	h := NewOps(OpsConfig{
-		Hosts:   []string{"ops.example.com"},
+	server := NewOps([]string{"ops.example.com"}, slog.Default())
+	server.Open(OpsConfig{
 		Metrics: prometheus.NewRegistry(),
 		Outbox:  func(context.Context) ([]ticketing.Message, error) { return nil, nil },
 		Rebuild: map[string]func(context.Context) error{"search": func(context.Context) error { started++; return nil }},
-	}).Handler
+	})
 	ask := func(host, method, path string) int {
 		r := httptest.NewRequest(method, path, http.NoBody)
 		r.Host = host
 		r.Header.Set("Origin", "http://"+host)
 		w := httptest.NewRecorder()
-		h.ServeHTTP(w, r)
+		server.Handler.ServeHTTP(w, r)
 		return w.Code
 	}
 	for _, host := range []string{"127.0.0.1:8081", "[::1]:8081", "10.1.2.3", "localhost:8081", "ticketblue:8081", "OPS.example.com"} {

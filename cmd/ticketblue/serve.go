@@ -78,7 +78,7 @@ type node struct {
 	events    *eventlog.Log // nil: none is kept
 	notifier  *notify.Notifier
 	api       atomic.Pointer[api.Server] // nil until startHTTP
-	ops       *http.Server
+	ops       *api.Ops
 	registry  *prometheus.Registry
 	public    net.Listener
 	private   net.Listener
@@ -176,7 +176,9 @@ func (n *node) listen(context.Context) (err error) {
 	if n.private, err = net.Listen("tcp", n.cmd.OpsListen); err != nil {
 		return fmt.Errorf("opening the operations port: %w", err)
 	}
-	n.atStop("operations port", func(context.Context) error { return closed(n.private.Close()) })
+	n.ops = api.NewOps(n.cmd.OpsHosts, n.log)
+	go func() { n.failed <- served(n.ops.Serve(n.private)) }()
+	n.atStop("operations port", n.stopOps)
 	return nil
 }
 
@@ -269,12 +271,11 @@ func (n *node) startHTTP(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.ops = api.NewOps(api.OpsConfig{Ready: n.ready, Degraded: n.degraded, Verify: n.verify, Reconcile: n.reconciled, Metrics: n.registry, Log: n.log, Outbox: n.store.Outbox, OutboxFile: n.store.OutboxFile, Jobs: pages, Hosts: n.cmd.OpsHosts, Rebuild: map[string]func(context.Context) error{
+	n.ops.Open(api.OpsConfig{Ready: n.ready, Degraded: n.degraded, Verify: n.verify, Reconcile: n.reconciled, Metrics: n.registry, Log: n.log, Outbox: n.store.Outbox, OutboxFile: n.store.OutboxFile, Jobs: pages, Rebuild: map[string]func(context.Context) error{
 		"tables": n.projector.Rebuild, "broadcast": n.relay.Rebuild, "search": n.sync.Rebuild,
 	}})
 	go func() { n.failed <- server.Listen(n.public) }()
-	go func() { n.failed <- served(n.ops.Serve(n.private)) }()
-	n.atStop("operations port", n.stopOps)
+	n.atStop("operations port", n.stopOps) // before what it asks
 	n.atStop("public port", server.Shutdown)
 	return nil
 }
