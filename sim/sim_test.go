@@ -5,6 +5,7 @@ import (
 	"bytes"
 	_ "embed"
 	"flag"
+	"fmt"
 	"iter"
 	"os"
 	"runtime"
@@ -25,10 +26,15 @@ var (
 var formerSeeds []byte
 
 func number(name string, otherwise uint64) uint64 {
-	if n, err := strconv.ParseUint(os.Getenv(name), 10, 64); err == nil {
-		return n
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
 	}
-	return otherwise
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		panic(fmt.Sprintf("%s=%s: a whole number is wanted", name, text)) // playing the usual ones instead would look like a proof
+	}
+	return n
 }
 
 // former are the seeds that found something once, a line each, with what it was behind a #.
