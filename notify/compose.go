@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -48,7 +49,9 @@ func (n *Notifier) lookUp(ctx context.Context, notice ticketing.Notice) (m matte
 
 // awaited is an error about something that is missing in tables which may be being made again: only who is told may be
 // gone for good.
-func awaited(err error) error { return fmt.Errorf("looking up what a notice is about: %s", err) }
+func awaited(err error) error {
+	return errors.New("looking up what a notice is about: " + err.Error()) // not wrapped, or it would be one
+}
 
 func (m matter) paid() ticketing.KRW {
 	if m.booked.Priced {

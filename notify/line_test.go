@@ -56,11 +56,11 @@ func TestOneFindsOutForAll(t *testing.T) {
 
 func TestRestsGrowAndEnd(t *testing.T) {
 	l, _ := newTestLine(t)
-	for _, want := range []time.Duration{20, 40, 80} {
+	for _, want := range []time.Duration{20 * time.Millisecond, 40 * time.Millisecond, 80 * time.Millisecond} {
 		l.until = time.Time{} // the rest is over
 		_ = l.run(t.Context(), func(context.Context) error { return down })
-		if l.pause != want*time.Millisecond {
-			t.Errorf("pause %s, want %d ms", l.pause, want)
+		if l.pause != want {
+			t.Errorf("pause %s, want %s", l.pause, want)
 		}
 	}
 	l.pause, l.until = lastRest, time.Time{}

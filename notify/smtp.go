@@ -46,7 +46,7 @@ func NewSMTP(address, from string) (*SMTP, error) {
 	}
 	port, known := smtpPorts[u.Scheme]
 	if !known || u.Hostname() == "" || u.Path != "" && u.Path != "/" {
-		return nil, errors.New("--smtp-url must be smtp://user:password@host:port (STARTTLS), smtps://... or smtp+plain://...")
+		return nil, errors.New("--smtp-url must be smtp://user:password@host:port (STARTTLS), or the same with smtps or smtp+plain")
 	}
 	if text := u.Port(); text != "" {
 		if port, err = strconv.Atoi(text); err != nil {

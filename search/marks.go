@@ -42,10 +42,12 @@ func markText(text string, words []string, near bool) []ticketing.SearchMark {
 		}
 	}
 	var pieces []ticketing.SearchMark
-	for from, to := 0, 0; from < len(text); from = to {
-		for to = from; to < len(text) && inside[to] == inside[from]; to++ {
+	for from := 0; from < len(text); {
+		to := from
+		for ; to < len(text) && inside[to] == inside[from]; to++ {
 		}
 		pieces = append(pieces, ticketing.SearchMark{Text: text[from:to], Match: inside[from]})
+		from = to
 	}
 	return pieces
 }

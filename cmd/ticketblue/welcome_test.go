@@ -93,7 +93,7 @@ func TestNewcomersAreGivenOneCouponEach(t *testing.T) {
 	})
 	had := map[int64]bool{}
 	for _, k := range last.Campaigns[0].Coupons {
-		had[int64(k.User)] = true
+		had[k.User] = true
 	}
 	if len(had) != customers || len(last.Campaigns[0].Coupons) != customers || !last.OK {
 		t.Errorf("%d coupons of %d customers among %d, %v", len(last.Campaigns[0].Coupons), len(had), customers, last.Problems)

@@ -48,7 +48,7 @@ func read(r *http.Request) (purchase, error) {
 func back(r *http.Request, address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil || len(address) > maxField || u.Host != r.Host || u.Scheme != "http" && u.Scheme != "https" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") {
-		return nil, fmt.Errorf("must be an address of this site: http://%s/...", r.Host)
+		return nil, fmt.Errorf("must be an address of this site: http://%s/", r.Host)
 	}
 	return u, nil
 }

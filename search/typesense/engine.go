@@ -69,7 +69,7 @@ func (e *Engine) Ready(ctx context.Context) error {
 		return failed("asking Typesense for its health", err)
 	}
 	if !healthy {
-		return errors.New("Typesense says that it is not well")
+		return errors.New("the Typesense server says that it is not well")
 	}
 	return nil
 }

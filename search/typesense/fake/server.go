@@ -5,7 +5,6 @@
 package fake
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -308,12 +307,10 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
-	out := bufio.NewWriter(w)
-	defer out.Flush()
 	include := r.URL.Query().Get("include_fields")
 	for _, d := range c.sorted() {
 		line, _ := json.Marshal(d.shown(include)) // it came as JSON
-		fmt.Fprintf(out, "%s\n", line)
+		fmt.Fprintf(w, "%s\n", line)
 	}
 }
 
