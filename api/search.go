@@ -18,7 +18,7 @@ type Search interface {
 }
 
 type searchInput struct {
-	Q         string `query:"q" maxLength:"100" doc:"Words, each of which is found anywhere. Without any, everything is found" example:"레미"`
+	Q         string `query:"q" maxLength:"100" doc:"Words, each of which is found anywhere. Left out or blank, everything is found; by signs alone, such as %, nothing" example:"레미"`
 	Kind      string `query:"kind" enum:"performance,hall,performer" doc:"Only these. All three when left out"`
 	Category  string `query:"category" enum:"concert,musical,sports" doc:"From here to on_sale: leaves halls and performers out"`
 	Performer int64  `query:"performer" minimum:"1" doc:"Only performances with this performer"`
@@ -29,7 +29,7 @@ type searchInput struct {
 	MinPrice  int64  `query:"min_price" minimum:"0" doc:"Only performances with a grade for so much or more, in KRW"`
 	MaxPrice  int64  `query:"max_price" minimum:"0" doc:"Only performances with a grade for so much or less, in KRW; 0 is no limit"`
 	OnSale    bool   `query:"on_sale" doc:"Only performances of which a round is on sale now"`
-	Sort      string `query:"sort" enum:"name,starting,ending,cheapest,dearest" doc:"The best first when left out. With kind; halls and performers know name only"`
+	Sort      string `query:"sort" enum:"name,starting,ending,cheapest,dearest" doc:"The best first when left out. All but name need kind=performance"`
 	Limit     int    `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"Of each kind"`
 	After     string `query:"after" maxLength:"2000" doc:"The next of the page before; with its kind"`
 	Engine    string `query:"engine" enum:"index,sql" default:"index" doc:"sql asks the catalogue's own tables, to compare: slower, and without forgiveness for typing errors"`
@@ -111,9 +111,11 @@ type suggestionsBody struct {
 func (s *Server) searchRoutes() {
 	register(s, operation{
 		id: "search", method: http.MethodGet, path: "/v1/search", tag: "search", access: Public, status: http.StatusOK,
-		errors:  []int{http.StatusNotModified, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
+		errors:  []int{http.StatusNotModified, http.StatusUnprocessableEntity, http.StatusRequestHeaderFieldsTooLarge, http.StatusServiceUnavailable},
 		summary: "Find performances, halls and performers by words",
-		about:   "An edit is found within a second or so. Performances that are over are not found unless `from` says so.",
+		about: "An edit is found within a second or so. Performances that are over are not found unless `from` says so. More than 100 " +
+			"characters are 422 `invalid_input`; a text so long that the address does not fit into the headers (16 KiB, nine bytes for a Korean " +
+			"syllable) is 431 `headers_too_large`.",
 	}, s.search)
 	register(s, operation{
 		id: "suggest", method: http.MethodGet, path: "/v1/search/suggestions", tag: "search", access: Public, status: http.StatusOK,

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -134,9 +136,8 @@ func twinSQL(q ticketing.SearchQuery) (sql string, args []any, err error) {
 	}
 	k := twinKinds[q.Kind]
 	where := k.from
-	for word := range strings.FieldsSeq(q.Text) {
-		like := arg("%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(word) + "%")
-		where += ` AND ` + strings.ReplaceAll(k.texts, "$", like)
+	for word := range strings.FieldsFuncSeq(q.Text, separates) {
+		where += ` AND ` + strings.ReplaceAll(k.texts, "$", arg("%"+word+"%"))
 	}
 	where += twinFilter(q.Filter, arg)
 	key, kind := twinKey(q)
@@ -156,6 +157,11 @@ func twinSQL(q ticketing.SearchQuery) (sql string, args []any, err error) {
 		SELECT (SELECT count(*) FROM hits), ` + categories + `,
 		       (SELECT json_agg(json_build_array(p.key::text, p.id::text) ORDER BY p.key, p.id)
 		          FROM (SELECT * FROM hits` + beyond + ` ORDER BY key, id LIMIT ` + arg(q.Limit+1) + `) p)`, args, nil
+}
+
+// separates tells what stands between words, as for the index: so no sign of LIKE is ever in one.
+func separates(r rune) bool {
+	return r == utf8.RuneError || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r)
 }
 
 func twinFilter(f ticketing.SearchFilter, arg func(any) string) (sql string) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"ticketblue/ticketing"
 )
@@ -28,7 +29,7 @@ func (f *Finder) Search(ctx context.Context, queries []ticketing.SearchQuery) ([
 			return nil, err
 		}
 	}
-	results, err := f.by.Search(ctx, queries)
+	results, err := f.answered(ctx, queries)
 	if err != nil {
 		return nil, away(err)
 	}
@@ -40,6 +41,27 @@ func (f *Finder) Search(ctx context.Context, queries []ticketing.SearchQuery) ([
 		}
 	}
 	return results, nil
+}
+
+// answered has a searcher answer those queries in which there is something to look for. Signs without a letter or a
+// digit ("!!!") are no words, and nothing is found by them: leaving them out would find everything.
+func (f *Finder) answered(ctx context.Context, queries []ticketing.SearchQuery) ([]ticketing.SearchResult, error) {
+	results := make([]ticketing.SearchResult, len(queries))
+	var asked []ticketing.SearchQuery
+	var places []int
+	for i, q := range queries {
+		if strings.TrimSpace(q.Text) == "" || len(Words(q.Text)) > 0 {
+			asked, places = append(asked, q), append(places, i)
+		}
+	}
+	if len(asked) == 0 {
+		return results, nil
+	}
+	found, err := f.by.Search(ctx, asked)
+	for i := range found {
+		results[places[i]] = found[i]
+	}
+	return results, err
 }
 
 // Suggest lists things whose names begin with what was typed so far, then those that are found by it.

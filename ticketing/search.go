@@ -108,7 +108,7 @@ type SearchFilter struct {
 // SearchQuery asks for documents of one kind.
 type SearchQuery struct {
 	Kind   SearchKind
-	Text   string // words, each of which must be found; nothing but blanks finds all
+	Text   string // words, each of which must be found; nothing but blanks finds all, nothing but signs finds nothing
 	Filter SearchFilter
 	Sort   SearchSort
 	After  string // SearchResult.Next of the page before; "" begins
@@ -127,7 +127,9 @@ const (
 // Validate checks what was asked; an *Invalid names the field.
 func (q SearchQuery) Validate() error {
 	switch {
-	case !utf8.ValidString(q.Text) || strings.ContainsRune(q.Text, 0) || utf8.RuneCountInString(q.Text) > MaxSearchText:
+	case !utf8.ValidString(q.Text) || strings.ContainsRune(q.Text, 0):
+		return invalid("q", "text in UTF-8, without the character 0")
+	case utf8.RuneCountInString(q.Text) > MaxSearchText:
 		return invalid("q", "at most %d characters", MaxSearchText)
 	case SearchSorts[q.Kind] == nil:
 		return invalid("kind", "performance, hall, performer or reservation")
@@ -166,7 +168,10 @@ func (f SearchFilter) validate() error {
 			return invalid(day.field, "a day such as 2026-12-24")
 		}
 	}
-	if !utf8.ValidString(f.UserName) || strings.ContainsRune(f.UserName, 0) || utf8.RuneCountInString(f.UserName) > MaxPersonName {
+	if !utf8.ValidString(f.UserName) || strings.ContainsRune(f.UserName, 0) {
+		return invalid("user_name", "text in UTF-8, without the character 0")
+	}
+	if utf8.RuneCountInString(f.UserName) > MaxPersonName {
 		return invalid("user_name", "at most %d characters", MaxPersonName)
 	}
 	return nil

@@ -3568,7 +3568,7 @@ type GetSeatsParams struct {
 
 // SearchParams defines parameters for Search.
 type SearchParams struct {
-	// Q Words, each of which is found anywhere. Without any, everything is found
+	// Q Words, each of which is found anywhere. Left out or blank, everything is found; by signs alone, such as %, nothing
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
 
 	// Kind Only these. All three when left out
@@ -3601,7 +3601,7 @@ type SearchParams struct {
 	// OnSale Only performances of which a round is on sale now
 	OnSale *bool `form:"on_sale,omitempty" json:"on_sale,omitempty"`
 
-	// Sort The best first when left out. With kind; halls and performers know name only
+	// Sort The best first when left out. All but name need kind=performance
 	Sort *SearchParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 
 	// Limit Of each kind
@@ -5505,7 +5505,7 @@ type ClientInterface interface {
 
 	// Search Find performances, halls and performers by words
 	//
-	// An edit is found within a second or so. Performances that are over are not found unless `from` says so.
+	// An edit is found within a second or so. Performances that are over are not found unless `from` says so. More than 100 characters are 422 `invalid_input`; a text so long that the address does not fit into the headers (16 KiB, nine bytes for a Korean syllable) is 431 `headers_too_large`.
 	//
 	// Corresponds with GET /v1/search (the `Search` operationId).
 	Search(ctx context.Context, params *SearchParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -7638,7 +7638,7 @@ func (c *Client) GetSeats(ctx context.Context, id int64, params *GetSeatsParams,
 
 // Search Find performances, halls and performers by words
 //
-// An edit is found within a second or so. Performances that are over are not found unless `from` says so.
+// An edit is found within a second or so. Performances that are over are not found unless `from` says so. More than 100 characters are 422 `invalid_input`; a text so long that the address does not fit into the headers (16 KiB, nine bytes for a Korean syllable) is 431 `headers_too_large`.
 //
 // Corresponds with GET /v1/search (the `Search` operationId).
 func (c *Client) Search(ctx context.Context, params *SearchParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13778,7 +13778,7 @@ type ClientWithResponsesInterface interface {
 
 	// SearchWithResponse Find performances, halls and performers by words
 	//
-	// An edit is found within a second or so. Performances that are over are not found unless `from` says so.
+	// An edit is found within a second or so. Performances that are over are not found unless `from` says so. More than 100 characters are 422 `invalid_input`; a text so long that the address does not fit into the headers (16 KiB, nine bytes for a Korean syllable) is 431 `headers_too_large`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -18243,6 +18243,8 @@ type SearchResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *SearchBody
+	// ApplicationproblemJSON431 the response for an HTTP 431 `application/problem+json` response
+	ApplicationproblemJSON431 *Problem
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
@@ -18252,6 +18254,11 @@ type SearchResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r SearchResponse) GetJSON200() *SearchBody {
 	return r.JSON200
+}
+
+// GetApplicationproblemJSON431 returns the response for an HTTP 431 `application/problem+json` response
+func (r SearchResponse) GetApplicationproblemJSON431() *Problem {
+	return r.ApplicationproblemJSON431
 }
 
 // GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -20124,7 +20131,7 @@ func (c *ClientWithResponses) GetSeatsWithResponse(ctx context.Context, id int64
 
 // SearchWithResponse Find performances, halls and performers by words
 //
-// An edit is found within a second or so. Performances that are over are not found unless `from` says so.
+// An edit is found within a second or so. Performances that are over are not found unless `from` says so. More than 100 characters are 422 `invalid_input`; a text so long that the address does not fit into the headers (16 KiB, nine bytes for a Korean syllable) is 431 `headers_too_large`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -23892,6 +23899,13 @@ func ParseSearchResponse(rsp *http.Response) (*SearchResponse, error) {
 
 	case rsp.StatusCode == 304:
 		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 431:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON431 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem

@@ -27,7 +27,7 @@ import (
 // museum is the catalogue as it is served: api, machines, journal, projector and Postgres, wired as serve does it, in
 // this process and with a clock that the test moves.
 type museum struct {
-	t         *testing.T
+	t         testing.TB
 	url       string
 	store     *store
 	actors    *actors.System
@@ -41,7 +41,7 @@ type museum struct {
 
 func (m *museum) now() time.Time { return time.Now().Add(time.Duration(m.ahead.Load())) }
 
-func openMuseum(t *testing.T) *museum {
+func openMuseum(t testing.TB) *museum {
 	t.Helper()
 	m := &museum{t: t}
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))

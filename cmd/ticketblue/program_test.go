@@ -217,7 +217,7 @@ func ask(method, url, token string, body any, headers ...string) (answer, error)
 	return a, nil
 }
 
-func mustAsk(t *testing.T, want int, method, url, token string, body any, headers ...string) answer {
+func mustAsk(t testing.TB, want int, method, url, token string, body any, headers ...string) answer {
 	t.Helper()
 	a, err := ask(method, url, token, body, headers...)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 )
 
 // as is the generated client with a token; nobody's with an empty one. What is wrong on purpose goes by ask.
-func as(t *testing.T, url, token string) *tb.ClientWithResponses {
+func as(t testing.TB, url, token string) *tb.ClientWithResponses {
 	t.Helper()
 	c, err := tb.NewClientWithResponses(url, tb.WithHTTPClient(client), tb.WithToken(token))
 	if err != nil {
@@ -25,7 +25,7 @@ type reply[A tb.Answer] struct {
 func answered[A tb.Answer](a A, err error) reply[A] { return reply[A]{a, err} }
 
 // want fails the test unless there is an answer with this status.
-func (r reply[A]) want(t *testing.T, status int) A {
+func (r reply[A]) want(t testing.TB, status int) A {
 	t.Helper()
 	if err := tb.Expect(status, r.answer, r.err); err != nil {
 		t.Fatalf("want %d: %v", status, err)

@@ -14,13 +14,13 @@ import (
 const typesenseKey = "key-of-tests"
 
 // fakeTypesense is where a search server without anything in it is.
-func fakeTypesense(t *testing.T) searchFlags {
+func fakeTypesense(t testing.TB) searchFlags {
 	t.Helper()
 	_, where := startTypesense(t)
 	return where
 }
 
-func startTypesense(t *testing.T) (*fake.Server, searchFlags) {
+func startTypesense(t testing.TB) (*fake.Server, searchFlags) {
 	t.Helper()
 	server := fake.New(typesenseKey)
 	listener := httptest.NewServer(server)

@@ -128,7 +128,13 @@ func testWords(t *testing.T, e search.Engine) {
 		{text: "없는말", want: "||"},
 		{text: "레미 없는말", want: "||"},
 		{text: "   ", want: "1 2 3 4 5 6 7|1 2 3|1 2 3 4"},
-		{text: "!!! ...", want: "1 2 3 4 5 6 7|1 2 3|1 2 3 4"},
+		{text: "!!! ...", want: "||"}, // no word, so nothing is meant by it
+		{text: "%", want: "||"},
+		{text: "_", want: "||"},
+		{text: "🎭", want: "||"},
+		{text: "\u200b", want: "||"},
+		{text: "레미 !!!", want: "1 4|3|4"}, // beside a word it is left out
+		{text: "%레미%", want: "1 4|3|4"},
 	} {
 		t.Run(c.text, func(t *testing.T) {
 			wanted := strings.Split(c.want, "|")
