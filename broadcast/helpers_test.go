@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sort"
 	"sync"
 	"testing"
@@ -95,19 +97,25 @@ func (l *ledger) rewind(ctx context.Context, age time.Duration) error {
 	return ctx.Err()
 }
 
-func (l *ledger) Behind(ctx context.Context, limit int) ([]ticketing.Stream, error) {
+func (l *ledger) Behind(ctx context.Context, after ticketing.Stream, limit int) (behind []ticketing.Stream, next ticketing.Stream, err error) {
 	if err := l.called(); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var behind []ticketing.Stream
-	for s := range l.chunks {
-		if l.relayed[s] < l.head(s) && len(behind) < limit {
+	looked := 0
+	for _, s := range slices.Sorted(maps.Keys(l.chunks)) {
+		if s <= after {
+			continue
+		}
+		if l.relayed[s] < l.head(s) {
 			behind = append(behind, s)
 		}
+		if looked++; looked == limit {
+			return behind, s, ctx.Err()
+		}
 	}
-	return behind, ctx.Err()
+	return behind, "", ctx.Err()
 }
 
 func (l *ledger) Streams(context.Context) ([]ticketing.Stream, error) {

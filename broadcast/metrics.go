@@ -44,7 +44,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		lost:       counter("relay_races_total", "Messages refused because the subject had moved on: a rival relay, or a limit."),
 		failures:   counter("relay_failures_total", "Passes that failed; the sweep comes back."),
 		hintsLost:  counter("relay_hints_lost_total", "Hints dropped because too many streams were busy; the sweep finds them."),
-		behind:     gauge("relay_behind_streams", "Streams that the last sweep found behind the journal, or its limit."),
+		behind:     gauge("relay_behind_streams", "Streams that the sweeps found behind the journal in their last round of all streams."),
 		busy:       gauge("relay_busy_streams", "Streams in the relay's work. 0: JetStream has all that the relay was told of."),
 		followed:   counter("follower_events_total", "Events told to followers."),
 		refilled:   counter("follower_refills_total", "Times a follower had to be told from the journal."),

@@ -24,15 +24,18 @@ const (
 	passStreams   = 256                    // read and sent together
 	passBytes     = 16 << 20               // read at once, besides one chunk of each stream
 	markStreams   = 1024                   // marks set together
-	sweepLimit    = 1024                   // streams per sweep
+	sweepPage     = 4096                   // streams that the journal looks at together
+	sweepShare    = 4 * sweepPage          // that a sweep looks at, once all have been looked at since the start
+	sweepLimit    = maxLanes / 2           // that are found behind end a sweep: there must be room for them
 	readBytes     = joinBytes
 	rebuildTrials = 10 // per stream, against rival relays
 )
 
 // Journal is what the relay and followers read. It is implemented where the journal is kept.
 type Journal interface {
-	// Behind are streams with events that are not marked as relayed, at most limit of them.
-	Behind(ctx context.Context, limit int) ([]ticketing.Stream, error)
+	// Behind looks at up to limit streams after the given one, in an order of their names; "" is before the first. It
+	// returns those with events that are not marked as relayed, and after which to go on; "" when these were the last.
+	Behind(ctx context.Context, after ticketing.Stream, limit int) (behind []ticketing.Stream, next ticketing.Stream, err error)
 	// Streams are all streams that are not retired.
 	Streams(ctx context.Context) ([]ticketing.Stream, error)
 	// ChunksAfter are of each stream the chunks that hold events after a seq, consecutive and in order, up to maxBytes
@@ -70,8 +73,17 @@ type Relay struct {
 	marks  map[ticketing.Stream]uint64 // to be set
 	marked time.Time                   // when marks were last set
 
+	swept sweepState // the sweeps' own
+
 	mu    sync.Mutex
 	lanes map[ticketing.Stream]*lane
+}
+
+// sweepState is how far the sweeps are in their round of all streams: of half a million each looks at a few thousand.
+type sweepState struct {
+	after ticketing.Stream // the last that was looked at
+	found int              // behind, in this round
+	whole bool             // a round has ended since the start: who was behind then is known
 }
 
 // lane is a stream in work. It lives until a pass finds nothing left to send, or fails: then it is forgotten, and the
@@ -155,18 +167,34 @@ func (r *Relay) sweep(ctx context.Context) {
 	}
 }
 
+// sweepOnce goes on in the round of all streams, page by page: no statement reads more than a page, however many there are.
 func (r *Relay) sweepOnce(ctx context.Context) {
+	for looked, found := 0, 0; ; {
+		behind, next, err := r.sweepNext(ctx)
+		if err != nil {
+			r.failed(ctx, "sweep", err)
+			return
+		}
+		for _, s := range behind {
+			r.Hint(s)
+		}
+		looked, found = looked+sweepPage, found+len(behind)
+		r.swept.after, r.swept.found = next, r.swept.found+len(behind)
+		if next == "" {
+			r.b.metrics.behind.Set(float64(r.swept.found))
+			r.swept = sweepState{whole: true}
+			return
+		}
+		if r.swept.whole && looked >= sweepShare || found >= sweepLimit {
+			return
+		}
+	}
+}
+
+func (r *Relay) sweepNext(ctx context.Context) (behind []ticketing.Stream, next ticketing.Stream, err error) {
 	ctx, cancel := context.WithTimeout(ctx, passDeadline)
 	defer cancel()
-	behind, err := r.cfg.Journal.Behind(ctx, sweepLimit)
-	if err != nil {
-		r.failed(ctx, "sweep", err)
-		return
-	}
-	r.b.metrics.behind.Set(float64(len(behind)))
-	for _, s := range behind {
-		r.Hint(s)
-	}
+	return r.cfg.Journal.Behind(ctx, r.swept.after, sweepPage)
 }
 
 // work makes passes while there are lanes.

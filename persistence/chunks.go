@@ -98,13 +98,33 @@ const aheadOf = `
 SELECT s.stream FROM streams s
  WHERE (SELECT j.to_seq FROM journal j WHERE j.stream = s.stream ORDER BY j.from_seq DESC LIMIT 1) > s.`
 
-// Behind are streams of which something committed has not been relayed, at most limit of them.
-func (db *DB) Behind(ctx context.Context, limit int) ([]ticketing.Stream, error) {
-	found, err := db.streams(ctx, aheadOf+`relayed_seq ORDER BY s.stream LIMIT $1`, limit)
-	if err != nil {
-		return nil, fmt.Errorf("listing streams to be relayed: %w", err)
+const behindSQL = `
+SELECT s.stream, coalesce((SELECT j.to_seq FROM journal j WHERE j.stream = s.stream ORDER BY j.from_seq DESC LIMIT 1) > s.relayed_seq, false)
+  FROM streams s WHERE s.stream > $1 ORDER BY s.stream LIMIT $2`
+
+// Behind looks at up to limit streams, those after the given one in the order of their names; "" is before the first. It
+// returns those of which something committed has not been relayed, and after which stream to go on; "" when all have been
+// looked at.
+func (db *DB) Behind(ctx context.Context, after ticketing.Stream, limit int) (behind []ticketing.Stream, next ticketing.Stream, err error) {
+	looked := 0
+	rows, err := db.pool.Query(ctx, behindSQL, string(after), limit)
+	if err == nil {
+		var s ticketing.Stream
+		var is bool
+		_, err = pgx.ForEachRow(rows, []any{&s, &is}, func() error {
+			if looked++; looked == limit {
+				next = s
+			}
+			if is {
+				behind = append(behind, s)
+			}
+			return nil
+		})
 	}
-	return found, nil
+	if err != nil {
+		return nil, "", fmt.Errorf("looking for streams to be relayed: %w", err)
+	}
+	return behind, next, nil
 }
 
 // Relayed are the last seqs of streams that were noted as relayed; streams that are not known are left out.
@@ -125,21 +145,38 @@ func (db *DB) Relayed(ctx context.Context, streams []ticketing.Stream) (map[tick
 	return marks, nil
 }
 
+// rewindPage is how many streams' notes are taken back by one statement.
+const rewindPage = 4096
+
 // RewindRelayed takes every stream's note of SetRelayed back to the last event older than age, to 0 where there is none
 // or when age is 0. No note goes forward: what is older and was never relayed still will be.
 func (db *DB) RewindRelayed(ctx context.Context, age time.Duration) error {
-	_, err := db.pool.Exec(ctx, `
-		UPDATE streams s SET relayed_seq = back.seq
-		  FROM (SELECT m.stream, coalesce((SELECT j.to_seq FROM journal j
-		                                    WHERE j.stream = m.stream AND $1 > interval '0' AND j.at < now() - $1
-		                                    ORDER BY j.from_seq DESC LIMIT 1), 0) AS seq
-		          FROM (SELECT stream FROM streams WHERE relayed_seq > 0 ORDER BY stream FOR UPDATE) m) back
-		 WHERE s.stream = back.stream AND s.relayed_seq > back.seq`, age)
-	if err != nil {
-		return fmt.Errorf("taking back what is noted as relayed: %w", err)
+	for after := ""; ; {
+		var last string
+		var looked int
+		err := db.pool.QueryRow(ctx, `
+			SELECT coalesce(max(p.stream), ''), count(*)
+			  FROM (SELECT stream FROM streams WHERE stream > $1 ORDER BY stream LIMIT $2) p`, after, rewindPage).Scan(&last, &looked)
+		if err == nil {
+			_, err = db.pool.Exec(ctx, rewindSQL, age, after, last)
+		}
+		if err != nil {
+			return fmt.Errorf("taking back what is noted as relayed: %w", err)
+		}
+		if looked < rewindPage {
+			return nil
+		}
+		after = last
 	}
-	return nil
 }
+
+const rewindSQL = `
+UPDATE streams s SET relayed_seq = back.seq
+  FROM (SELECT m.stream, coalesce((SELECT j.to_seq FROM journal j
+                                    WHERE j.stream = m.stream AND $1 > interval '0' AND j.at < now() - $1
+                                    ORDER BY j.from_seq DESC LIMIT 1), 0) AS seq
+          FROM (SELECT stream FROM streams WHERE stream > $2 AND stream <= $3 AND relayed_seq > 0 ORDER BY stream FOR UPDATE) m) back
+ WHERE s.stream = back.stream AND s.relayed_seq > back.seq`
 
 // SetRelayed notes how far streams are relayed; it never takes a note back and passes over streams that are not known. It
 // does not wait for the disk: that would cost the buyers' commits, and a note that is lost is made again.

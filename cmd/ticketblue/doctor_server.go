@@ -10,9 +10,13 @@ import (
 	"time"
 
 	"ticketblue/persistence"
+	"ticketblue/ticketing"
 )
 
-const mostBehind = 1000 // streams counted
+const (
+	mostBehind  = 1000 // streams counted
+	streamsPage = 4096 // looked at together
+)
 
 // readiness asks the running server how it is.
 func readiness(ctx context.Context, server serverFile) symptom {
@@ -70,10 +74,23 @@ func (c doctorCmd) database(ctx context.Context) []symptom {
 	if err != nil || len(frozen) > 0 {
 		rounds.advice, rounds.fatal = fmt.Sprint("Look at what `ticketblue verify` says of: ", frozen), true
 	}
-	behind, err := s.Behind(ctx, mostBehind)
-	relay := symptom{what: "relay", said: fmt.Sprintf("%d streams have news that followers have not got yet", len(behind))}
+	behind, err := countBehind(ctx, s)
+	relay := symptom{what: "relay", said: fmt.Sprintf("%d streams have news that followers have not got yet", behind)}
 	if err != nil {
 		relay.said, relay.advice, relay.fatal = err.Error(), "The database does not answer.", true
 	}
 	return []symptom{clock, journal, rounds, relay}
+}
+
+// countBehind counts streams with news that are not relayed, page by page, and stops at mostBehind.
+func countBehind(ctx context.Context, s *store) (n int, err error) {
+	for next := ticketing.Stream(""); ; {
+		var behind []ticketing.Stream
+		if behind, next, err = s.Behind(ctx, next, streamsPage); err != nil {
+			return 0, err
+		}
+		if n = min(n+len(behind), mostBehind); n == mostBehind || next == "" {
+			return n, nil
+		}
+	}
 }
