@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,8 @@ type Turns struct {
 
 	JSON       string `placeholder:"FILE" type:"path" help:"Write all figures as JSON."`
 	Ticketblue string `default:"bin/ticketblue" placeholder:"PROGRAM" help:"The ticketblue program."`
+
+	rounds, seats, customers int // other than usual; tests are small
 }
 
 const turnsRounds = 400 // enough seats for all slices
@@ -35,21 +38,20 @@ type wrong struct {
 	bound   float64 // PASS needs this ratio of answers per second in them to those in the others
 	env     []string
 	disturb func(target string) (end func() error, err error)
+	settle  func() error // after every slice, before anything else is measured; optional
 	check   func() error // after the last slice: what else must be so; optional
+	ways    []string     // in which it is wrong, by turns; optional
+	pay     *payer       // pays for reservations in all slices; optional
 }
 
 // run plays the workload and judges it: everything of run, and the ratio.
 func (t *Turns) run(ctx context.Context, out io.Writer, progress *report.Progress, w wrong) bool {
 	// The first slice belongs to neither: the program is still warming up.
 	run := &Run{
-		Workload: workloadSpread, Seconds: float64(2*t.Pairs+1) * t.Slice.Seconds(), Slice: t.Slice, Repeat: 1, Rounds: turnsRounds,
+		Workload: workloadSpread, Seconds: float64(2*t.Pairs+1) * t.Slice.Seconds(), Slice: t.Slice, Repeat: 1, Rounds: cmp.Or(t.rounds, turnsRounds),
+		Seats: t.seats, Customers: t.customers,
 		Connections: 128, Settle: 10 * time.Second, Timeout: 30 * time.Second, Seed: 1, Ticketblue: t.Ticketblue,
-		env: w.env, disturb: func(target string, slice int) (func() error, error) {
-			if slice == 0 || slice%2 == 1 {
-				return func() error { return nil }, nil
-			}
-			return w.disturb(target)
-		},
+		env: w.env, pay: w.pay, disturb: w.turn,
 	}
 	if err := run.Validate(); err != nil {
 		fmt.Fprintln(out, "FAIL ", err)
@@ -77,5 +79,24 @@ func (t *Turns) run(ctx context.Context, out io.Writer, progress *report.Progres
 	})
 	fmt.Fprintf(out, "answered/s, medians: without %.0f, with %s %.0f, ratio %.3f\n", report.Median(without), w.name, report.Median(with), ratio)
 	fmt.Fprintf(out, "  without %.0f\n  with    %.0f\n", without, with)
+	for i, way := range w.ways {
+		var rates []float64
+		for n := i; n < len(with); n += len(w.ways) {
+			rates = append(rates, with[n])
+		}
+		fmt.Fprintf(out, "  of these %s: %.0f, ratio %.3f\n", way, report.Median(rates), report.Median(rates)/report.Median(without))
+	}
 	return pass
+}
+
+// turn begins a slice, the first being 0, and returns what ends it.
+func (w wrong) turn(target string, slice int) (func() error, error) {
+	end, err := func() error { return nil }, error(nil)
+	if slice > 0 && slice%2 == 0 {
+		end, err = w.disturb(target)
+	}
+	if err != nil || w.settle == nil {
+		return end, err
+	}
+	return func() error { return errors.Join(end(), w.settle()) }, nil
 }

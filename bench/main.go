@@ -17,6 +17,7 @@ import (
 type cli struct {
 	Run       Run       `cmd:"" help:"A workload by turns with a request that does nothing, each repeat on a new database. Prints PASS or FAIL first; exit code 1 on FAIL."`
 	Outage    Outage    `cmd:"" help:"Reservations while NATS is stopped in every other slice. Prints PASS or FAIL first; exit code 1 on FAIL."`
+	Channels  Channels  `cmd:"" help:"Reservations while the mail server and Slack are dead in every other slice. Prints PASS or FAIL first; exit code 1 on FAIL."`
 	Flood     Flood     `cmd:"" help:"Reservations beside a flood of log-ins in every other slice. Prints PASS or FAIL first; exit code 1 on FAIL."`
 	Peers     Peers     `cmd:"" help:"Workloads on Ticket Blue and, by turns, on what people would use instead (bin/peers). Prints PASS or FAIL first; exit code 1 on FAIL."`
 	Compare   Compare   `cmd:"" help:"By how many percent the figures of two files of run or peers differ."`
@@ -54,6 +55,8 @@ func main() {
 		pass = c.Search.run(ctx, os.Stdout)
 	case "outage":
 		pass = c.Outage.run(ctx, os.Stdout, report.NewProgress(os.Stderr, false))
+	case "channels":
+		pass = c.Channels.run(ctx, os.Stdout, report.NewProgress(os.Stderr, false))
 	case "flood":
 		pass = c.Flood.run(ctx, os.Stdout, report.NewProgress(os.Stderr, false))
 	case "peers":

@@ -50,6 +50,7 @@ type play struct {
 	answers *load.Meter // of all shots
 	reads   *load.Meter // of seat maps
 	etags   [etags]atomic.Pointer[string]
+	pay     *payer // of some of what is granted; nil: nobody pays
 
 	mu     sync.Mutex
 	yes    []yes
@@ -169,6 +170,9 @@ func (p *play) ask(i int) load.Outcome {
 		p.mu.Lock()
 		p.yes = append(p.yes, yes{i, a})
 		p.mu.Unlock()
+		if p.pay != nil {
+			p.pay.pay(s.sale, s.customer, a)
+		}
 		return load.Outcome{}
 	})
 	return outcome
@@ -242,6 +246,7 @@ func (p *play) doubt(i int) {
 // settle asks again for what was never answered, with the same keys, and then reads every yes. It returns the keys
 // that never got a final answer.
 func (p *play) settle(ctx context.Context) []string {
+	p.pay = nil // nobody would wait any more for what follows
 	unsure := p.unsure
 	var unanswered []string
 	for _, at := range load.Insist(ctx, p.workers, len(unsure), load.DefaultRetry, func(at int) load.Outcome {

@@ -42,6 +42,7 @@ type Run struct {
 
 	disturb func(target string, slice int) (end func() error, err error) // what is done to the program during a slice
 	env     []string                                                     // more of it for the program
+	pay     *payer                                                       // pays for some of what is granted, which costs nothing then
 }
 
 const (

@@ -90,7 +90,7 @@ func (m *measuring) prepare(ctx context.Context, b binary) error {
 		return err
 	}
 	open := func(rounds, seats int) ([]*sale, error) {
-		sts, err := setStages(ctx, m.client, admin, terms{seats: seats, rounds: rounds, perUser: runPerUser})
+		sts, err := setStages(ctx, m.client, admin, terms{seats: seats, rounds: rounds, perUser: runPerUser, free: m.pay != nil})
 		if err != nil {
 			return nil, err
 		}
@@ -137,7 +137,7 @@ func (m *measuring) prepare(ctx context.Context, b binary) error {
 
 // rehearse writes the workload, sells out the round that is to be gone, and shows the server every customer once.
 func (m *measuring) rehearse(ctx context.Context) error {
-	m.play = &play{workers: m.Connections, answers: load.NewMeter(), reads: load.NewMeter()}
+	m.play = &play{workers: m.Connections, answers: load.NewMeter(), reads: load.NewMeter(), pay: m.pay}
 	if err := m.play.write(m.Workload, m.on, m.rng); err != nil {
 		return err
 	}

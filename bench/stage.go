@@ -63,6 +63,7 @@ const showEvery = 4 * time.Hour
 // terms are what rounds of a bench have different.
 type terms struct {
 	seats, rounds, perUser int
+	free                   bool // seats cost nothing
 }
 
 // setStage makes a round whose sale is open.
@@ -88,9 +89,12 @@ func setStages(ctx context.Context, c *client.Client, token string, t terms) ([]
 	if err != nil {
 		return nil, err
 	}
-	prices := map[string]int64{}
+	prices, price := map[string]int64{}, int64(99_000)
+	if t.free {
+		price = 0
+	}
 	for _, grade := range plan.Grades {
-		prices[grade] = 99_000
+		prices[grade] = price
 	}
 	now := time.Now().UTC().Truncate(time.Second)
 	starts := func(i int) time.Time { return now.Add(24*time.Hour + time.Duration(i)*showEvery) }
