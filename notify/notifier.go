@@ -54,6 +54,7 @@ type Config struct {
 type Notifier struct {
 	Config
 	mail, slack *line
+	printing    sync.Mutex // one ticket at a time
 	outcomes    *prometheus.CounterVec
 	closing     chan struct{}
 	close       func()

@@ -67,12 +67,11 @@ const (
 	labelWidth   = 28
 	rowHeight    = 7
 	codeSize     = 52
-	codePixels   = 512
 )
 
 // printTicket makes the PDF of a confirmed reservation: one A5 page, or more when there are very many seats.
 func printTicket(l letter, m matter, code string) ([]byte, error) {
-	picture, err := qrcode.Encode(code, qrcode.Medium, codePixels)
+	drawing, err := qrcode.New(code, qrcode.Medium)
 	if err != nil {
 		return nil, err
 	}
@@ -100,9 +99,10 @@ func printTicket(l letter, m matter, code string) ([]byte, error) {
 		pdf.MultiCell(ticketWidth-labelWidth, rowHeight, printable(r.Value), "", "L", false)
 	}
 	pdf.Ln(4)
-	pdf.RegisterImageOptionsReader("code", fpdf.ImageOptions{ImageType: "png"}, bytes.NewReader(picture))
-	const flow = true // to a page of its own when there is no room
-	pdf.ImageOptions("code", ticketMargin+(ticketWidth-codeSize)/2, pdf.GetY(), codeSize, codeSize, flow, fpdf.ImageOptions{ImageType: "png"}, 0, "")
+	if _, height := pdf.GetPageSize(); pdf.GetY()+codeSize > height-2*ticketMargin {
+		pdf.AddPage()
+	}
+	drawCode(pdf, drawing.Bitmap())
 	pdf.SetFont("nanum", "", 6)
 	pdf.MultiCell(ticketWidth, 3, code, "", "C", false)
 	pdf.Ln(2)
@@ -110,6 +110,25 @@ func printTicket(l letter, m matter, code string) ([]byte, error) {
 	var out bytes.Buffer
 	err = pdf.Output(&out)
 	return out.Bytes(), err
+}
+
+// drawCode draws a QR code as rectangles, row by row: a picture of it would take longer to make than the rest of the page.
+func drawCode(pdf *fpdf.Fpdf, bitmap [][]bool) {
+	left, top, side := float64(ticketMargin+(ticketWidth-codeSize)/2), pdf.GetY(), codeSize/float64(len(bitmap))
+	pdf.SetFillColor(0, 0, 0)
+	for y, modules := range bitmap {
+		for x := 0; x < len(modules); {
+			from := x
+			for x < len(modules) && modules[x] {
+				x++
+			}
+			if x > from {
+				pdf.Rect(left+float64(from)*side, top+float64(y)*side, float64(x-from)*side, side, "F")
+			}
+			x = max(x, from+1)
+		}
+	}
+	pdf.SetY(top + codeSize)
 }
 
 // printable leaves out what the font's table of widths ends before: emoji and rare characters.
