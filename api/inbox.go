@@ -38,6 +38,7 @@ type noticeBody struct {
 	Read        bool       `json:"read"`
 	Reservation string     `json:"reservation,omitempty" example:"42-1"`
 	Coupon      string     `json:"coupon,omitempty" example:"9-1"`
+	Performance int64      `json:"performance,omitempty" example:"1"`
 	Title       string     `json:"title,omitempty" doc:"Of the performance" example:"TWENTY"`
 	StartsAt    *time.Time `json:"starts_at,omitempty" example:"2027-05-01T10:30:00Z"`
 	Amount      int64      `json:"amount,omitempty" doc:"KRW: of the seats held or lost, or what comes back" example:"264000"`
@@ -125,7 +126,7 @@ func (s *Server) readInbox(ctx context.Context, in *readInboxInput) (*struct{}, 
 
 func noticeOnWire(i ticketing.InboxItem, read ticketing.InboxPlace) noticeBody {
 	body := noticeBody{
-		ID: formatNoticeID(i.Place), At: i.Place.At.Time(), Kind: string(i.Kind), Read: !behind(read, i.Place), Title: i.Title,
+		ID: formatNoticeID(i.Place), At: i.Place.At.Time(), Kind: string(i.Kind), Read: !behind(read, i.Place), Performance: i.Performance, Title: i.Title,
 		StartsAt: moment(i.StartsAt), Amount: int64(i.Amount), Until: moment(i.Until),
 	}
 	if i.Reservation.Number != 0 {

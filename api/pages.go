@@ -11,7 +11,7 @@ import (
 
 // pagePaths are the addresses of pages. They all get the same HTML, which looks at the address itself.
 var pagePaths = []string{
-	"/", "/performances/:id", "/rounds/:id", "/login", "/signup", "/reset-password", "/search", "/me", "/reservations", "/coupons",
+	"/", "/performances/:id", "/rounds/:id", "/login", "/signup", "/reset-password", "/search", "/me", "/reservations", "/coupons", "/inbox",
 	"/checkout/:id", "/checkout/:id/success", "/checkout/:id/fail",
 	"/admin", "/admin/performances/:id", "/admin/rounds/:id", "/admin/halls", "/admin/halls/:id", "/admin/reservations", "/admin/jobs", "/admin/audit",
 	"/admin/performers", "/admin/campaigns", "/admin/admins",

@@ -30,7 +30,7 @@ WITH items AS (
      FROM coupons WHERE user_id = $1 AND issued_at <= $2 AND (issued_at, ('coupon:' || campaign || '-' || number) COLLATE "C") < ($2, $3)
     ORDER BY issued_at DESC, 2 DESC LIMIT $4)
 )
-SELECT i.at, i.fact, i.kind, i.round, i.number, i.campaign, i.amount, i.until, coalesce(p.title, ''), n.starts_at
+SELECT i.at, i.fact, i.kind, i.round, i.number, i.campaign, i.amount, i.until, coalesce(p.id, 0), coalesce(p.title, ''), n.starts_at
   FROM (SELECT * FROM items ORDER BY at DESC, fact COLLATE "C" DESC LIMIT $4) i
   LEFT JOIN rounds n ON n.id = i.round AND i.round <> 0
   LEFT JOIN performances p ON p.id = n.performance_id
@@ -43,7 +43,7 @@ func scanInboxItem(row pgx.CollectableRow) (i ticketing.InboxItem, err error) {
 	var at time.Time
 	var until, starts *time.Time
 	var round, number, campaign int64
-	if err := row.Scan(&at, &i.Place.Fact, &i.Kind, &round, &number, &campaign, &i.Amount, &until, &i.Title, &starts); err != nil {
+	if err := row.Scan(&at, &i.Place.Fact, &i.Kind, &round, &number, &campaign, &i.Amount, &until, &i.Performance, &i.Title, &starts); err != nil {
 		return i, err
 	}
 	i.Place.At, i.Until, i.StartsAt = ticketing.MillisOf(at), millis(until), millis(starts)

@@ -78,6 +78,7 @@ type InboxItem struct {
 	Kind        NoticeKind
 	Reservation ReservationID // zero: none
 	Coupon      CouponID      // zero: none
+	Performance int64         // 0: none
 	Title       string        // of the performance; "" where there is none
 	StartsAt    Millis        // of the round; 0: there is none
 	Amount      KRW

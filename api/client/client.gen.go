@@ -1887,7 +1887,10 @@ type NoticeBody struct {
 	// Examples: MTc2NDUwMDAwMDAwMEByb3VuZDo0MkAxNw
 	Id   string         `json:"id"`
 	Kind NoticeBodyKind `json:"kind"`
-	Read bool           `json:"read"`
+
+	// Performance Examples: 1
+	Performance *int64 `json:"performance,omitempty"`
+	Read        bool   `json:"read"`
 
 	// Reservation Examples: 42-1
 	Reservation *string `json:"reservation,omitempty"`

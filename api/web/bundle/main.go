@@ -1,4 +1,5 @@
-// Command bundle makes dist from src and vendor: one script, one style sheet, one page. It is run by go generate in
+// Command bundle makes dist from src and vendor: the script that all pages load, that of the console for admins and what
+// both need, one style sheet, one page. It is run by go generate in
 // api/web, not by those who build or run Ticket Blue; its test fails when dist is not what it makes.
 package main
 
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/evanw/esbuild/pkg/api"
@@ -56,6 +58,8 @@ func build(web string) (map[string][]byte, error) {
 		EntryPoints:   []string{"src/main.tsx", "src/style.css"},
 		Outdir:        distDir,
 		EntryNames:    assetsDir + "/[name]-[hash]",
+		ChunkNames:    assetsDir + "/[name]-[hash]",
+		Splitting:     true, // the console is loaded by those who need it
 		NodePaths:     []string{filepath.Join(root, "vendor")},
 		Conditions:    []string{"import"},
 		Bundle:        true,
@@ -81,10 +85,10 @@ func build(web string) (map[string][]byte, error) {
 		name := assetsDir + "/" + filepath.Base(out.Path)
 		files[name] = out.Contents
 		entry := "{" + strings.SplitN(filepath.Base(out.Path), "-", 2)[0] + filepath.Ext(out.Path) + "}"
-		if !bytes.Contains(page, []byte(entry)) {
-			return nil, fmt.Errorf("%s does not name %s", pageName, entry)
-		}
 		page = bytes.ReplaceAll(page, []byte(entry), []byte("/"+name))
+	}
+	if left := regexp.MustCompile(`\{\w+\.\w+\}`).Find(page); left != nil {
+		return nil, fmt.Errorf("%s names %s, which is not made", pageName, left)
 	}
 	files[pageName] = page
 	return files, nil

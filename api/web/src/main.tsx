@@ -1,9 +1,11 @@
 // The frame around all pages, and which page an address is.
 import { useSignalEffect } from "@preact/signals";
 import { render } from "preact";
-import { AdminPage } from "./admin/console";
+import { arrived, countedUnread, sentence, unread, watchInbox } from "./inbox";
+import { AdminPage } from "./pages/admin";
 import { CheckoutPage } from "./pages/checkout";
 import { CouponsPage } from "./pages/coupons";
+import { InboxPage } from "./pages/inbox";
 import { LoginPage, ResetPage, SignupPage } from "./pages/login";
 import { MePage } from "./pages/me";
 import { FailPage, SuccessPage } from "./pages/paid";
@@ -30,13 +32,27 @@ function App() {
           <a href="/reservations" aria-current={path === "/reservations" ? "page" : undefined}>{t("nav.reservations")}</a>
           {session.value?.role === "admin" && <a href="/admin" class="wide" aria-current={path.startsWith("/admin") ? "page" : undefined}>{t("nav.admin")}</a>}
           {session.value || trouble.value
-            ? <a href="/me" id="me" aria-current={path === "/me" ? "page" : undefined}>{t("nav.me")}</a>
+            ? <><Bell here={path === "/inbox"} /><a href="/me" id="me" aria-current={path === "/me" ? "page" : undefined}>{t("nav.me")}</a></>
             : session.value === null && !["/login", "/signup", "/reset-password"].includes(path) && <a id="login" href={before("/login")}>{t("nav.login")}</a>}
           <button type="button" class="language" id="language" lang={lang.value === "ko" ? "en" : "ko"} aria-label={t("nav.language.label")}
             onClick={() => setLanguage(lang.value === "ko" ? "en" : "ko")}>{t("nav.language")}</button>
         </nav>
       </header>
       <main id="main" tabIndex={-1}>{page(path)}</main>
+    </>
+  );
+}
+
+// Bell counts what is unread, and says the newest to those who do not see it.
+function Bell({ here }: { here: boolean }) {
+  const n = unread.value, shown = n >= countedUnread ? n - 1 + "+" : n;
+  return (
+    <>
+      <a href="/inbox" id="bell" aria-current={here ? "page" : undefined} aria-label={n ? t("nav.inbox.unread", { n: shown }) : t("nav.inbox")}>
+        <svg viewBox="0 0 24 24" width="22" height="22" aria-hidden="true"><path fill="currentColor" d="M12 2a1.5 1.5 0 0 0-1.5 1.5v.7A6.5 6.5 0 0 0 5.5 10.5v4L3.8 17.2A.9.9 0 0 0 4.5 18.6h15a.9.9 0 0 0 .7-1.4L18.5 14.5v-4a6.5 6.5 0 0 0-5-6.300v-.7A1.5 1.5 0 0 0 12 2zM9.5 20a2.5 2.5 0 0 0 5 0z" /></svg>
+        {n > 0 && <span class="count" aria-hidden="true">{shown}</span>}
+      </a>
+      <p class="spoken" role="status">{arrived.value && sentence(arrived.value)}</p>
     </>
   );
 }
@@ -55,6 +71,7 @@ function page(path: string) {
   if (path.startsWith("/admin")) return <AdminPage path={path} />;
   if (path === "/search") return <SearchPage />;
   if (path === "/coupons") return <CouponsPage />;
+  if (path === "/inbox") return <InboxPage />;
   if (path === "/me") return <MePage />;
   if (path === "/reservations") return <ReservationsPage />;
   return <PerformancesPage />;
@@ -64,4 +81,5 @@ startRouter();
 watch();
 void begin();
 startClock();
+watchInbox();
 render(<App />, document.getElementById("app")!);

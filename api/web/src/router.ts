@@ -33,8 +33,8 @@ export const pages = {
 };
 
 const plain = [
-  "/", "/login", "/signup", "/reset-password", "/search", "/reservations", "/coupons", "/me",
-  "/admin", "/admin/halls", "/admin/reservations", "/admin/jobs", "/admin/audit",
+  "/", "/login", "/signup", "/reset-password", "/search", "/reservations", "/coupons", "/inbox", "/me",
+  "/admin", "/admin/halls", "/admin/performers", "/admin/campaigns", "/admin/reservations", "/admin/jobs", "/admin/admins", "/admin/audit",
 ];
 
 function isPage(path: string): boolean {

@@ -1,13 +1,21 @@
 // What the pages say, in two languages, and how numbers and times are written.
 import { signal } from "@preact/signals";
+import type adminWords from "./words/admin.ko.json";
 import en from "./words/en.json";
 import ko from "./words/ko.json";
 
 export type Lang = "ko" | "en";
-export type Word = keyof typeof ko;
+export type Word = keyof typeof ko | keyof typeof adminWords;
 type Params = Record<string, string | number>;
 
 const catalogues: Record<Lang, Record<string, string>> = { ko, en };
+
+/** learnWords adds what only some pages say. */
+export function learnWords(more: Record<Lang, Record<string, string>>): void {
+  Object.assign(ko, more.ko);
+  Object.assign(en, more.en);
+}
+
 const kept = "tb.lang";
 
 export const lang = signal<Lang>(firstLanguage());

@@ -1,8 +1,10 @@
-// The frame around all pages for admins. What they may do the server decides; this only leads there.
+// The frame around all pages for admins, and a bundle of its own with their words: customers never load it. What admins
+// may do the server decides; this only leads there.
 import type { ComponentChildren } from "preact";
 import { pages } from "../router";
-import { Account } from "../pages/parts";
-import { t } from "../words";
+import { learnWords, t } from "../words";
+import en from "../words/admin.en.json";
+import ko from "../words/admin.ko.json";
 import { AuditPage } from "./audit";
 import { BoardPage } from "./board";
 import { CampaignsPage } from "./campaigns";
@@ -12,14 +14,11 @@ import { AdminsPage, PerformersPage } from "./people";
 import { FoundPage } from "./reservations";
 import { ShowPage, ShowsPage } from "./shows";
 
-export function AdminPage({ path }: { path: string }) {
-  return (
-    <Account title={t("admin.title")} lead={t("admin.login")}>
-      {(who) => who.role === "admin" ? <Console path={path}>{page(path, who.id)}</Console> : (
-        <div class="failed"><h1>{t("error.title")}</h1><p>{t("error.notfound")}</p><p><a class="secondary" href="/">{t("error.home")}</a></p></div>
-      )}
-    </Account>
-  );
+learnWords({ ko, en });
+
+/** Console is a page for the admin whose id is me. */
+export function Console({ path, me }: { path: string; me: number }) {
+  return <Frame path={path}>{page(path, me)}</Frame>;
 }
 
 const tabs = [
@@ -27,7 +26,7 @@ const tabs = [
   ["/admin/reservations", "admin.reservations"], ["/admin/jobs", "admin.jobs"], ["/admin/admins", "admin.admins"], ["/admin/audit", "admin.audit"],
 ] as const;
 
-function Console({ path, children }: { path: string; children: ComponentChildren }) {
+function Frame({ path, children }: { path: string; children: ComponentChildren }) {
   const at = path.startsWith("/admin/halls") ? "/admin/halls" : tabs.some(([to]) => to === path) ? path : "/admin";
   return (
     <div class="console">
