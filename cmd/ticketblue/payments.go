@@ -30,9 +30,6 @@ const (
 // startPayments brings up who takes money: the real Toss where its keys are given, else the fake one where only this
 // machine can reach it or somebody wants it all the same, else nobody, and only what costs nothing can be paid.
 func (n *node) startPayments(context.Context) (err error) {
-	if n.cmd.Toss.ClientKey != "" && n.cmd.Toss.Fake {
-		return errors.New("--toss-client-key and --fake-toss exclude each other")
-	}
 	if n.cmd.Toss.ClientKey == "" && (n.cmd.Toss.Fake || n.local()) {
 		n.fakeToss, err = faketoss.Open(faketoss.Options{
 			File: filepath.Join(n.cmd.Store.Data, fakeTossFile), Log: n.log,
@@ -65,6 +62,8 @@ func (n *node) checkout() api.Checkout {
 func (f tossFlags) gateway(fake *faketoss.Toss) (*payments.Toss, error) {
 	options := payments.TossOptions{URL: f.URL, SecretKey: payments.Secret(os.Getenv("TB_TOSS_SECRET_KEY")), Prefix: f.Prefix}
 	switch {
+	case f.ClientKey != "" && f.Fake:
+		return nil, errors.New("--toss-client-key and --fake-toss exclude each other")
 	case (f.ClientKey == "") != (options.SecretKey == ""):
 		return nil, errors.New("--toss-client-key and TB_TOSS_SECRET_KEY need each other")
 	case fake != nil:

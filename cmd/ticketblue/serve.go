@@ -119,7 +119,7 @@ func (c serveCmd) Run(ctx context.Context) error {
 // a later part fails.
 func (n *node) start(ctx context.Context) error {
 	steps := []func(context.Context) error{
-		n.listen,         // first: a port in use should say so at once
+		n.listen,         // first: flags that are wrong and a port in use should say so at once
 		n.openStore,      // Postgres, tables
 		n.openBlobs,      // posters
 		n.own,            // the right to answer for the streams
@@ -167,6 +167,9 @@ func (n *node) atStop(name string, stop func(context.Context) error) {
 
 func (n *node) listen(context.Context) (err error) {
 	if err := checkPublicURL(n.cmd.PublicURL); err != nil {
+		return err
+	}
+	if _, err := n.cmd.Toss.gateway(nil); err != nil {
 		return err
 	}
 	if n.public, err = net.Listen("tcp", n.cmd.Listen); err != nil {
