@@ -94,6 +94,7 @@ var rules = map[ticketing.Code]rule{
 	ticketing.CodeHoldExpired:         {http.StatusConflict, "The hold has expired", false},
 	ticketing.CodeReservationEnded:    {http.StatusConflict, "The reservation has ended", false},
 	ticketing.CodeNotPayable:          {http.StatusConflict, "The reservation is not waiting for a payment", false},
+	ticketing.CodeTooManyAttempts:     {http.StatusConflict, "Too many payments of this reservation were declined", false},
 	ticketing.CodeNotPriced:           {http.StatusConflict, "The coupon is not settled yet", true},
 	ticketing.CodeAmountMismatch:      {http.StatusConflict, "That is not the amount owed", false},
 	ticketing.CodeNotCancelable:       {http.StatusConflict, "The reservation cannot be canceled", false},

@@ -12,6 +12,7 @@ import (
 // something else.
 type fakePayments struct {
 	sales    *fakeSales
+	check    ticketing.Code                         // refuses before anything is started, if set
 	price    func(ticketing.OrderID) ticketing.Code // refuses, if set
 	settle   func(ticketing.OrderID) (ticketing.Command, string)
 	patience time.Duration
@@ -29,6 +30,10 @@ func (f *fakePayments) order(ctx context.Context, id ticketing.OrderID) ticketin
 		return ticketing.Order{}
 	}
 	return *r.Order
+}
+
+func (f *fakePayments) Check(_ context.Context, _ ticketing.Reservation, _ string) (ticketing.Code, error) {
+	return f.check, nil
 }
 
 func (f *fakePayments) Price(ctx context.Context, id ticketing.OrderID, _ ticketing.Millis) (ticketing.Order, ticketing.Code, error) {

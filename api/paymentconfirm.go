@@ -190,8 +190,4 @@ func readWebhook(raw []byte) (ticketing.PaymentHint, bool) {
 	return ticketing.PaymentHint{Key: d.PaymentKey, Status: d.Status, Transaction: d.Transaction}, fits
 }
 
-func unavailable(cause error) *Problem {
-	p := problem(ticketing.CodeUnavailable, "")
-	p.cause = cause
-	return p
-}
+func unavailable(cause error) *Problem { return because(ticketing.CodeUnavailable, cause) }

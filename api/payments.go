@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"ticketblue/ticketing"
@@ -18,6 +20,9 @@ const (
 
 // Payments takes the steps of the payment saga.
 type Payments interface {
+	// Check is what Price would say of an order that nobody has started, for a held reservation with a coupon, or "" for
+	// none. It changes nothing.
+	Check(ctx context.Context, v ticketing.Reservation, coupon string) (ticketing.Code, error)
 	// Price brings an order that was just started to its price; until is when its time is over. The code says why it
 	// has none.
 	Price(ctx context.Context, id ticketing.OrderID, until ticketing.Millis) (ticketing.Order, ticketing.Code, error)
@@ -58,7 +63,7 @@ type confirmPaymentInput struct {
 type cancelInput struct {
 	ID   string `path:"id" pattern:"^[1-9][0-9]*-[1-9][0-9]*$" example:"42-1"`
 	Body struct {
-		Reason string `json:"reason" minLength:"1" maxLength:"200" doc:"For the house only" example:"일정이 바뀌었습니다"`
+		Reason string `json:"reason" minLength:"1" maxLength:"200" doc:"For the house only; more than blanks" example:"일정이 바뀌었습니다"`
 	}
 }
 
@@ -88,11 +93,13 @@ func (s *Server) paymentRoutes() {
 		access: Customer, limit: s.reserveShare, status: http.StatusOK, errors: []int{http.StatusConflict, http.StatusUnprocessableEntity},
 		summary: "Start to pay",
 		about: "Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours " +
-			"until `pay_by`. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is " +
+			"until `pay_by`. The coupon is looked at first: a request that is refused leaves everything as it was, and the seats no longer " +
+			"yours than before. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is " +
 			"`payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, " +
-			"`not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all); about the coupon `coupon_unknown`, " +
-			"`coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`: the order is over then, and " +
-			"you may start another. On 503 `unavailable` or `busy` ask again.",
+			"`not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all), `too_many_attempts` (" + strconv.Itoa(ticketing.MaxAttempts) + " orders of this " +
+			"reservation were declined); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, " +
+			"`coupon_returned`, `amount_too_small`. Should somebody else take the coupon at that very moment, the order has been started " +
+			"and is over: you may start another. On 503 `unavailable` or `busy` ask again.",
 	}, s.startPayment)
 	register(s, operation{
 		id: "get-payment", method: http.MethodGet, path: "/v1/reservations/{id}/payment", tag: "payments", access: Customer,
@@ -107,9 +114,9 @@ func (s *Server) paymentRoutes() {
 		about: "What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or " +
 			"no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 " +
 			"needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), " +
-			"`virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch`, `not_priced`, " +
+			"`virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch` (of a paid order, too), `not_priced`, " +
 			"`payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, " +
-			"`already_confirmed`, `not_payable`. 404 is `not_found`, also for an order of somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first " +
+			"`already_confirmed`, `not_payable`. 404 is `not_found`: no such order, or somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first " +
 			"two, and whenever no answer comes, send the same again.",
 	}, s.confirmPayment)
 	register(s, operation{
@@ -136,19 +143,33 @@ func (s *Server) startPayment(ctx context.Context, in *startPaymentInput) (*paym
 	if _, ok := ticketing.ParseCouponID(in.Body.CouponID); in.Body.CouponID != "" && !ok {
 		return nil, problem(ticketing.CodeCouponUnknown, "")
 	}
-	result := s.Sales.Do(ctx, ticketing.RoundStream(id.Round), ticketing.StartPayment{
-		User: callerOf(ctx).User, Number: id.Number, Coupon: in.Body.CouponID,
-	})
+	user, stream := callerOf(ctx).User, ticketing.RoundStream(id.Round)
+	held := s.Sales.Do(ctx, stream, ticketing.ReadReservation{User: user, Number: id.Number})
+	if err := s.refusal(held); err != nil {
+		return nil, err
+	}
+	if held.Reservation.Status == ticketing.Held {
+		// An order that is refused would keep the seats longer all the same. Of others the round knows what to say.
+		if code, err := s.Payments.Check(ctx, held.Reservation, in.Body.CouponID); code != ticketing.OK {
+			return nil, because(code, err)
+		}
+	}
+	result := s.Sales.Do(ctx, stream, ticketing.StartPayment{User: user, Number: id.Number, Coupon: in.Body.CouponID})
 	if err := s.refusal(result); err != nil {
 		return nil, err
 	}
 	order, code, err := s.Payments.Price(ctx, ticketing.OrderID{Reservation: id, Attempt: result.Reservation.Attempt}, result.Reservation.ExpiresAt)
 	if code != ticketing.OK {
-		p := problem(code, "")
-		p.cause = err
-		return nil, p
+		return nil, because(code, err)
 	}
-	return s.answerPayment(ctx, s.asOfNow(ctx, callerOf(ctx).User, id, result), order), nil
+	return s.answerPayment(ctx, s.asOfNow(ctx, user, id, result), order), nil
+}
+
+// because is a problem with what only the log is told.
+func because(code ticketing.Code, cause error) *Problem {
+	p := problem(code, "")
+	p.cause = cause
+	return p
 }
 
 func (s *Server) getPayment(ctx context.Context, in *reservationInput) (*paymentOutput, error) {
@@ -237,12 +258,16 @@ func (s *Server) cancelReservation(ctx context.Context, in *cancelInput) (*reser
 	if !ok {
 		return nil, ticketing.ErrNotFound
 	}
+	reason := strings.TrimSpace(in.Body.Reason)
+	if reason == "" {
+		return nil, invalid("reason", "1 to 200 characters, and more than blanks")
+	}
 	user := callerOf(ctx).User
 	result := s.Sales.Do(ctx, ticketing.RoundStream(id.Round), ticketing.CancelReservation{User: user, Number: id.Number})
 	if err := s.refusal(result); err != nil {
 		return nil, err
 	}
-	if err := s.PaymentBooks.KeepReason(ctx, user, id, in.Body.Reason); err != nil {
+	if err := s.PaymentBooks.KeepReason(ctx, user, id, reason); err != nil {
 		return nil, err // asked again, the reservation is canceled already, and the reason is kept
 	}
 	return &reservationOutput{positionOf(ticketing.RoundStream(id.Round), result.Seq), reservationOnWire(result.Reservation, result.Seq)}, nil

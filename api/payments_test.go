@@ -54,7 +54,7 @@ func TestBadPayments(t *testing.T) {
 		{name: "the key of what is free", call: with("payment_key", `"free"`), status: 422, code: invalid, field: "payment_key"},
 		{name: "other amount", call: with("amount", `131999`), status: 409, code: "amount_mismatch"},
 		{name: "for nothing", call: with("amount", `0`), status: 409, code: "amount_mismatch"},
-		{name: "no such order", call: with("order_id", `"1-1-2"`), status: 409, code: "not_payable"},
+		{name: "no such order", call: with("order_id", `"1-1-2"`), status: 404, code: "not_found"},
 		{name: "no such reservation", call: with("order_id", `"1-9-1"`), status: 404, code: "not_found"},
 		{name: "no such round", call: with("order_id", `"9-1-1"`), status: 404, code: "not_found"},
 		{name: "somebody else's", call: call{"POST", confirmPath, h.token(otherCustomer, ticketing.Customer), good, nil}, status: 404, code: "not_found"},
@@ -62,6 +62,7 @@ func TestBadPayments(t *testing.T) {
 		{name: "coupon too large", call: start(`{"coupon_id":"99999999999999999999-1"}`), status: 409, code: "coupon_unknown"},
 		{name: "another coupon", call: start(`{"coupon_id":"1-1"}`), status: 409, code: "payment_in_progress"},
 		{name: "no reason", call: cancel(`{}`), status: 422, code: invalid, field: "reason"},
+		{name: "blank reason", call: cancel(`{"reason":" \u3000 "}`), status: 422, code: invalid, field: "reason"},
 		{name: "long reason", call: cancel(`{"reason":"` + strings.Repeat("가", 201) + `"}`), status: 422, code: invalid, field: "reason"},
 		{name: "not paid", call: cancel(`{"reason":"r"}`), status: 409, code: "not_cancelable"},
 		{name: "webhook no JSON", call: call{"POST", "/v1/webhooks/toss", "", `{`, nil}, status: 400, code: "malformed_json"},
@@ -77,6 +78,29 @@ func TestBadPayments(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A coupon that is refused is refused before the round hears of it.
+func TestRefusedCouponsDoNotReachTheRound(t *testing.T) {
+	h := withRound(t, nil)
+	start := call{"POST", "/v1/reservations/1-1/payment", h.token(customer, ticketing.Customer), `{"coupon_id":"1-1"}`, nil}
+	h.reserve(customer, "k", "A-1-1").wantStatus(http.StatusCreated)
+	before := h.everything()
+	for _, code := range []ticketing.Code{ticketing.CodeCouponInUse, ticketing.CodeCouponUnknown, ticketing.CodeNotChargeable} {
+		h.payments.check = code
+		if p := h.do(start).wantStatus(http.StatusConflict).problem(); p.Code != string(code) {
+			t.Errorf("refused with %s, want %s", p.Code, code)
+		}
+	}
+	h.payments.check = ticketing.CodeUnavailable
+	h.do(start).wantStatus(http.StatusServiceUnavailable)
+	if h.everything() != before {
+		t.Error("something has changed")
+	}
+	h.payments.check = ""
+	h.do(start).wantStatus(http.StatusOK)
+	h.payments.check = ticketing.CodeCouponInUse // by this very order
+	h.do(start).wantStatus(http.StatusOK)
 }
 
 // Where nobody takes money, a made-up key must not be written down: only a provider's answer would free the seats.

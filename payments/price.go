@@ -7,6 +7,38 @@ import (
 	"ticketblue/ticketing"
 )
 
+// Check is what Price would say of an order that nobody has started: for this held reservation, with this coupon, or ""
+// for none. It changes nothing, and a yes is no promise: the coupon may be gone when the order is started.
+func (s *Settler) Check(ctx context.Context, v ticketing.Reservation, coupon string) (ticketing.Code, error) {
+	o := ticketing.Order{
+		ID: ticketing.OrderID{Reservation: v.ID, Attempt: v.Attempt + 1}, User: v.User, Reservation: ticketing.Paying,
+		State: ticketing.OrderOpen, Coupon: coupon, Price: v.Amount,
+	}
+	if coupon == "" {
+		return s.chargeable(o.Price), nil
+	}
+	campaign, reserve, ok := ReserveFor(o, v.ExpiresAt)
+	if !ok {
+		return ticketing.CodeCouponUnknown, nil
+	}
+	answer := s.o.Sales.Do(ctx, ticketing.CampaignStream(campaign), ticketing.CheckCoupon(reserve))
+	switch {
+	case saysNothing(answer.Code):
+		return answer.Code, &Refusal{o.ID, answer.Code}
+	case answer.Code != ticketing.OK || answer.Coupon == nil:
+		return ofCoupon(answer.Code), nil
+	}
+	return s.chargeable(Charge(o.Price, answer.Coupon.Discount.Of(o.Price))), nil
+}
+
+// ofCoupon is a campaign's refusal as customers hear it.
+func ofCoupon(code ticketing.Code) ticketing.Code {
+	if code == ticketing.CodeNotFound {
+		return ticketing.CodeCouponUnknown
+	}
+	return code
+}
+
 // Price brings an order that was just started to its price: it reserves the coupon that the order names, and tells the
 // round. It may be called again. Until is when the order's time is over. The code is OK when the order has its price;
 // CodeNotChargeable, CodeCouponUnknown or what the coupon's campaign says when the order is over again and another
@@ -43,10 +75,7 @@ func (s *Settler) Price(ctx context.Context, id ticketing.OrderID, until ticketi
 	if command == nil {
 		return o, ticketing.CodeUnavailable, &Refusal{id, answer.Code}
 	}
-	code := answer.Code
-	if code == ticketing.CodeNotFound {
-		code = ticketing.CodeCouponUnknown
-	}
+	code := ofCoupon(answer.Code)
 	if price, is := command.(ticketing.PricePayment); is {
 		if code = s.chargeable(price.Amount); code != ticketing.OK {
 			command = decline(o)

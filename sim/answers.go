@@ -194,6 +194,8 @@ func (a *auditor) own(cmd ticketing.Command, user ticketing.UserID, number uint3
 		ok = status == ticketing.Released || status == ticketing.Canceled
 	case ticketing.CodePaymentInProgress:
 		ok = status == ticketing.Paying
+	case ticketing.CodeTooManyAttempts:
+		ok = status == ticketing.Held
 	case ticketing.CodeNotPayable:
 		ok = status == ticketing.Held || status == ticketing.Paying || status == ticketing.Confirmed
 	}

@@ -385,6 +385,8 @@ func (n *naiveCampaign) use(cmd Command, now Millis) Result {
 		number = cmd.Number
 	case ReserveCoupon:
 		number = cmd.Number
+	case CheckCoupon:
+		number = cmd.Number
 	case RedeemCoupon:
 		number = cmd.Number
 	case ReturnCoupon:
@@ -408,6 +410,9 @@ func (n *naiveCampaign) change(v *slip, cmd Command, now Millis) string {
 		}
 	case ReserveCoupon:
 		return n.reserve(v, cmd, now)
+	case CheckCoupon:
+		another := *v
+		return n.reserve(&another, ReserveCoupon(cmd), now)
 	case RedeemCoupon:
 		mine := v.order == cmd.Order.String() && v.order != ""
 		switch {

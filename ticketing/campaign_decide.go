@@ -27,6 +27,9 @@ func (c *Campaign) Decide(cmd Command, now Millis) ([]Event, Result) {
 			return nil, refuse(CodeHasCoupons)
 		}
 		return c.turn(Closed, CampaignClosed{}, now)
+	case CheckCoupon:
+		_, answer := c.reserve(ReserveCoupon(cmd), now)
+		return nil, answer
 	case ReadCoupon:
 		if k := c.find(cmd.Number); k != nil && k.user == cmd.User {
 			return nil, yesCoupon(cmd.Number)

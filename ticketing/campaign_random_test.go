@@ -102,7 +102,11 @@ func anyUse(ch chooser, c *checkedCampaign) {
 	if oneIn(ch, 4) {
 		order = anyOrderOf(ch, c, n)
 	}
-	c.act(ReserveCoupon{user, n, order, amount, max(at, c.live.LastAt()) + pick[Millis](ch, 600_000, 1, 0, -1)}, at)
+	use := ReserveCoupon{user, n, order, amount, max(at, c.live.LastAt()) + pick[Millis](ch, 600_000, 1, 0, -1)}
+	if oneIn(ch, 2) {
+		c.act(CheckCoupon(use), at)
+	}
+	c.act(use, at)
 }
 
 func anyMoment(ch chooser, c *checkedCampaign) Millis {

@@ -140,13 +140,17 @@ func parseAtCounter(words []string, at Millis) (Command, error) {
 		return RedeemCoupon{uint32(number), order}, nil
 	case "returns":
 		return ReturnCoupon{uint32(number), order}, nil
-	case "uses":
+	case "uses", "checks":
 		amount, err := strconv.ParseInt(strings.TrimPrefix(args[3], "amount="), 10, 64)
 		if err != nil {
 			return nil, err
 		}
 		until, err := parseClock(strings.TrimPrefix(args[4], "until="))
-		return ReserveCoupon{user, uint32(number), order, KRW(amount), until}, err
+		use := ReserveCoupon{user, uint32(number), order, KRW(amount), until}
+		if verb == "checks" {
+			return CheckCoupon(use), err
+		}
+		return use, err
 	}
 	return nil, fmt.Errorf("no such verb")
 }

@@ -54,6 +54,8 @@ type (
 
 // Questions.
 type (
+	// CheckCoupon asks what ReserveCoupon would be answered now, and changes nothing: a yes is no promise.
+	CheckCoupon ReserveCoupon
 	// ReadCoupon shows one coupon to its customer.
 	ReadCoupon struct {
 		User   UserID
@@ -75,6 +77,7 @@ func (OpenCampaign) command()  {}
 func (PauseCampaign) command() {}
 func (CloseCampaign) command() {}
 func (DropCampaign) command()  {}
+func (CheckCoupon) command()   {}
 func (ReadCoupon) command()    {}
 func (ReadCampaign) command()  {}
 func (ReadWaiting) command()   {}

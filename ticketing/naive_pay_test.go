@@ -24,6 +24,9 @@ func (n *naive) start(c StartPayment, now Millis) Result {
 	case Released, Canceled:
 		return no(CodeReservationEnded)
 	}
+	if len(v.orders) == 10 {
+		return no("too_many_attempts")
+	}
 	payBy := min(now+n.terms.PayMillis, max(v.held+naivePayLimit, v.until)) // a hold longer than 20 minutes keeps its time
 	if len(v.orders) > 0 {
 		payBy = min(payBy, v.until)
@@ -41,15 +44,15 @@ func (n *naive) start(c StartPayment, now Millis) Result {
 // open is the refusal for an order that is not the one the reservation is being paid by.
 func (v *naiveReservation) open(o *naiveOrder) Result {
 	switch {
-	case v == nil:
+	case v == nil || o == nil:
 		return no(CodeNotFound)
 	case v.status == Expired:
 		return no(CodeHoldExpired)
 	case v.status == Released, v.status == Canceled:
 		return no(CodeReservationEnded)
-	case o != nil && v.status == Confirmed:
+	case v.status == Confirmed:
 		return no(CodeAlreadyConfirmed)
-	case o == nil || v.status != Paying || o != v.newest():
+	case v.status != Paying || o != v.newest():
 		return no(CodeNotPayable)
 	}
 	return Result{}
@@ -76,6 +79,9 @@ func (n *naive) confirm(c ConfirmPayment, now Millis) Result {
 		return no(CodeNotFound)
 	}
 	if v.status == Confirmed && o != nil && o.state == "paid" && o.key == c.PaymentKey {
+		if c.Amount != o.amount {
+			return no(CodeAmountMismatch)
+		}
 		return v.yes()
 	}
 	if refusal := v.open(o); refusal.Code != OK {
@@ -102,10 +108,8 @@ func (n *naive) confirm(c ConfirmPayment, now Millis) Result {
 func (n *naive) approve(c ApprovePayment, now Millis) Result {
 	v, o := n.order(c.Number, c.Attempt)
 	switch {
-	case v == nil:
+	case v == nil || o == nil:
 		return no(CodeNotFound)
-	case o == nil:
-		return no(CodeNotPayable)
 	case !o.priced:
 		return no(CodeNotPriced)
 	case o.state == "paid" || o.state == "owed" || o.state == "returned":

@@ -39,9 +39,9 @@ func (n *naive) act(cmd Command, now Millis) Result {
 	case SettleRefund:
 		v, o := n.order(c.Number, c.Attempt)
 		switch {
-		case v == nil:
+		case v == nil || o == nil:
 			return no(CodeNotFound)
-		case o == nil || o.state != "owed" && o.state != "returned":
+		case o.state != "owed" && o.state != "returned":
 			return no(CodeNotPayable)
 		case o.state == "owed":
 			o.state = "returned"

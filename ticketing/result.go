@@ -9,7 +9,7 @@ const OK Code = ""
 // Refusals of a round, in the order in which they are checked: a request that deserves several gets the first.
 // A repeat of a request that was granted is answered before any of them, for a yes never changes.
 const (
-	CodeNotFound            Code = "not_found"            // no such reservation, or not yours
+	CodeNotFound            Code = "not_found"            // no such reservation or order, or not yours
 	CodeSaleNotOpen         Code = "sale_not_open"        // Result.RetryAt: when it opens
 	CodeSalePaused          Code = "sale_paused"          //
 	CodeSaleClosed          Code = "sale_closed"          //
@@ -29,6 +29,7 @@ const (
 	CodeHoldExpired         Code = "hold_expired"         // too late
 	CodeReservationEnded    Code = "reservation_ended"    // released, expired or canceled before
 	CodeNotPayable          Code = "not_payable"          // the reservation is not waiting for a payment
+	CodeTooManyAttempts     Code = "too_many_attempts"    // MaxAttempts orders were declined: no more for this reservation
 	CodeNotPriced           Code = "not_priced"           // the order's coupon is not settled yet
 	CodeAmountMismatch      Code = "amount_mismatch"      // not what is owed
 	CodeNotCancelable       Code = "not_cancelable"       // not confirmed, or past the deadline

@@ -12,6 +12,7 @@ const (
 	MaxKeysPerUser     = 32 // idempotency keys remembered per customer and round
 	MaxPriceLists      = 1000
 	MaxPaymentKeyBytes = 200
+	MaxAttempts        = 10 // orders for one reservation, each after the one before was declined
 
 	DefaultMaxPerUser = 4
 	DefaultHold       = 5 * time.Minute

@@ -15,6 +15,9 @@ func (r *Round) startPayment(c StartPayment, now Millis) ([]Event, Result) {
 	if refusal := payable(v); refusal.Code != OK {
 		return nil, refusal
 	}
+	if len(v.orders) >= MaxAttempts {
+		return nil, refuse(CodeTooManyAttempts)
+	}
 	attempt := uint32(len(v.orders)) + 1
 	payBy := min(now+r.terms.PayMillis, max(v.heldAt.Add(payLimit), v.deadline))
 	if attempt > 1 {
@@ -45,7 +48,7 @@ func payable(v *reservation) Result {
 // openOrder is the order that the reservation is being paid by, if this attempt is it.
 func openOrder(v *reservation, attempt uint32) (*order, Result) {
 	switch {
-	case v == nil:
+	case v == nil || v.orderOf(attempt) == nil:
 		return nil, refuse(CodeNotFound)
 	case v.status == Expired:
 		return nil, refuse(CodeHoldExpired)
@@ -53,7 +56,7 @@ func openOrder(v *reservation, attempt uint32) (*order, Result) {
 		return nil, refuse(CodeReservationEnded)
 	case v.status == Paying && v.orderOf(attempt) == v.order():
 		return v.order(), Result{}
-	case v.status == Confirmed && v.orderOf(attempt) != nil:
+	case v.status == Confirmed:
 		return nil, refuse(CodeAlreadyConfirmed)
 	}
 	return nil, refuse(CodeNotPayable)
@@ -77,9 +80,13 @@ func (r *Round) pricePayment(c PricePayment, now Millis) ([]Event, Result) {
 // confirmPayment writes the provider's key down before the provider is asked: after a crash we know whom to ask.
 func (r *Round) confirmPayment(c ConfirmPayment, now Millis) ([]Event, Result) {
 	v := r.find(c.User, c.Number)
-	if v != nil && v.status == Confirmed && v.orderOf(c.Attempt) != nil &&
-		v.orderOf(c.Attempt).paymentKey == c.PaymentKey && v.orderOf(c.Attempt).state == OrderPaid {
-		return nil, yes(v.number) // the success page was loaded again
+	if v != nil && v.status == Confirmed {
+		if o := v.orderOf(c.Attempt); o != nil && o.state == OrderPaid && o.paymentKey == c.PaymentKey {
+			if o.amount != c.Amount {
+				return nil, refuse(CodeAmountMismatch)
+			}
+			return nil, yes(v.number) // the success page was loaded again
+		}
 	}
 	o, refusal := openOrder(v, c.Attempt)
 	switch {
@@ -102,13 +109,11 @@ func (r *Round) confirmPayment(c ConfirmPayment, now Millis) ([]Event, Result) {
 // approvePayment: the money is taken. The seats are the customer's if they still are; else the money goes back.
 func (r *Round) approvePayment(c ApprovePayment, now Millis) ([]Event, Result) {
 	v := r.reservations[c.Number]
-	if v == nil {
+	if v == nil || v.orderOf(c.Attempt) == nil {
 		return nil, refuse(CodeNotFound)
 	}
 	o := v.orderOf(c.Attempt)
 	switch {
-	case o == nil:
-		return nil, refuse(CodeNotPayable)
 	case !o.priced:
 		return nil, refuse(CodeNotPriced)
 	case o.state == OrderPaid || o.state == OrderRefundDue || o.state == OrderRefunded:
@@ -142,15 +147,14 @@ func (r *Round) declinePayment(c DeclinePayment, now Millis) ([]Event, Result) {
 
 func (r *Round) settleRefund(c SettleRefund, now Millis) ([]Event, Result) {
 	v := r.reservations[c.Number]
-	if v == nil {
+	if v == nil || v.orderOf(c.Attempt) == nil {
 		return nil, refuse(CodeNotFound)
 	}
-	o := v.orderOf(c.Attempt)
-	switch {
-	case o != nil && o.state == OrderRefunded:
+	switch v.orderOf(c.Attempt).state {
+	case OrderRefunded:
 		return nil, yes(v.number)
-	case o == nil || o.state != OrderRefundDue:
-		return nil, refuse(CodeNotPayable)
+	case OrderRefundDue:
+		return one(now, Refunded{c.Number, c.Attempt}), yes(v.number)
 	}
-	return one(now, Refunded{c.Number, c.Attempt}), yes(v.number)
+	return nil, refuse(CodeNotPayable)
 }

@@ -423,6 +423,7 @@ const (
 	ProblemCodeStreamFrozen             ProblemCode = "stream_frozen"
 	ProblemCodeTicketRequired           ProblemCode = "ticket_required"
 	ProblemCodeTimesInvalid             ProblemCode = "times_invalid"
+	ProblemCodeTooManyAttempts          ProblemCode = "too_many_attempts"
 	ProblemCodeTooManyKeys              ProblemCode = "too_many_keys"
 	ProblemCodeUnauthenticated          ProblemCode = "unauthenticated"
 	ProblemCodeUnavailable              ProblemCode = "unavailable"
@@ -584,6 +585,8 @@ func (e ProblemCode) Valid() bool {
 	case ProblemCodeTicketRequired:
 		return true
 	case ProblemCodeTimesInvalid:
+		return true
+	case ProblemCodeTooManyAttempts:
 		return true
 	case ProblemCodeTooManyKeys:
 		return true
@@ -1182,7 +1185,7 @@ type CampaignBodyStatus string
 
 // CancelInputBody defines model for CancelInputBody.
 type CancelInputBody struct {
-	// Reason For the house only
+	// Reason For the house only; more than blanks
 	//
 	// Examples: 일정이 바뀌었습니다
 	Reason string `json:"reason"`
@@ -2378,6 +2381,7 @@ type Problem struct {
 	// * `show_not_over` (409): The show is not over
 	// * `sold_out` (409): Sold out
 	// * `times_invalid` (409): The sale must open before it closes and before the showing
+	// * `too_many_attempts` (409): Too many payments of this reservation were declined
 	// * `virtual_account` (409): Virtual accounts are not taken: pay by card or at once
 	// * `changed_meanwhile` (412): Somebody has changed it meanwhile
 	// * `body_too_large` (413): The body is too large
@@ -2488,6 +2492,7 @@ type Problem struct {
 // * `show_not_over` (409): The show is not over
 // * `sold_out` (409): Sold out
 // * `times_invalid` (409): The sale must open before it closes and before the showing
+// * `too_many_attempts` (409): Too many payments of this reservation were declined
 // * `virtual_account` (409): Virtual accounts are not taken: pay by card or at once
 // * `changed_meanwhile` (412): Somebody has changed it meanwhile
 // * `body_too_large` (413): The body is too large
@@ -5282,7 +5287,7 @@ type ClientInterface interface {
 
 	// ConfirmPaymentWithBody Pay, after the provider's window
 	//
-	// What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), `virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch`, `not_priced`, `payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, `already_confirmed`, `not_payable`. 404 is `not_found`, also for an order of somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, and whenever no answer comes, send the same again.
+	// What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), `virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch` (of a paid order, too), `not_priced`, `payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, `already_confirmed`, `not_payable`. 404 is `not_found`: no such order, or somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, and whenever no answer comes, send the same again.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -5291,7 +5296,7 @@ type ClientInterface interface {
 
 	// ConfirmPayment Pay, after the provider's window
 	//
-	// What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), `virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch`, `not_priced`, `payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, `already_confirmed`, `not_payable`. 404 is `not_found`, also for an order of somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, and whenever no answer comes, send the same again.
+	// What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), `virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch` (of a paid order, too), `not_priced`, `payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, `already_confirmed`, `not_payable`. 404 is `not_found`: no such order, or somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, and whenever no answer comes, send the same again.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -5421,7 +5426,7 @@ type ClientInterface interface {
 
 	// StartPaymentWithBody Start to pay
 	//
-	// Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours until `pay_by`. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is `payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, `not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`: the order is over then, and you may start another. On 503 `unavailable` or `busy` ask again.
+	// Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours until `pay_by`. The coupon is looked at first: a request that is refused leaves everything as it was, and the seats no longer yours than before. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is `payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, `not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all), `too_many_attempts` (10 orders of this reservation were declined); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`. Should somebody else take the coupon at that very moment, the order has been started and is over: you may start another. On 503 `unavailable` or `busy` ask again.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -5430,7 +5435,7 @@ type ClientInterface interface {
 
 	// StartPayment Start to pay
 	//
-	// Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours until `pay_by`. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is `payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, `not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`: the order is over then, and you may start another. On 503 `unavailable` or `busy` ask again.
+	// Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours until `pay_by`. The coupon is looked at first: a request that is refused leaves everything as it was, and the seats no longer yours than before. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is `payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, `not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all), `too_many_attempts` (10 orders of this reservation were declined); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`. Should somebody else take the coupon at that very moment, the order has been started and is over: you may start another. On 503 `unavailable` or `busy` ask again.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -7115,7 +7120,7 @@ func (c *Client) Withdraw(ctx context.Context, body WithdrawJSONRequestBody, req
 
 // ConfirmPaymentWithBody Pay, after the provider's window
 //
-// What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), `virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch`, `not_priced`, `payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, `already_confirmed`, `not_payable`. 404 is `not_found`, also for an order of somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, and whenever no answer comes, send the same again.
+// What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), `virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch` (of a paid order, too), `not_priced`, `payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, `already_confirmed`, `not_payable`. 404 is `not_found`: no such order, or somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, and whenever no answer comes, send the same again.
 //
 // Takes any type of body and a specified content type.
 //
@@ -7134,7 +7139,7 @@ func (c *Client) ConfirmPaymentWithBody(ctx context.Context, contentType string,
 
 // ConfirmPayment Pay, after the provider's window
 //
-// What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), `virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch`, `not_priced`, `payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, `already_confirmed`, `not_payable`. 404 is `not_found`, also for an order of somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, and whenever no answer comes, send the same again.
+// What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), `virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch` (of a paid order, too), `not_priced`, `payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, `already_confirmed`, `not_payable`. 404 is `not_found`: no such order, or somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, and whenever no answer comes, send the same again.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -7444,7 +7449,7 @@ func (c *Client) GetPayment(ctx context.Context, id string, reqEditors ...Reques
 
 // StartPaymentWithBody Start to pay
 //
-// Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours until `pay_by`. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is `payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, `not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`: the order is over then, and you may start another. On 503 `unavailable` or `busy` ask again.
+// Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours until `pay_by`. The coupon is looked at first: a request that is refused leaves everything as it was, and the seats no longer yours than before. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is `payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, `not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all), `too_many_attempts` (10 orders of this reservation were declined); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`. Should somebody else take the coupon at that very moment, the order has been started and is over: you may start another. On 503 `unavailable` or `busy` ask again.
 //
 // Takes any type of body and a specified content type.
 //
@@ -7463,7 +7468,7 @@ func (c *Client) StartPaymentWithBody(ctx context.Context, id string, contentTyp
 
 // StartPayment Start to pay
 //
-// Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours until `pay_by`. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is `payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, `not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`: the order is over then, and you may start another. On 503 `unavailable` or `busy` ask again.
+// Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours until `pay_by`. The coupon is looked at first: a request that is refused leaves everything as it was, and the seats no longer yours than before. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is `payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, `not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all), `too_many_attempts` (10 orders of this reservation were declined); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`. Should somebody else take the coupon at that very moment, the order has been started and is over: you may start another. On 503 `unavailable` or `busy` ask again.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -13519,7 +13524,7 @@ type ClientWithResponsesInterface interface {
 
 	// ConfirmPaymentWithBodyWithResponse Pay, after the provider's window
 	//
-	// What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), `virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch`, `not_priced`, `payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, `already_confirmed`, `not_payable`. 404 is `not_found`, also for an order of somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, and whenever no answer comes, send the same again.
+	// What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), `virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch` (of a paid order, too), `not_priced`, `payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, `already_confirmed`, `not_payable`. 404 is `not_found`: no such order, or somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, and whenever no answer comes, send the same again.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13528,7 +13533,7 @@ type ClientWithResponsesInterface interface {
 
 	// ConfirmPaymentWithResponse Pay, after the provider's window
 	//
-	// What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), `virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch`, `not_priced`, `payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, `already_confirmed`, `not_payable`. 404 is `not_found`, also for an order of somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, and whenever no answer comes, send the same again.
+	// What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), `virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch` (of a paid order, too), `not_priced`, `payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, `already_confirmed`, `not_payable`. 404 is `not_found`: no such order, or somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, and whenever no answer comes, send the same again.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13684,7 +13689,7 @@ type ClientWithResponsesInterface interface {
 
 	// StartPaymentWithBodyWithResponse Start to pay
 	//
-	// Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours until `pay_by`. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is `payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, `not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`: the order is over then, and you may start another. On 503 `unavailable` or `busy` ask again.
+	// Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours until `pay_by`. The coupon is looked at first: a request that is refused leaves everything as it was, and the seats no longer yours than before. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is `payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, `not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all), `too_many_attempts` (10 orders of this reservation were declined); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`. Should somebody else take the coupon at that very moment, the order has been started and is over: you may start another. On 503 `unavailable` or `busy` ask again.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13693,7 +13698,7 @@ type ClientWithResponsesInterface interface {
 
 	// StartPaymentWithResponse Start to pay
 	//
-	// Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours until `pay_by`. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is `payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, `not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`: the order is over then, and you may start another. On 503 `unavailable` or `busy` ask again.
+	// Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours until `pay_by`. The coupon is looked at first: a request that is refused leaves everything as it was, and the seats no longer yours than before. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is `payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, `not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all), `too_many_attempts` (10 orders of this reservation were declined); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`. Should somebody else take the coupon at that very moment, the order has been started and is over: you may start another. On 503 `unavailable` or `busy` ask again.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -19692,7 +19697,7 @@ func (c *ClientWithResponses) WithdrawWithResponse(ctx context.Context, body Wit
 
 // ConfirmPaymentWithBodyWithResponse Pay, after the provider's window
 //
-// What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), `virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch`, `not_priced`, `payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, `already_confirmed`, `not_payable`. 404 is `not_found`, also for an order of somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, and whenever no answer comes, send the same again.
+// What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), `virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch` (of a paid order, too), `not_priced`, `payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, `already_confirmed`, `not_payable`. 404 is `not_found`: no such order, or somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, and whenever no answer comes, send the same again.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -19707,7 +19712,7 @@ func (c *ClientWithResponses) ConfirmPaymentWithBodyWithResponse(ctx context.Con
 
 // ConfirmPaymentWithResponse Pay, after the provider's window
 //
-// What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), `virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch`, `not_priced`, `payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, `already_confirmed`, `not_payable`. 404 is `not_found`, also for an order of somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, and whenever no answer comes, send the same again.
+// What the provider's redirect to the success page carries. 200: the seats are yours. 202: the provider has not said yes or no yet; nothing is lost, ask for the payment again in a second. The same again is answered by how it stands. An amount of 0 needs no provider. 409 is `payment_declined` (`detail`: the provider's code; the seats stay held, try again), `virtual_account`, `payment_late` (the seats had gone, the money goes back), `amount_mismatch` (of a paid order, too), `not_priced`, `payment_in_progress` (another payment for the same order is under way), `hold_expired`, `reservation_ended`, `already_confirmed`, `not_payable`. 404 is `not_found`: no such order, or somebody else's. 422 is `invalid_input`. 503 is `busy`, `unavailable` or `stream_frozen`: on the first two, and whenever no answer comes, send the same again.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -19971,7 +19976,7 @@ func (c *ClientWithResponses) GetPaymentWithResponse(ctx context.Context, id str
 
 // StartPaymentWithBodyWithResponse Start to pay
 //
-// Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours until `pay_by`. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is `payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, `not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`: the order is over then, and you may start another. On 503 `unavailable` or `busy` ask again.
+// Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours until `pay_by`. The coupon is looked at first: a request that is refused leaves everything as it was, and the seats no longer yours than before. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is `payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, `not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all), `too_many_attempts` (10 orders of this reservation were declined); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`. Should somebody else take the coupon at that very moment, the order has been started and is over: you may start another. On 503 `unavailable` or `busy` ask again.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -19986,7 +19991,7 @@ func (c *ClientWithResponses) StartPaymentWithBodyWithResponse(ctx context.Conte
 
 // StartPaymentWithResponse Start to pay
 //
-// Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours until `pay_by`. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is `payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, `not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`: the order is over then, and you may start another. On 503 `unavailable` or `busy` ask again.
+// Opens an order and says what it costs; asked again, with the same coupon, it is the same order. The seats stay yours until `pay_by`. The coupon is looked at first: a request that is refused leaves everything as it was, and the seats no longer yours than before. A coupon never leaves less than 100 won to pay unless it leaves nothing: it takes less off. 409 is `payment_in_progress` (an order with another coupon is open), `already_confirmed`, `hold_expired`, `reservation_ended`, `not_chargeable` (the price is 1 to 99 won, and the coupon does not take it all), `too_many_attempts` (10 orders of this reservation were declined); about the coupon `coupon_unknown`, `coupon_in_use`, `coupon_redeemed`, `coupon_expired`, `coupon_returned`, `amount_too_small`. Should somebody else take the coupon at that very moment, the order has been started and is over: you may start another. On 503 `unavailable` or `busy` ask again.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

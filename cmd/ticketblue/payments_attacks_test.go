@@ -15,7 +15,8 @@ import (
 	"ticketblue/ticketing"
 )
 
-// withCampaigns adds campaigns to an office that is closed: 1 takes 5,000 won off, 2 takes all.
+// withCampaigns adds campaigns to an office that is closed: 1 takes 5,000 won off, 2 takes all, 3 the same for a second
+// only, 4 for orders over a million won.
 func (o *office) withCampaigns(t *testing.T) {
 	t.Helper()
 	flags := storeFlags{Data: o.data, LogLevel: "error"}
@@ -24,10 +25,13 @@ func (o *office) withCampaigns(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := ticketing.MillisOf(time.Now())
-	for _, off := range []int64{5_000, 1_000_000} {
+	for _, c := range []struct {
+		off, least int64
+		life       time.Duration
+	}{{5_000, 0, time.Hour}, {1_000_000, 0, time.Hour}, {1_000_000, 0, time.Second}, {1_000_000, 1_000_000, time.Hour}} {
 		_, err := s.CreateCampaign(t.Context(), ticketing.CampaignInfo{Name: "Off", Terms: ticketing.CampaignTerms{
-			Stock: 10, Claimable: true, Discount: ticketing.Discount{Kind: ticketing.AmountOff, Value: off},
-			OpensAt: now, ClosesAt: now.Add(time.Hour), ExpiresAt: now.Add(time.Hour),
+			Stock: 10, Claimable: true, OpensAt: now, ClosesAt: now.Add(time.Hour), LifeMillis: ticketing.Millis(c.life.Milliseconds()),
+			Discount: ticketing.Discount{Kind: ticketing.AmountOff, Value: c.off, Minimum: ticketing.KRW(c.least)},
 		}})
 		if err != nil {
 			t.Fatal(err)
