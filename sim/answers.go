@@ -61,6 +61,9 @@ func (a *auditor) judge(cmd ticketing.Command, r ticketing.Result) {
 	case ticketing.StartPayment:
 		a.own(cmd, c.User, c.Number, r, ticketing.Paying)
 	case ticketing.ConfirmPayment:
+		if v := a.claims[c.Number]; r.Code == ticketing.CodeNotFound && v != nil && v.orders.at(r.Seq) < c.Attempt {
+			return // a liar who has not heard of the order
+		}
 		a.own(cmd, c.User, c.Number, r, 0)
 	case ticketing.ApprovePayment, ticketing.DeclinePayment:
 		if r.Code == ticketing.OK {

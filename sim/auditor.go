@@ -42,6 +42,7 @@ type claim struct {
 	seq    uint64 // of its SeatsHeld
 	seats  []ticketing.SeatIndex
 	status timeline[ticketing.ReservationStatus]
+	orders timeline[uint32]
 	due    ticketing.Millis // when its seats go back by themselves; 0: never
 	payBy  ticketing.Millis // due again after a declined payment
 }
@@ -108,6 +109,9 @@ func (a *auditor) landed(seq uint64, e ticketing.Event) {
 		}
 		a.ends(f.Number, ticketing.Expired)
 	case ticketing.PaymentStarted:
+		if c := a.claims[f.Number]; c != nil {
+			c.orders.set(seq, f.Attempt)
+		}
 		a.moves(f.Number, ticketing.Paying, f.PayBy)
 	case ticketing.PaymentConfirming:
 		if c := a.claims[f.Number]; c != nil {
