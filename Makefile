@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help run build server test bench bench-peers s3 sim crash lint fuzz vulncheck clean
+.PHONY: help run build server test bench bench-peers s3 smtp sim crash lint fuzz vulncheck clean
 
 # What may be set on the command line, as in `make fuzz T=10m`.
 DATA     ?= ./data
@@ -54,6 +54,10 @@ bench-peers: build ## Measure Ticket Blue beside what people would use instead, 
 s3: ## Test the bucket for posters against a real S3 server, versitygw (the first run compiles it: minutes)
 	@go -C tools/s3 build -o ../../bin/versitygw github.com/versity/versitygw/cmd/versitygw
 	@tools/s3/run bin/versitygw go test -race -count=1 -v ./persistence/blobs
+
+smtp: ## Test mail against a server of another make, aiosmtpd, read by Python's parser of mail
+	@tools/needs compiler smtpd
+	TB_TEST_SMTPD="/usr/bin/python3 $(CURDIR)/tools/smtp/server.py" go test -race -count=1 -v -run '^TestMailArrivesIntact$$' ./notify
 
 sim: ## Play SEEDS histories with every fault from seed FROM on; SEEDS=1 FROM=n repeats one
 	SEEDS=$(SEEDS) FROM=$(FROM) go test ./sim -run '^TestSim$$' -count=1 -timeout 3h -v
