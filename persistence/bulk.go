@@ -95,6 +95,16 @@ func (b *Bulk) Rounds(ctx context.Context, rounds []ticketing.RoundInfo, first f
 	return b.bear(ctx, births)
 }
 
+// History continues the stream of a round added in the same transaction by what its machine has decided.
+func (b *Bulk) History(ctx context.Context, round ticketing.RoundID, events []ticketing.Event) error {
+	s := ticketing.RoundStream(round)
+	last, born := b.e.heads[s]
+	if !born {
+		return fmt.Errorf("%s was not born here", s)
+	}
+	return b.e.chunk(ctx, s, last, events)
+}
+
 // add copies records into their table under new ids, and an event of each into its stream.
 func add[T any](ctx context.Context, b *Bulk, noun ticketing.Noun, table string, columns []string, records []T, row func(*T, int64) []any) error {
 	ids, err := b.draw(ctx, table, len(records))

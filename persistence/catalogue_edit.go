@@ -82,13 +82,18 @@ func (e *edit) append(ctx context.Context, s ticketing.Stream, fact ticketing.Fa
 	if err != nil {
 		return err
 	}
-	head := ticketing.Head{From: last.To + 1, To: last.To + 1}
+	return e.chunk(ctx, s, last, []ticketing.Event{{At: max(e.now, at), Fact: fact}})
+}
+
+// chunk appends events to a stream after its last chunk.
+func (e *edit) chunk(ctx context.Context, s ticketing.Stream, last ticketing.Head, events []ticketing.Event) error {
+	head := ticketing.Head{From: last.To + 1, To: last.To + uint64(len(events))}
 	rand.Read(head.Writer[:]) // never fails
-	payload := ticketing.ChunkPayload(1, ticketing.EncodeEvents(nil, []ticketing.Event{{At: max(e.now, at), Fact: fact}}))
-	_, err = e.Exec(ctx, `
+	payload := ticketing.ChunkPayload(len(events), ticketing.EncodeEvents(nil, events))
+	_, err := e.Exec(ctx, `
 		INSERT INTO journal (stream, from_seq, to_seq, prev_from, prev_writer, writer, payload)
-		VALUES ($1, $2, $2, $3, $4, $5, $6)`,
-		string(s), int64(head.From), int64(last.From), uuidOf(last.Writer), uuidOf(head.Writer), payload)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		string(s), int64(head.From), int64(head.To), int64(last.From), uuidOf(last.Writer), uuidOf(head.Writer), payload)
 	if err != nil {
 		return fmt.Errorf("appending to %s: %w", s, err)
 	}

@@ -47,7 +47,7 @@ func (c adminCreateCmd) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	made, err := createAdmin(ctx, s, c.Email, c.Name, password)
+	made, err := createAccount(ctx, s, ticketing.Admin, c.Email, c.Name, password)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (c adminCreateCmd) Run(ctx context.Context) (err error) {
 // newPassword is random and obeys the rules for passwords: a letter, a digit and a special character are in it.
 func newPassword() string { return "tb-" + strings.ToLower(rand.Text()[:20]) + "-7" }
 
-func createAdmin(ctx context.Context, s *store, address, name, password string) (login, error) {
+func createAccount(ctx context.Context, s *store, role ticketing.Role, address, name, password string) (login, error) {
 	email, err := auth.Email(address)
 	if err := errors.Join(err, auth.CheckName(name), auth.CheckPassword(password)); err != nil {
 		return login{}, err
@@ -74,9 +74,9 @@ func createAdmin(ctx context.Context, s *store, address, name, password string) 
 	if err != nil {
 		return login{}, err
 	}
-	admin := ticketing.User{Email: email, Name: name, PasswordHash: hash, Role: ticketing.Admin, CreatedAt: time.Now()}
-	if _, err := s.CreateUser(ctx, admin); err != nil {
-		return login{}, fmt.Errorf("making admin %s: %w", email, err)
+	user := ticketing.User{Email: email, Name: name, PasswordHash: hash, Role: role, CreatedAt: time.Now()}
+	if _, err := s.CreateUser(ctx, user); err != nil {
+		return login{}, fmt.Errorf("making %s %s: %w", role, email, err)
 	}
 	return login{email, password}, nil
 }

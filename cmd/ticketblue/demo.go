@@ -17,21 +17,27 @@ import (
 )
 
 const (
-	demoAdminEmail = "admin@ticketblue.test"
-	demoOpenFor    = 30 * 24 * time.Hour
+	demoOpenFor  = 30 * 24 * time.Hour
+	demoPatience = 10 * time.Second // until the read tables have what is past
 )
 
-// demo is what a first look at the program needs: halls, performances with posters, rounds, a campaign of coupons, an
-// admin. Made once; after that it is data like any other.
+// demo is what a first look at the program needs: halls, performances with posters, rounds, some of them past and
+// reviewed, a campaign of coupons, an admin and a customer. Made once; after that it is data like any other.
 type demo struct {
 	store     *store
 	uploads   api.Uploads
 	passwords *auth.Passwords
-	data      string // directory where the admin's log-in is kept
+	data      string                                        // directory where the log-ins are kept
+	caughtUp  func(context.Context, ticketing.Stream) error // waits until the read tables have all of a stream; nil where nobody keeps them
 }
 
 func (n *node) loadDemo(ctx context.Context, server serverFile) error {
-	d := demo{n.store, newUploads(n.store, n.blobs), n.passwords, n.cmd.Store.Data}
+	caughtUp := func(ctx context.Context, s ticketing.Stream) error {
+		ctx, cancel := context.WithTimeout(ctx, demoPatience)
+		defer cancel()
+		return n.projector.AwaitProjected(ctx, s, n.actors.Do(ctx, s, ticketing.ReadStatus{}).Seq)
+	}
+	d := demo{n.store, newUploads(n.store, n.blobs), n.passwords, n.cmd.Store.Data, caughtUp}
 	loaded, err := d.load(ctx)
 	if err == nil {
 		loaded.print(server.URL)
@@ -42,28 +48,32 @@ func (n *node) loadDemo(ctx context.Context, server serverFile) error {
 // loadedDemo is what to look at first.
 type loadedDemo struct {
 	admin    login
+	customer login
 	round    ticketing.RoundID
 	campaign ticketing.CampaignID
 }
 
 func (l loadedDemo) print(url string) {
-	fmt.Printf("Demo\n  admin      %s  password %s\n  round      %s/v1/rounds/%d\n  coupons    %s/v1/campaigns/%d\n",
-		l.admin.Email, l.admin.Password, url, l.round, url, l.campaign)
+	fmt.Printf("Demo\n  admin      %s  password %s\n  customer   %s  password %s\n  round      %s/v1/rounds/%d\n  coupons    %s/v1/campaigns/%d\n",
+		l.admin.Email, l.admin.Password, l.customer.Email, l.customer.Password, url, l.round, url, l.campaign)
 }
 
 // load makes what is missing.
 func (d demo) load(ctx context.Context) (l loadedDemo, err error) {
-	if l.admin, err = d.admin(ctx); err != nil {
+	if l.admin, err = d.account(ctx, ticketing.Admin, "Demo admin"); err != nil {
+		return l, err
+	}
+	if l.customer, err = d.account(ctx, ticketing.Customer, "김하늘"); err != nil {
 		return l, err
 	}
 	if _, err := d.newest(ctx); errors.Is(err, ticketing.ErrNotFound) {
 		fmt.Println("Loading the demo: halls of 13,000 and 20,007 seats, performances with posters, rounds on sale and coming.")
-		err = d.catalogue(ctx)
+		err = d.catalogue(ctx, l.customer.Email)
 		if err != nil {
 			return l, err
 		}
 	}
-	if err := d.posters(ctx); err != nil {
+	if err := errors.Join(d.posters(ctx), d.reviews(ctx)); err != nil {
 		return l, err
 	}
 	if l.round, err = d.newest(ctx); err != nil && !errors.Is(err, ticketing.ErrNotFound) {
@@ -107,27 +117,27 @@ func (d demo) campaign(ctx context.Context) (ticketing.CampaignID, error) {
 	return made.ID, err
 }
 
-// admin is one whose log-in works. It is kept beside the data so that the next start can show it again; when it does
+// account is one whose log-in works. It is kept beside the data so that the next start can show it again; when it does
 // not work (a crash in between, another database), there is a new one.
-func (d demo) admin(ctx context.Context) (admin login, err error) {
-	path := filepath.Join(d.data, "demo-admin.json")
-	if body, err := os.ReadFile(path); err == nil && json.Unmarshal(body, &admin) == nil {
-		if works, err := d.works(ctx, admin); works || err != nil {
-			return admin, err
+func (d demo) account(ctx context.Context, role ticketing.Role, name string) (account login, err error) {
+	path := filepath.Join(d.data, "demo-"+string(role)+".json")
+	if body, err := os.ReadFile(path); err == nil && json.Unmarshal(body, &account) == nil {
+		if works, err := d.works(ctx, account); works || err != nil {
+			return account, err
 		}
 	}
-	admin = login{demoAdminEmail, newPassword()}
-	if _, err := d.store.UserByEmail(ctx, admin.Email); err == nil {
-		admin.Email = "admin-" + strings.ToLower(rand.Text()[:8]) + "@ticketblue.test"
+	account = login{string(role) + "@ticketblue.test", newPassword()}
+	if _, err := d.store.UserByEmail(ctx, account.Email); err == nil {
+		account.Email = string(role) + "-" + strings.ToLower(rand.Text()[:8]) + "@ticketblue.test"
 	}
-	body, err := json.Marshal(admin)
+	body, err := json.Marshal(account)
 	if err != nil {
-		return admin, err
+		return account, err
 	}
 	if err := writeWhole(path, append(body, '\n')); err != nil {
-		return admin, err
+		return account, err
 	}
-	return createAdmin(ctx, d.store, admin.Email, "Demo admin", admin.Password)
+	return createAccount(ctx, d.store, role, account.Email, name, account.Password)
 }
 
 func (d demo) works(ctx context.Context, admin login) (bool, error) {

@@ -21,10 +21,14 @@ type demoShow struct {
 	performers      []int            // of demoPerformers
 	rounds          []demoRound
 	about           string
+	reviews         []demoReview // by guests of its first round, which is past
 }
 
 // demoRound is on sale from some day until the day before it; days are counted from today, and negative ones are past.
 type demoRound struct{ opens, starts int }
+
+// past: to a showing that is past people were invited, and paid nothing.
+func (r demoRound) past() bool { return r.starts < 0 }
 
 // The first round of the first show is the one to try things with: it is on sale at once, for demoOpenFor.
 var demoShows = []demoShow{
@@ -35,9 +39,9 @@ var demoShows = []demoShow{
 	{title: "Midnight Sonata", category: "concert", minutes: 100, prices: [4]ticketing.KRW{150_000, 120_000, 90_000, 60_000},
 		performers: []int{4}, rounds: []demoRound{{7, 40}, {7, 41}}, about: "Three sonatas, one piano, no light but the keys."},
 	{title: "서울 호랑이 대 부산 갈매기", category: "sports", minutes: 180, prices: [4]ticketing.KRW{60_000, 45_000, 30_000, 15_000},
-		rounds: []demoRound{{-20, -6}, {-13, 1}, {1, 15}}, about: "한국시리즈 1, 2, 3차전."},
+		rounds: []demoRound{{-20, -6}, {-13, 1}, {1, 15}}, about: "한국시리즈 1, 2, 3차전.", reviews: demoGameReviews},
 	{title: "어린 왕자", category: "musical", minutes: 90, prices: [4]ticketing.KRW{90_000, 70_000, 50_000, 40_000},
-		performers: []int{0, 5}, rounds: []demoRound{{-30, -3}, {-10, 4}, {3, 18}}, about: "여섯 살부터. 별 하나에 노래 하나."},
+		performers: []int{0, 5}, rounds: []demoRound{{-30, -3}, {-10, 4}, {3, 18}}, about: "여섯 살부터. 별 하나에 노래 하나.", reviews: demoPlayReviews},
 	{title: "The Lighthouse Keepers", category: "musical", arena: true, minutes: 140, prices: [4]ticketing.KRW{160_000, 130_000, 100_000, 70_000},
 		performers: []int{1, 5}, rounds: []demoRound{{14, 60}}, about: "Two keepers, one lamp, a winter of storms."},
 }
@@ -54,12 +58,17 @@ var demoGrades = []string{"VIP", "R", "S", "A"}
 const demoTail = 10
 
 // catalogue makes everything but the posters, all of it or nothing.
-func (d demo) catalogue(ctx context.Context) error {
+// customer's e-mail is that of the guest who has not written a review yet.
+func (d demo) catalogue(ctx context.Context, customer string) error {
 	hallPlan, err := demoPlan(13_000)
 	if err != nil {
 		return err
 	}
 	arenaPlan, err := demoPlan(20_007)
+	if err != nil {
+		return err
+	}
+	guests, err := d.guests(ctx, customer)
 	if err != nil {
 		return err
 	}
@@ -80,12 +89,17 @@ func (d demo) catalogue(ctx context.Context) error {
 		if err := b.Performers(ctx, performers); err != nil {
 			return err
 		}
-		return demoOffers(ctx, b, halls, performers, time.Now())
+		rounds, err := demoOffers(ctx, b, halls, performers, time.Now())
+		if err != nil {
+			return err
+		}
+		plans := map[ticketing.Hash]*ticketing.Plan{hallPlan.Hash(): hallPlan, arenaPlan.Hash(): arenaPlan}
+		return demoHistory(ctx, b, rounds, plans, guests)
 	})
 }
 
 // demoOffers makes the shows and their rounds.
-func demoOffers(ctx context.Context, b *persistence.Bulk, halls []ticketing.Hall, performers []ticketing.Performer, now time.Time) error {
+func demoOffers(ctx context.Context, b *persistence.Bulk, halls []ticketing.Hall, performers []ticketing.Performer, now time.Time) ([]ticketing.RoundInfo, error) {
 	shows := make([]ticketing.Performance, len(demoShows))
 	for i, s := range demoShows {
 		first, last := s.rounds[0].starts, s.rounds[len(s.rounds)-1].starts
@@ -98,7 +112,7 @@ func demoOffers(ctx context.Context, b *persistence.Bulk, halls []ticketing.Hall
 		}
 	}
 	if err := b.Performances(ctx, shows); err != nil {
-		return err
+		return nil, err
 	}
 	var links [][2]int64
 	var rounds []ticketing.RoundInfo
@@ -109,13 +123,16 @@ func demoOffers(ctx context.Context, b *persistence.Bulk, halls []ticketing.Hall
 		for _, r := range s.rounds {
 			opens, closes, starts := r.at(now)
 			terms := termsFor(opens, closes, starts, s.prices[:])
+			if r.past() {
+				terms.Prices = make([]ticketing.KRW, len(s.prices))
+			}
 			rounds = append(rounds, ticketing.RoundInfo{PerformanceID: shows[i].ID, PlanHash: s.hall(halls).PlanHash, StartsAt: terms.StartsAt, Terms: terms})
 		}
 	}
 	if err := b.Links(ctx, links); err != nil {
-		return err
+		return nil, err
 	}
-	return b.Rounds(ctx, rounds, plannedRound)
+	return rounds, b.Rounds(ctx, rounds, demoPlanned)
 }
 
 func (s demoShow) hall(halls []ticketing.Hall) ticketing.Hall {

@@ -9,11 +9,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"ticketblue/persistence/embedded"
+	"ticketblue/ticketing"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -43,6 +45,7 @@ func TestDemoSurvivesRestarts(t *testing.T) {
 	if total := rounds.body["totals"].(map[string]any); rounds.body["status"] != "open" || total["free"] != 20007.0 {
 		t.Fatalf("the demo's round is %v with %v", rounds.body["status"], total)
 	}
+	wantPast(t, s)
 	made := mustAsk(t, 201, "POST", s.url+"/v1/rounds/1/reservations", token, `{"seats":["A-1-1","A-1-2"]}`, "Idempotency-Key", "k1")
 	id := made.body["id"].(string)
 	if took := s.stop(); took > quickStop {
@@ -92,9 +95,46 @@ func TestDemoSurvivesRestarts(t *testing.T) {
 	}
 }
 
+// wantPast: the demo's shows have reviews by guests, and its customer, who was a guest too, has something in the inbox
+// and may still write one.
+func wantPast(t *testing.T, s *server) {
+	t.Helper()
+	mine := logInAs(t, s, ticketing.Customer)
+	for title, count := range map[string]int{"어린 왕자": len(demoPlayReviews), "서울 호랑이 대 부산 갈매기": len(demoGameReviews)} {
+		shows := mustAsk(t, 200, "GET", s.url+"/v1/performances", "", nil).body["items"].([]any)
+		i := slices.IndexFunc(shows, func(x any) bool { return x.(map[string]any)["title"] == title })
+		show := shows[i].(map[string]any)
+		rating := show["rating"].(map[string]any)
+		if rating["count"] != float64(count) || rating["average"].(float64) < 3 {
+			t.Errorf("%s is rated %v, want %d reviews", title, rating, count)
+		}
+		page := mustAsk(t, 200, "GET", fmt.Sprintf("%s/v1/performances/%.0f/reviews?limit=4", s.url, show["id"]), "", nil)
+		if n := len(page.body["items"].([]any)); n != 4 || page.body["next"] == nil {
+			t.Errorf("%s: a page of %d reviews, next %v", title, n, page.body["next"])
+		}
+		reviews := fmt.Sprintf("%s/v1/performances/%.0f/reviews", s.url, show["id"])
+		mustAsk(t, 201, "POST", reviews, mine, `{"rate":5,"text":"좋았습니다"}`)
+		mustAsk(t, 409, "POST", reviews, mine, `{"rate":1}`)
+	}
+	poll(t, "the customer's inbox", func() bool {
+		inbox := mustAsk(t, 200, "GET", s.url+"/v1/inbox", mine, nil)
+		kinds := map[any]int{}
+		for _, item := range inbox.body["items"].([]any) {
+			kinds[item.(map[string]any)["kind"]]++
+		}
+		return kinds["confirmed"] == 2 && kinds["held"] == 2 && kinds["coupon"] == 1
+	})
+}
+
 func logIn(t *testing.T, s *server) string {
 	t.Helper()
-	body, err := os.ReadFile(filepath.Join(s.data, "demo-admin.json"))
+	return logInAs(t, s, ticketing.Admin)
+}
+
+// logInAs gives a token of the demo's admin or customer.
+func logInAs(t *testing.T, s *server, role ticketing.Role) string {
+	t.Helper()
+	body, err := os.ReadFile(filepath.Join(s.data, "demo-"+string(role)+".json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,7 @@ func (c seedCmd) demo(ctx context.Context, s *store) error {
 	if err != nil {
 		return err
 	}
-	d := demo{s, newUploads(s, blobs), passwords, c.Store.Data}
+	d := demo{s, newUploads(s, blobs), passwords, c.Store.Data, nil}
 	if _, err := d.newest(ctx); err == nil {
 		return errors.New("the catalogue is not empty: the demo is for an empty one (or is here already)")
 	} else if !errors.Is(err, ticketing.ErrNotFound) {

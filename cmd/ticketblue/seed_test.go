@@ -172,7 +172,10 @@ func TestSeedProgram(t *testing.T) {
 
 func TestDemoCatalogue(t *testing.T) {
 	s := openTestStore(t)
-	if err := (demo{store: s}).catalogue(t.Context()); err != nil {
+	if _, err := createAccount(t.Context(), s, "customer", customer(0), "김하늘", thePassword); err != nil {
+		t.Fatal(err)
+	}
+	if err := (demo{store: s}).catalogue(t.Context(), customer(0)); err != nil {
 		t.Fatal(err)
 	}
 	conn := wantPossible(t, s)

@@ -194,9 +194,12 @@ func (s *store) CreateCampaign(ctx context.Context, c ticketing.CampaignInfo) (t
 
 // firstChunk is what a stream is born with.
 func firstChunk(planned ticketing.Fact) (payload []byte, writer ticketing.WriterID, err error) {
+	return firstEvent(ticketing.Event{At: ticketing.MillisOf(time.Now()), Fact: planned})
+}
+
+func firstEvent(planned ticketing.Event) (payload []byte, writer ticketing.WriterID, err error) {
 	if _, err := rand.Read(writer[:]); err != nil {
 		return nil, writer, fmt.Errorf("naming a writer: %w", err)
 	}
-	event := ticketing.Event{At: ticketing.MillisOf(time.Now()), Fact: planned}
-	return ticketing.ChunkPayload(1, ticketing.EncodeEvents(nil, []ticketing.Event{event})), writer, nil
+	return ticketing.ChunkPayload(1, ticketing.EncodeEvents(nil, []ticketing.Event{planned})), writer, nil
 }
