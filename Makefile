@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help run build server test bench bench-peers s3 smtp sim crash lint fuzz vulncheck clean
+.PHONY: help run build server test bench bench-peers s3 smtp sim crash claims lint fuzz vulncheck clean
 
 # What may be set on the command line, as in `make fuzz T=10m`.
 DATA     ?= ./data
@@ -13,6 +13,7 @@ T        ?= 1m
 SEATS    ?= 20007
 ATTEMPTS ?= 200000
 CYCLES   ?= 100
+KILLS    ?= 10
 REPEAT   ?= 2
 SEEDS    ?= 20000
 FROM     ?= 1
@@ -65,6 +66,10 @@ sim: ## Play SEEDS histories with every fault from seed FROM on; SEEDS=1 FROM=n 
 crash: ## Kill -9 the program, its Postgres, and both, CYCLES times during a rush; CRASH_SEED=n repeats a run
 	@tools/needs postgres
 	CRASH_CYCLES=$(CYCLES) go test ./cmd/ticketblue -run '^TestCrash$$' -count=1 -timeout 3h -v
+
+claims: ## Claim 100,000 times, ten clients of each of 1,000 customers, through KILLS kills: a stock of 1,000, one each
+	@tools/needs postgres
+	CLAIMS_STOCK=1000 CLAIMS_USERS=1000 CLAIMS_TURNS=10 CLAIMS_KILLS=$(KILLS) go test ./cmd/ticketblue -run '^TestClaimsThroughKills$$' -count=1 -timeout 1h -v
 
 lint: ## Run the linters of .golangci.yml (the first run compiles them: minutes)
 	go tool -modfile=tools/go.mod golangci-lint run

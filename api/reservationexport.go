@@ -31,7 +31,7 @@ const (
 
 var exportColumns = []string{
 	"reservation", "status", "customer", "name", "email", "performance", "title", "hall", "round", "starts_at", "seats", "amount",
-	"held_at", "ended_at",
+	"discount", "coupon", "paid", "refund_due", "refunded", "held_at", "ended_at",
 }
 
 type exportReservationsInput struct{ ReservationFilters }
@@ -160,9 +160,12 @@ func exportLine(r ticketing.FoundReservation) []string {
 	return []string{
 		r.ID.String(), r.Status.String(), strconv.FormatInt(int64(r.User), 10), harmless(r.Name), harmless(r.Email),
 		strconv.FormatInt(r.PerformanceID, 10), harmless(r.Title), harmless(r.HallName), strconv.FormatInt(int64(r.ID.Round), 10),
-		seoulTime(r.StartsAt), harmless(strings.Join(r.Seats, " ")), strconv.FormatInt(int64(r.Amount), 10), seoulTime(r.HeldAt), seoulTime(r.EndedAt),
+		seoulTime(r.StartsAt), harmless(strings.Join(r.Seats, " ")), won(r.Amount),
+		won(r.Money.Discount), r.Money.Coupon, won(r.Money.Paid), won(r.Money.Owed), won(r.Money.Refunded), seoulTime(r.HeldAt), seoulTime(r.EndedAt),
 	}
 }
+
+func won(amount ticketing.KRW) string { return strconv.FormatInt(int64(amount), 10) }
 
 // harmless keeps a spreadsheet from running what a customer has called himself. It begins a formula with any of these,
 // the wide ones too, and looks past what it does not show.

@@ -47,9 +47,18 @@ type foundCustomer struct {
 	Email string `json:"email,omitempty" doc:"Absent when the account was closed" example:"hong@example.com"`
 }
 
+type foundMoney struct {
+	Paid      int64  `json:"paid" doc:"KRW: taken for all of its orders, whatever has gone back since" example:"244200"`
+	Discount  int64  `json:"discount" doc:"KRW: off the seats' price, by the order that was paid" example:"19800"`
+	CouponID  string `json:"coupon_id,omitempty" doc:"By this coupon" example:"3-4812"`
+	RefundDue int64  `json:"refund_due" doc:"KRW: on its way back" example:"0"`
+	Refunded  int64  `json:"refunded" doc:"KRW: gone back" example:"0"`
+}
+
 type foundReservationBody struct {
 	Reservation myReservationBody `json:"reservation"`
 	Customer    foundCustomer     `json:"customer"`
+	Money       foundMoney        `json:"money"`
 }
 
 type searchReservationsOutput struct {
@@ -135,7 +144,11 @@ func checkWords(field, text string) error {
 }
 
 func foundOnWire(r ticketing.FoundReservation) foundReservationBody {
-	return foundReservationBody{myReservationOnWire(r.ReservationSummary), foundCustomer{int64(r.User), r.Name, r.Email}}
+	m := r.Money
+	return foundReservationBody{
+		myReservationOnWire(r.ReservationSummary), foundCustomer{int64(r.User), r.Name, r.Email},
+		foundMoney{int64(m.Paid), int64(m.Discount), m.Coupon, int64(m.Owed), int64(m.Refunded)},
+	}
 }
 
 // parseReservationPlace reads a cursor of a list in this order; "" is the beginning.

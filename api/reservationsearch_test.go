@@ -59,6 +59,7 @@ func withFound(t *testing.T, n int) *house {
 				PerformanceID: 1, Title: `"TWENTY", 둘`, HallName: "베이스볼 드림파크", StartsAt: now.Add(48 * time.Hour),
 			},
 			Name: "홍길동", Email: "hong@example.com",
+			Money: ticketing.ReservationMoney{Paid: 244_200, Discount: 19_800, Coupon: "3-17"},
 		})
 	}
 	return h
@@ -166,7 +167,7 @@ func TestExport(t *testing.T) {
 	}
 	want := []string{
 		"42-604", "confirmed", "7", "홍길동", "hong@example.com", "1", `"TWENTY", 둘`, "베이스볼 드림파크", "42", "2026-11-24 20:00:00",
-		"A-1-1 A-1-2", "264000", "2026-11-22 19:59:59", "",
+		"A-1-1 A-1-2", "264000", "19800", "3-17", "244200", "0", "0", "2026-11-22 19:59:59", "",
 	}
 	if !slices.Equal(lines[0], exportColumns) || !slices.Equal(lines[4], want) {
 		t.Errorf("lines %v %v", lines[0], lines[4])

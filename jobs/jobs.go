@@ -27,8 +27,10 @@ const (
 	LastRetry   = 15 * time.Minute   // up to this
 	MaxAttempts = 300                // some three days
 	Retention   = 7 * 24 * time.Hour // of jobs that are done, given up or canceled, and of their keys
-	MaxArgs     = 8 << 10            // bytes of one job's arguments
-	MaxJobs     = 10_000             // in one statement; more are cut into several
+	// firstWarning is the attempt whose failure is the first that the log has a warning of.
+	firstWarning = 5
+	MaxArgs      = 8 << 10 // bytes of one job's arguments
+	MaxJobs      = 10_000  // in one statement; more are cut into several
 
 	defaultWorkers = 20
 	poolConns      = 8
@@ -94,6 +96,9 @@ func (j *Jobs) Register(kind string, fn func(ctx context.Context, args []byte) e
 	}
 	j.kinds[kind] = fn
 }
+
+// later are errors that are no failure.
+type later interface{ Later() time.Duration }
 
 // Declare says which kinds there are, for a process that enqueues them and leaves the work to others. Start wants
 // them all registered.
@@ -198,7 +203,7 @@ func (j *Jobs) config() *river.Config {
 		fn := j.kinds[kind]
 		river.AddWorkerArgs(workers, envelope{kind: kind}, river.WorkFunc(func(ctx context.Context, job *river.Job[envelope]) error {
 			err := fn(ctx, job.Args.Data)
-			var wait interface{ Later() time.Duration }
+			var wait later
 			if errors.As(err, &wait) {
 				return river.JobSnooze(wait.Later())
 			}
@@ -295,17 +300,31 @@ func (b backoff) NextRetry(job *rivertype.JobRow) time.Time {
 	return time.Now().Add(wait + spread)
 }
 
-// reporter tells the log of failures: loudly when it was the last attempt.
+// reporter tells the log of failures that matter: loudly when it was the last attempt.
 type reporter struct{ log *slog.Logger }
 
 // HandleError is told of every attempt that failed.
 func (r reporter) HandleError(ctx context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {
-	level, message := slog.LevelWarn, "job failed, it is tried again"
+	level, message := slog.LevelDebug, "job failed, it is tried again"
+	if noteworthy(job.Attempt) {
+		level = slog.LevelWarn
+	}
 	if job.Attempt >= job.MaxAttempts {
 		level, message = slog.LevelError, "job given up: a person must look"
 	}
 	r.log.Log(ctx, level, message, "kind", job.Kind, "job", job.ID, "attempt", job.Attempt, "err", err)
 	return nil
+}
+
+// noteworthy are the attempts whose failure is worth a line: the fifth, after a quarter of a minute, and from there every
+// one that doubles the count. A provider that is silent for an hour makes a few lines for an order, not one a try.
+func noteworthy(attempt int) bool {
+	for n := firstWarning; n <= attempt; n *= 2 {
+		if n == attempt {
+			return true
+		}
+	}
+	return false
 }
 
 // HandlePanic is told of every attempt that panicked; it counts as failed.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -263,6 +264,32 @@ func TestBackoff(t *testing.T) {
 }
 
 // Stop waits for what is under way and takes up nothing more; what is left is worked after the next start.
+func TestFewLinesForManyFailures(t *testing.T) {
+	var loud []int
+	for attempt := 1; attempt < MaxAttempts; attempt++ {
+		var out strings.Builder
+		log := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelInfo}))
+		job := &rivertype.JobRow{ID: 1, Kind: "k", Attempt: attempt, MaxAttempts: MaxAttempts}
+		if reporter := (reporter{log}); reporter.HandleError(t.Context(), job, errors.New("e")) != nil {
+			t.Error("it is for River to try again")
+		}
+		if strings.Contains(out.String(), "level=WARN") {
+			loud = append(loud, attempt)
+		} else if out.Len() > 0 {
+			t.Errorf("attempt %d: %s", attempt, out.String())
+		}
+	}
+	if want := []int{5, 10, 20, 40, 80, 160}; !slices.Equal(loud, want) {
+		t.Errorf("warned after %v, want %v", loud, want)
+	}
+	var out strings.Builder
+	log := slog.New(slog.NewTextHandler(&out, nil))
+	reporter{log}.HandleError(t.Context(), &rivertype.JobRow{Attempt: MaxAttempts, MaxAttempts: MaxAttempts}, errors.New("e"))
+	if !strings.Contains(out.String(), "level=ERROR") {
+		t.Errorf("given up: %s", out.String())
+	}
+}
+
 func TestStop(t *testing.T) {
 	h := newHouse(t)
 	begun, finish := make(chan struct{}), make(chan struct{})

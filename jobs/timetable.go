@@ -31,7 +31,7 @@ type Entry struct {
 	// Late is how long after its moment a run that was missed, for nobody was up, is still begun.
 	Late time.Duration
 	// Do does all of a run at once, for a task that cannot be done in steps; nil: Runs.StepRun does. It is called again
-	// after a crash.
+	// after a crash, and when it has returned an error with a method Later (see Jobs.Register): there is more to do.
 	Do func(ctx context.Context, run ticketing.TaskRun) (ticketing.TaskCount, error)
 }
 
@@ -133,6 +133,9 @@ func (t *timetable) work(ctx context.Context, args []byte) error {
 		return fmt.Errorf("reading a run: %w", err)
 	}
 	more, err := t.goOn(ctx, run.Run)
+	if errors.As(err, new(later)) { // not done yet, and nothing is wrong
+		return err
+	}
 	if err != nil {
 		keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectLimit) // the attempt's own time may be up
 		defer cancel()

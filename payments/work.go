@@ -80,8 +80,21 @@ func (s *Settler) alarmed(ctx context.Context, id ticketing.OrderID, _ ticketing
 	return forgotten(err)
 }
 
-// couponAfter tells the coupon's campaign what became of an order.
+// couponAfter tells the coupon's campaign what became of an order. Whoever is overtaken between reading and telling, by
+// a cancellation and the job that follows it, has told the campaign something old: so it reads again, until what it has
+// told is so.
 func (s *Settler) couponAfter(ctx context.Context, id ticketing.OrderID) error {
+	for told := ticketing.Command(nil); ; {
+		command, err := s.tellCoupon(ctx, id, told)
+		if err != nil || command == told {
+			return err
+		}
+		told = command
+	}
+}
+
+// tellCoupon tells the campaign what the order's round says of it, unless that was told already, and returns it.
+func (s *Settler) tellCoupon(ctx context.Context, id ticketing.OrderID, told ticketing.Command) (ticketing.Command, error) {
 	o, err := s.read(ctx, id)
 	if refusalOf(err) == ticketing.CodeNotFound { // nobody has worked for a day: the campaign must hear it all the same
 		o, err = s.o.Books.OrderOf(ctx, id)
@@ -90,24 +103,27 @@ func (s *Settler) couponAfter(ctx context.Context, id ticketing.OrderID) error {
 		err = s.o.Point("coupon.read")
 	}
 	if errors.Is(err, ticketing.ErrNotFound) {
-		return nil
+		return told, nil
 	}
 	if err != nil {
-		return err
+		return told, err
 	}
 	campaign, command, decided := CouponAfter(o)
 	if !decided {
 		if o.Coupon == "" {
-			return nil
+			return told, nil
 		}
-		return &Pending{id, 0, o.State.String()}
+		return told, &Pending{id, 0, o.State.String()}
+	}
+	if command == told {
+		return told, nil
 	}
 	answer := s.o.Sales.Do(ctx, ticketing.CampaignStream(campaign), command)
 	if saysNothing(answer.Code) {
-		return &Refusal{id, answer.Code}
+		return told, &Refusal{id, answer.Code}
 	}
 	// Any other refusal is the campaign's last word: the coupon is another order's, or was never this one's.
-	return s.o.Point("coupon.told")
+	return command, s.o.Point("coupon.told")
 }
 
 // spread makes one job for each order of a list: a round may have more than one job has time for.

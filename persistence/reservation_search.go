@@ -12,14 +12,24 @@ import (
 	"ticketblue/ticketing"
 )
 
-// foundColumns are a summary's, and who the customer is. Nobody is named whose account was closed.
-var selectFound = strings.Replace(selectSummary, "n.plan_hash\n", "n.plan_hash, coalesce(u.name, ''), coalesce(u.email, '')\n", 1) +
-	"LEFT JOIN users u ON u.id = r.user_id "
+// selectFound reads a summary's columns, who the customer is, and what was taken and given back for all of the
+// reservation's orders: few rows of one key each, for those only that are shown. Nobody is named whose account was closed.
+var selectFound = strings.Replace(selectSummary, "n.plan_hash\n",
+	"n.plan_hash, coalesce(u.name, ''), coalesce(u.email, ''), m.paid, m.discount, m.coupon, m.owed, m.refunded\n", 1) + `
+  LEFT JOIN users u ON u.id = r.user_id
+  CROSS JOIN LATERAL (
+	SELECT coalesce(sum(t.amount), 0)::bigint AS paid,
+	       coalesce(r.amount - (array_agg(t.amount ORDER BY t.attempt DESC))[1], 0) AS discount,
+	       coalesce((array_agg(t.coupon ORDER BY t.attempt DESC))[1], '') AS coupon,
+	       coalesce(sum(t.refund) FILTER (WHERE t.state = 'refund_due'), 0)::bigint AS owed,
+	       coalesce(sum(t.refund) FILTER (WHERE t.state = 'refunded'), 0)::bigint AS refunded
+	  FROM orders t WHERE t.round = r.round AND t.number = r.number AND t.state IN ('paid', 'refund_due', 'refunded')) m `
 
 // storedFound is a found reservation whose seats have no labels yet.
 type storedFound struct {
 	storedSummary
 	name, email string
+	money       ticketing.ReservationMoney
 }
 
 // SearchReservations lists up to limit of all customers' reservations that the filter lets through, those after a
@@ -36,7 +46,7 @@ func (db *DB) SearchReservations(ctx context.Context, f ticketing.ReservationFil
 		if err := db.label(ctx, &stored[i].storedSummary); err != nil {
 			return nil, fmt.Errorf("searching reservations: %w", err)
 		}
-		list[i] = ticketing.FoundReservation{ReservationSummary: stored[i].ReservationSummary, Name: stored[i].name, Email: stored[i].email}
+		list[i] = ticketing.FoundReservation{ReservationSummary: stored[i].ReservationSummary, Name: stored[i].name, Email: stored[i].email, Money: stored[i].money}
 	}
 	return list, nil
 }
@@ -123,7 +133,8 @@ func startOf(d ticketing.Day) time.Time { return d.Start().Time() }
 func scanFound(row pgx.CollectableRow) (storedFound, error) {
 	var s storedFound
 	var err error
-	s.storedSummary, err = scanSummary(more{row, []any{&s.name, &s.email}})
+	m := &s.money
+	s.storedSummary, err = scanSummary(more{row, []any{&s.name, &s.email, &m.Paid, &m.Discount, &m.Coupon, &m.Owed, &m.Refunded}})
 	return s, err
 }
 

@@ -100,6 +100,48 @@ func TestReservationSearch(t *testing.T) {
 	}
 }
 
+// What was paid is shown with the reservation, whatever became of it since.
+func TestMoneyOfWhatIsFound(t *testing.T) {
+	db := openDB(t, sharedDSN(t))
+	b := openBoxOffice(t.Context(), t, db, gradedPlan(t))
+	p := newHandDriven(t, db, ProjectorOptions{})
+	pay := func(user ticketing.UserID, coupon string, amount ticketing.KRW, seats ...int) uint32 {
+		t.Helper()
+		n := b.reserve(user, seats...)
+		b.must(ticketing.StartPayment{User: user, Number: n, Coupon: coupon})
+		if coupon != "" {
+			b.must(ticketing.PricePayment{Number: n, Attempt: 1, Amount: amount})
+		}
+		b.must(ticketing.ConfirmPayment{User: user, Number: n, Attempt: 1, Amount: amount, PaymentKey: "pk"})
+		b.must(ticketing.ApprovePayment{Number: n, Attempt: 1})
+		return n
+	}
+	price := b.views[b.reserve(9, 15)].Amount // held, and nothing paid
+	kept := pay(1, "3-1", price-300, 8)
+	free := pay(2, "3-2", 0, 9)
+	back := pay(3, "", price, 10)
+	owed := pay(4, "", price, 11)
+	b.must(ticketing.CancelReservation{User: 3, Number: back})
+	b.must(ticketing.SettleRefund{Number: back, Attempt: 1})
+	b.must(ticketing.CancelReservation{User: 4, Number: owed})
+	b.commit(t.Context(), 0)
+	p.moveAll(t.Context(), b.stream)
+	refund := b.views[owed].RefundDue
+	want := map[uint32]ticketing.ReservationMoney{
+		kept: {Paid: price - 300, Discount: 300, Coupon: "3-1"}, free: {Discount: price, Coupon: "3-2"},
+		back: {Paid: price, Refunded: refund}, owed: {Paid: price, Owed: refund},
+	}
+	list, err := db.SearchReservations(t.Context(), ticketing.ReservationFilter{}, ticketing.NewestFirst, ticketing.ReservationPlace{}, MaxPage)
+	if err != nil || len(list) != 5 || refund <= 0 {
+		t.Fatalf("%d found, %v; %d to go back", len(list), err, refund)
+	}
+	for _, r := range list {
+		if r.Money != want[r.ID.Number] {
+			t.Errorf("%s, %s: %+v, want %+v", r.ID, r.Status, r.Money, want[r.ID.Number])
+		}
+	}
+}
+
 // Pages of every order, one after the other, are the whole list once.
 func TestReservationSearchInPages(t *testing.T) {
 	db, _ := searchable(t)

@@ -34,6 +34,17 @@ type FoundReservation struct {
 	ReservationSummary
 	Name  string // of the customer; "" when the account was closed
 	Email string // the same
+	Money ReservationMoney
+}
+
+// ReservationMoney is what was taken and given back for a reservation, over all of its orders. All is zero when nothing
+// was ever paid for it, by money or by a coupon.
+type ReservationMoney struct {
+	Paid     KRW    // taken, whatever has gone back since
+	Discount KRW    // what the order that was paid last took off the seats' price
+	Coupon   string // by this coupon's id; "" for none
+	Owed     KRW    // on its way back
+	Refunded KRW    // gone back
 }
 
 // ReservationPlace is a place in a list of found reservations; the zero place is before the first.

@@ -9,10 +9,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
-	"ticketblue/jobs"
 	"ticketblue/payments"
 	"ticketblue/payments/faketoss"
 	"ticketblue/ticketing"
@@ -136,77 +134,4 @@ func (n *node) reconciled(ctx context.Context, days int) (json.RawMessage, error
 		return nil, err
 	}
 	return json.Marshal(report)
-}
-
-// taskReconcile looks after what jobs may have given up, and proves that money and tickets agree.
-const (
-	taskReconcile  = "reconcile-payments"
-	reconcileSince = 48 * time.Hour // rounds that are looked at by the clock; all others were before
-	reconcileDays  = 2
-	unsettledPage  = 1000
-	unsettledAfter = time.Hour // since an order can no longer be confirmed: its own jobs have had their turn
-)
-
-// tasks is the timetable with what only a node can do.
-func (n *node) tasks() []jobs.Entry {
-	entries := slices.Clone(timetable)
-	for i, e := range entries {
-		if e.Task == taskReconcile {
-			entries[i].Do = n.reconcileTask
-		}
-	}
-	return entries
-}
-
-// reconcileTask gives every order that is not settled, and every coupon whose order's time is long over, a new job, and
-// then compares.
-func (n *node) reconcileTask(ctx context.Context, run ticketing.TaskRun) (count ticketing.TaskCount, err error) {
-	if !run.DryRun {
-		if count.Kept, err = n.askAgain(ctx, ticketing.MillisOf(run.BeganAt)); err != nil {
-			return count, err
-		}
-	}
-	report, err := reconcile(ctx, n.store, n.gateway, run.BeganAt.Add(-reconcileSince), reconcileDays)
-	if err != nil {
-		return count, err
-	}
-	count.Looked, count.Done = int64(report.Orders), int64(report.Orphans)
-	for _, l := range report.Lines {
-		if l.Verdict == payments.Orphan {
-			n.log.Error("money and tickets do not agree: a person must look", "order", l.Order, "state", l.State, "provider_has", l.Has, "why", l.Why)
-		}
-	}
-	return count, nil
-}
-
-// askAgain enqueues jobs for orders and coupons that wait; the same for the same run.
-func (n *node) askAgain(ctx context.Context, at ticketing.Millis) (asked int64, err error) {
-	var after ticketing.OrderID
-	since := at.Add(-unsettledAfter) // or earlier in truth: the provider is looked at before it is asked for anything
-	for {
-		page, err := n.store.OrdersUnsettled(ctx, since, after, unsettledPage)
-		if err != nil {
-			return asked, err
-		}
-		var again []ticketing.Job
-		for _, id := range page {
-			again = append(again, payments.OrderJob(payments.JobSettle, id, since))
-		}
-		if err := n.store.EnqueueAll(ctx, again); err != nil {
-			return asked, err
-		}
-		if asked += int64(len(page)); len(page) < unsettledPage {
-			break
-		}
-		after = page[len(page)-1]
-	}
-	waiting, err := n.store.WaitingCoupons(ctx, at, unsettledPage)
-	if err != nil {
-		return asked, err
-	}
-	var again []ticketing.Job
-	for _, k := range waiting {
-		again = append(again, payments.OrderJob(payments.JobCoupon, k.Order, at))
-	}
-	return asked + int64(len(waiting)), n.store.EnqueueAll(ctx, again)
 }

@@ -365,6 +365,7 @@ func (n *node) wake(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+	n.takeUp(ctx)
 	waking, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	n.atStop("waker", func(context.Context) error { cancel(); return nil })
 	go n.actors.Wake(waking)

@@ -8,6 +8,7 @@ import { dateTime, t, won, type Word } from "../words";
 interface Found {
   reservation: Reservation & { performance: { id: number; title: string }; hall: string; starts_at: string };
   customer: { id: number; name?: string; email?: string };
+  money: { paid: number; discount: number; coupon_id?: string; refund_due: number; refunded: number };
 }
 
 interface Search extends Page<Found> {
@@ -76,15 +77,16 @@ function List({ found }: { found: Search }) {
       <table class="counts audit found-list">
         <thead><tr>
           <th scope="col">{t("found.number")}</th><th scope="col">{t("found.status")}</th><th scope="col">{t("found.user")}</th><th scope="col">{t("found.performance")}</th>
-          <th scope="col">{t("found.seats")}</th><th scope="col">{t("found.amount")}</th><th scope="col">{t("found.held")}</th>
+          <th scope="col">{t("found.seats")}</th><th scope="col">{t("found.amount")}</th><th scope="col">{t("found.paid")}</th><th scope="col">{t("found.held")}</th>
         </tr></thead>
-        <tbody>{found.items.map(({ reservation: r, customer: c }) => (
+        <tbody>{found.items.map(({ reservation: r, customer: c, money: m }) => (
           <tr key={r.id}>
             <th scope="row">{r.id}</th>
             <td><span class={"pill " + r.status}>{t(("reservation." + r.status) as Word)}</span></td>
             <td>{c.name ?? t("found.closed", { id: String(c.id) })}{c.email && <small>{c.email}</small>}</td>
             <td><a href={"/admin/rounds/" + r.round}>{r.performance.title}</a><small>{dateTime(r.starts_at)} · {r.hall}</small></td>
-            <td>{r.seats.join(" · ")}</td><td>{won(r.amount)}</td><td>{dateTime(r.held_at)}</td>
+            <td>{r.seats.join(" · ")}</td><td>{won(r.amount)}{m.discount > 0 && <small>−{won(m.discount)}{m.coupon_id && " · " + m.coupon_id}</small>}</td>
+            <td>{(m.paid > 0 || m.coupon_id) && won(m.paid)}{m.refund_due > 0 && <small>{t("refund.due", { amount: won(m.refund_due) })}</small>}{m.refunded > 0 && <small>{t("refund.done", { amount: won(m.refunded) })}</small>}</td><td>{dateTime(r.held_at)}</td>
           </tr>
         ))}</tbody>
       </table>

@@ -1,6 +1,0 @@
-//go:build !race
-
-package sim
-
-// longest sequences that are all played.
-const longest = 6
