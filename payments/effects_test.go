@@ -22,7 +22,7 @@ func TestEffects(t *testing.T) {
 		{ticketing.PaymentStarted{Number: 7, Attempt: 2, PayBy: payBy}, nil},
 		{ticketing.PaymentPriced{Number: 7, Attempt: 2, Amount: 1}, nil},
 		{ticketing.PaymentConfirming{Number: 7, Attempt: 2, PaymentKey: key},
-			[]string{"payment_settle 40000 " + order, "payment_alarm 900000 " + order}},
+			[]string{"payment_settle 20000 " + order, "payment_alarm 900000 " + order}},
 		{ticketing.PaymentDeclined{Number: 7, Attempt: 2}, []string{"coupon_settle 0 " + order}},
 		{ticketing.ReservationConfirmed{Number: 7, Attempt: 2}, []string{"coupon_settle 0 " + order}},
 		{ticketing.ReservationCanceled{Number: 7, Refund: 0}, []string{"coupon_settle 0 " + reservation}},

@@ -17,8 +17,9 @@ const (
 	// MinCharge is the least that a card can be charged.
 	MinCharge ticketing.KRW = 100
 
-	// HandlerHead is the head start of the handler that confirms a payment, before a job does the same.
-	HandlerHead = 40 * time.Second
+	// HandlerHead is the head start of the handler that confirms a payment, before a job does the same: longer than a
+	// request may take, and than keeping the evidence of its last question.
+	HandlerHead = 20 * time.Second
 
 	firstPause = 500 * time.Millisecond // before the provider is asked again
 	lastPause  = time.Minute            // at the most

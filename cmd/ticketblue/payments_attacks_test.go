@@ -204,20 +204,21 @@ func (c *shopper) forge(key, reservation string) {
 }
 
 // TestKilledWhilePaying kills the program while the bank is being asked: before it takes or gives back the money, and
-// after. What is left is done by the next life, when the customer asks again or the bank sends its message again.
+// after. What is left is done by the next life: when the customer asks again or the bank sends its message again, and
+// when nobody does.
 func TestKilledWhilePaying(t *testing.T) {
 	o, b := newOffice(t, 20, 1), newBank(t, faketoss.Webhooks{})
 	var s *server
+	c := &shopper{t: t, token: o.tokens[0], round: int64(o.round)}
 	arm := func(path string, after bool) { // the next such request kills the program
 		victim, once := s, new(sync.Once)
 		hook := func(r *http.Request, done bool) {
 			if done == after && strings.HasSuffix(r.URL.Path, path) {
-				once.Do(victim.kill)
+				once.Do(func() { c.awaitTables(); victim.kill() })
 			}
 		}
 		b.hook.Store(&hook)
 	}
-	c := &shopper{t: t, token: o.tokens[0], round: int64(o.round)}
 	up := func() { s = b.serve(t, o.data); c.url = s.url }
 	message := func(key any) {
 		b, err := ask("POST", c.url+"/v1/webhooks/toss", "", map[string]any{"eventType": "PAYMENT_STATUS_CHANGED",
@@ -238,13 +239,17 @@ func TestKilledWhilePaying(t *testing.T) {
 		if !after {
 			c.confirm(200, body)
 		} else {
-			c.until(id, "paid", func() { message(body["payment_key"]) })
+			c.awaitPayment(id, "paid")
 		}
 		arm("/cancel", after)
 		mustAsk(t, 200, "POST", c.url+"/v1/reservations/"+id+"/cancel", c.token, map[string]any{"reason": "r"})
 		<-s.gone
 		up()
-		c.until(id, "refunded", func() { message(body["payment_key"]) })
+		if !after {
+			c.until(id, "refunded", func() { message(body["payment_key"]) })
+		} else {
+			c.awaitPayment(id, "refunded")
+		}
 	}
 	s.stop()
 	s = b.serve(t, o.data)
@@ -252,6 +257,19 @@ func TestKilledWhilePaying(t *testing.T) {
 		t.Errorf("%+v", report)
 	}
 	s.stop()
+}
+
+// awaitTables waits until the read tables know all that the round has done.
+func (c *shopper) awaitTables() {
+	round, err := ask("GET", fmt.Sprintf("%s/v1/rounds/%d", c.url, c.round), "", nil)
+	position := fmt.Sprintf("round:%d@%.0f", c.round, round.body["seq"])
+	for limit := time.Now().Add(answerLimit); err == nil && time.Now().Before(limit); {
+		var list answer
+		if list, err = ask("GET", c.url+"/v1/reservations", c.token, nil, "TB-Position", position); err == nil && list.status == 200 {
+			return
+		}
+	}
+	c.t.Errorf("the tables did not come to %s: %v", position, err)
 }
 
 // until does something again and again until the payment's status is this one.
