@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"time"
 
+	"ticketblue/payments"
 	"ticketblue/ticketing"
 )
 
@@ -30,9 +32,15 @@ func (n *node) planWelcome(ctx context.Context) error {
 	return n.store.CreateFirstWelcome(ctx, info, first, writer)
 }
 
-// giveWelcome gives a new customer his coupon. The campaign knows whom it has given one, so that doing it again, after a
+// gifts gives what customers need not ask for.
+type gifts struct {
+	sales payments.Sales
+	log   *slog.Logger
+}
+
+// welcome gives a new customer his coupon. The campaign knows whom it has given one, so that doing it again, after a
 // crash or a lost answer, gives no second. One that is paused makes the customer wait; one that has ended gives none.
-func (n *node) giveWelcome(ctx context.Context, args []byte) error {
+func (g gifts) welcome(ctx context.Context, args []byte) error {
 	var gift struct {
 		Campaign ticketing.CampaignID `json:"campaign"`
 		User     ticketing.UserID     `json:"user"`
@@ -40,12 +48,12 @@ func (n *node) giveWelcome(ctx context.Context, args []byte) error {
 	if err := json.Unmarshal(args, &gift); err != nil {
 		return fmt.Errorf("reading what a new customer is given: %w", err)
 	}
-	result := n.actors.Do(ctx, ticketing.CampaignStream(gift.Campaign), ticketing.GiveCoupon{User: gift.User})
+	result := g.sales.Do(ctx, ticketing.CampaignStream(gift.Campaign), ticketing.GiveCoupon{User: gift.User})
 	switch result.Code {
 	case ticketing.OK:
 		return nil
 	case ticketing.CodeCampaignClosed, ticketing.CodeCouponsGone:
-		n.log.Info("no welcome coupon", "user", gift.User, "campaign", gift.Campaign, "reason", result.Code)
+		g.log.Info("no welcome coupon", "user", gift.User, "campaign", gift.Campaign, "reason", result.Code)
 		return nil
 	}
 	return fmt.Errorf("giving user %d a welcome coupon: %s", gift.User, result.Code)

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"strings"
 	"sync"
@@ -14,6 +16,7 @@ import (
 
 	"ticketblue/jobs"
 	"ticketblue/persistence/embedded/pgtest"
+	"ticketblue/ticketing"
 )
 
 // Whoever signs up is given one coupon of 5,000 won for thirty days, also when the program is killed between the
@@ -57,6 +60,30 @@ func (n *newcomers) signUp(email string) {
 		}
 		n.settled.Add(1)
 		return
+	}
+}
+
+// counterSays is a campaign that answers so, whatever it is asked.
+type counterSays ticketing.Code
+
+func (c counterSays) Do(context.Context, ticketing.Stream, ticketing.Command) ticketing.Result {
+	return ticketing.Result{Code: ticketing.Code(c)}
+}
+
+// A gift that could not be given is tried again, unless there is nothing to give any more.
+func TestWelcomeIsTriedAgain(t *testing.T) {
+	for code, again := range map[ticketing.Code]bool{
+		ticketing.OK: false, ticketing.CodeCampaignClosed: false, ticketing.CodeCouponsGone: false,
+		ticketing.CodeCampaignPaused: true, ticketing.CodeCampaignNotOpen: true, ticketing.CodeUnavailable: true,
+		ticketing.CodeBusy: true, ticketing.CodeFrozen: true, ticketing.CodeNotFound: true,
+	} {
+		g := gifts{counterSays(code), slog.New(slog.DiscardHandler)}
+		if err := g.welcome(t.Context(), []byte(`{"campaign":1,"user":7}`)); (err != nil) != again {
+			t.Errorf("%q: %v, to be tried again: %t", code, err, again)
+		}
+	}
+	if err := (gifts{counterSays(""), slog.New(slog.DiscardHandler)}).welcome(t.Context(), []byte(`{`)); err == nil {
+		t.Error("a job that cannot be read is done")
 	}
 }
 

@@ -23,7 +23,7 @@ var kinds = slices.Concat([]string{persistence.PosterUnused, persistence.MailPas
 func (n *node) startJobs(ctx context.Context) error {
 	work := n.store.jobs
 	work.Register(persistence.PosterUnused, n.posterUnused)
-	work.Register(persistence.GiveWelcome, n.giveWelcome)
+	work.Register(persistence.GiveWelcome, gifts{n.actors, n.log}.welcome)
 	n.registerNotices()
 	n.registerPayments()
 	work.Keep(n.tasks(), n.store, time.Now)
