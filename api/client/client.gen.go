@@ -1464,6 +1464,34 @@ type FoundHall struct {
 	Name string `json:"name"`
 }
 
+// FoundMoney defines model for FoundMoney.
+type FoundMoney struct {
+	// CouponId By this coupon
+	//
+	// Examples: 3-4812
+	CouponId *string `json:"coupon_id,omitempty"`
+
+	// Discount KRW: off the seats' price, by the order that was paid
+	//
+	// Examples: 19800
+	Discount int64 `json:"discount"`
+
+	// Paid KRW: taken for all of its orders, whatever has gone back since
+	//
+	// Examples: 244200
+	Paid int64 `json:"paid"`
+
+	// RefundDue KRW: on its way back
+	//
+	// Examples: 0
+	RefundDue int64 `json:"refund_due"`
+
+	// Refunded KRW: gone back
+	//
+	// Examples: 0
+	Refunded int64 `json:"refunded"`
+}
+
 // FoundPerformance defines model for FoundPerformance.
 type FoundPerformance struct {
 	// Category Examples: musical
@@ -1523,6 +1551,7 @@ type FoundPerformer struct {
 // FoundReservationBody defines model for FoundReservationBody.
 type FoundReservationBody struct {
 	Customer    FoundCustomer     `json:"customer"`
+	Money       FoundMoney        `json:"money"`
 	Reservation MyReservationBody `json:"reservation"`
 }
 
