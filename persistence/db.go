@@ -130,6 +130,7 @@ func prepareSession(cfg *pgx.ConnConfig, name string) {
 	cfg.RuntimeParams["lock_timeout"] = milliseconds(lockTimeout)
 	cfg.RuntimeParams["synchronous_commit"] = "on" // a "yes" is durable, whatever the cluster's default is
 	cfg.RuntimeParams["timezone"] = "UTC"
+	cfg.RuntimeParams["jit"] = "off" // it takes a second or two, and no statement of ours runs so long
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

@@ -2,7 +2,9 @@ package persistence
 
 import (
 	"fmt"
+	"os"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -174,8 +176,17 @@ func TestReservationSearchInPages(t *testing.T) {
 	}
 }
 
-// A search among many costs what it shows: no plan reads a whole table.
+// A search among many costs what it shows: no plan reads a whole table. MANY_RESERVATIONS=1000000 makes it the
+// measurement of docs/performance.md.
 func TestSearchAmongManyReservations(t *testing.T) {
+	many, measured := 200_000, false
+	if text := os.Getenv("MANY_RESERVATIONS"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < many {
+			t.Fatalf("MANY_RESERVATIONS=%s: a number from %d on", text, many)
+		}
+		many, measured = n, true
+	}
 	dsn := freshDSN(t)
 	db, admin := openDB(t, dsn), superuser(t, dsn)
 	if _, err := db.CreateHall(t.Context(), ticketing.Hall{Name: "H"}, plainPlan(t, 3)); err != nil {
@@ -189,9 +200,9 @@ func TestSearchAmongManyReservations(t *testing.T) {
 		SELECT i, hash, now(), now(), now(), 0, '{1}', 1, 1, 1 FROM plans, generate_series(1, 2000) i`)
 	exec(t, admin, `INSERT INTO reservations (round, number, user_id, status, amount, held_at, attempt, refund_due, seq, seats, prices)
 		SELECT 1 + i % 2000, i, 1 + i % 20000, (ARRAY['confirmed', 'released', 'expired'])[1 + i % 3], 1000 * (i % 500),
-		       timestamptz '2026-01-01' + i * interval '1 minute', 0, 0, 1, '{0}', '{1}' FROM generate_series(1, 200000) i`)
+		       timestamptz '2026-01-01' + i * interval '1 minute', 0, 0, 1, '{0}', '{1}' FROM generate_series(1, $1::int) i`, many)
 	exec(t, admin, `ANALYZE`)
-	const tenth = 20_000 // of the reservations: a filter that lets hardly anything through walks past others
+	tenth := float64(many / 10) // of the reservations: a filter that lets hardly anything through walks past others
 	name, title := string(rune(44032+7))+string(rune(45000+7)), string(rune(44032+7))+string(rune(45000+7))
 	for name, f := range map[string]ticketing.ReservationFilter{
 		"all": {}, "of a customer": {User: name}, "by e-mail": {User: "77@example.com"}, "of a performance": {Title: title},
@@ -210,9 +221,33 @@ func TestSearchAmongManyReservations(t *testing.T) {
 		}
 		sql, args := countSQL(f, 100)
 		within(t, tenth, admin, name+", counted", sql, args...)
+		if measured {
+			timed(t, db, name, f)
+		}
 	}
 	list, err := db.SearchReservations(t.Context(), ticketing.ReservationFilter{User: name, Title: title}, ticketing.NewestFirst, ticketing.ReservationPlace{}, MaxPage)
 	if err != nil || len(list) == 0 || !slices.IsSortedFunc(list, func(a, b ticketing.FoundReservation) int { return int(b.HeldAt - a.HeldAt) }) {
 		t.Errorf("%d, %v", len(list), err)
 	}
+}
+
+// timed logs how long the first page and its count take, as the api asks for them.
+func timed(t *testing.T, db *DB, name string, f ticketing.ReservationFilter) {
+	t.Helper()
+	const times, counted = 100, 10_001
+	var all []time.Duration
+	found := 0
+	for range times {
+		began := time.Now()
+		if _, err := db.SearchReservations(t.Context(), f, ticketing.NewestFirst, ticketing.ReservationPlace{}, 21); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if found, err = db.CountReservations(t.Context(), f, counted); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, time.Since(began))
+	}
+	slices.Sort(all)
+	t.Logf("%-16s p50 %s, p99 %s, worst %s, %d found", name, all[times/2-1], all[times*99/100-1], all[times-1], found)
 }

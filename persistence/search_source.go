@@ -16,11 +16,13 @@ import (
 const (
 	openRounds = `FROM round_states s JOIN rounds r ON r.id = s.round WHERE s.phase = 'open' AND r.deleted_at IS NULL `
 
-	// What is looked for stands where %s is, so that nothing is read of other performances, whatever the planner believes.
+	// What is looked for stands where %s is, so that nothing is read of other performances, whatever the planner believes:
+	// after a seed it has no statistics, and OFFSET 0 keeps it from reading all performers for each.
 	selectFoundPerformance = `
 		SELECT p.id, p.title, p.category, p.hall_id, h.name, p.from_day::text, p.to_day::text, p.prices, o.name, o.extension, o.widths,
 		       (SELECT json_agg(json_build_object('id', a.id, 'name', a.name) ORDER BY a.id)
-		          FROM performance_performers l JOIN performers a ON a.id = l.performer_id WHERE l.performance_id = p.id),
+		          FROM (SELECT performer_id FROM performance_performers WHERE performance_id = p.id OFFSET 0) l,
+		               LATERAL (SELECT id, name FROM performers WHERE id = l.performer_id OFFSET 0) a),
 		       EXISTS (SELECT ` + openRounds + `AND r.performance_id = p.id)
 		  FROM (SELECT * FROM performances WHERE deleted_at IS NULL AND id %s) p ` + withHallAndPoster + `ORDER BY p.id`
 	selectFoundHall      = `SELECT h.id, h.name, h.address FROM halls h WHERE h.deleted_at IS NULL AND h.id %s`

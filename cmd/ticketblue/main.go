@@ -17,7 +17,7 @@ type cli struct {
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database's tables up to date and stop."`
 	Seed      seedCmd      `cmd:"" help:"Fill the database: a demo, 10,000 users, a catalogue of 100,000 rows, or customers with access tokens for load tests."`
 	Admin     adminCmd     `cmd:"" help:"Manage admins."`
-	Verify    verifyCmd    `cmd:"" help:"Replay the journal and compare it with snapshots and live state; exit 1 on any difference."`
+	Verify    verifyCmd    `cmd:"" help:"Replay the journal and compare it with snapshots, read tables and live state, and the search index with the database; exit 1 on any difference."`
 	Reconcile reconcileCmd `cmd:"" help:"Hold the orders of the journal against the payment provider's books; exit 1 on money without a ticket, or a ticket without its money."`
 	Journal   journalCmd   `cmd:"" help:"Print a stream's events as JSON lines."`
 	Rebuild   rebuildCmd   `cmd:"" help:"Empty the read tables and fold them again from the journal; with --broadcast, empty JetStream and send everything again, also what is too old to be sent by itself."`

@@ -152,7 +152,7 @@ func (s *server) postmaster() int {
 // verify asks the running server for its report.
 func (s *server) verify() *verifyReport {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), indexPatience+answerLimit)
 	defer cancel()
 	report, err := askServer(ctx, s.ops)
 	if err != nil {

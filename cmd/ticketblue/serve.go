@@ -308,6 +308,9 @@ func served(err error) error {
 
 func (n *node) verify(ctx context.Context) (json.RawMessage, error) {
 	report, err := verify(ctx, n.store, n.actors)
+	if err == nil {
+		err = report.index(ctx, n.index, n.store, indexPatience)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -12,12 +12,14 @@ import (
 	"os"
 	"time"
 
+	"ticketblue/search"
 	"ticketblue/ticketing"
 )
 
 type verifyCmd struct {
-	Store storeFlags `embed:""`
-	JSON  bool       `name:"json" help:"Print the whole report as JSON, with every live reservation."`
+	Store storeFlags  `embed:""`
+	Index searchFlags `embed:""`
+	JSON  bool        `name:"json" help:"Print the whole report as JSON, with every live reservation."`
 }
 
 const verifyLimit = 5 * time.Minute
@@ -31,6 +33,9 @@ type verifyReport struct {
 	Rounds   []roundReport `json:"rounds"`
 
 	Campaigns []campaignReport `json:"campaigns"`
+
+	Index []search.Difference `json:"index"` // by kind: how the search index differs from the database
+	Notes []string            `json:"notes"` // what is worth knowing and no problem
 }
 
 type roundReport struct {
@@ -81,8 +86,22 @@ func (c verifyCmd) report(ctx context.Context) (*verifyReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	report, err := verify(ctx, s, nil)
+	report, err := c.offline(ctx, s)
 	return report, errors.Join(err, s.Close())
+}
+
+// offline verifies what nobody serves.
+func (c verifyCmd) offline(ctx context.Context, s *store) (*verifyReport, error) {
+	report, err := verify(ctx, s, nil)
+	if err != nil {
+		return nil, err
+	}
+	engine, stop, err := c.Index.open(ctx, s, c.Store.logger())
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	return report, report.index(ctx, engine, s, 0) // nobody follows
 }
 
 var errNoServer = errors.New("no server answers")
@@ -129,6 +148,12 @@ func (r *verifyReport) print(w io.Writer) error {
 	for _, p := range r.Problems {
 		fmt.Fprintln(&out, "  differs:", p)
 	}
+	for _, n := range r.Notes {
+		fmt.Fprintln(&out, "  note:", n)
+	}
+	if len(r.Index) > 0 {
+		fmt.Fprintln(&out, "  search index:", r.indexed())
+	}
 	for _, x := range r.Rounds {
 		fmt.Fprintf(&out, "  round %d: seq %d, free %d, held %d, sold %d, blocked %d, %d live reservations, %d snapshots\n",
 			x.Round, x.Seq, x.Free, x.Held, x.Sold, x.Blocked, len(x.Reservations), x.Snapshots)
@@ -157,7 +182,7 @@ func verify(ctx context.Context, s *store, live asker) (*verifyReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	report := &verifyReport{Live: live != nil, Problems: []string{}, Rounds: []roundReport{}, Campaigns: []campaignReport{}}
+	report := &verifyReport{Live: live != nil, Problems: []string{}, Notes: []string{}, Index: []search.Difference{}, Rounds: []roundReport{}, Campaigns: []campaignReport{}}
 	for _, f := range frozen {
 		report.differs(f.Stream, "it is frozen: %s", f.Reason)
 	}

@@ -159,41 +159,53 @@ func copyInto(ctx context.Context, tx pgx.Tx, table string, rows [][]any) error 
 	return err
 }
 
-// Each reads the table that is searched.
+// eachPage is how many documents one statement of Each reads.
+const eachPage = 2000
+
+// Each reads the table that is searched, page by page. When another one is swapped in meanwhile, it fails.
 func (e *Engine) Each(ctx context.Context, kind ticketing.SearchKind, yield func(ticketing.SearchDocument) bool) error {
-	for {
+	for after := ""; ; {
 		side := *e.sides[kind].Load()
-		rows, err := e.pool.Query(ctx, `SELECT s.side, d.body FROM search_sides s LEFT JOIN `+tableOf(kind, side)+` d ON s.side = $2 WHERE s.kind = $1`, string(kind), side)
+		docs, live, err := e.page(ctx, kind, side, after)
+		if err == nil && live != side && after != "" {
+			err = errSwapped
+		}
 		if err != nil {
 			return fmt.Errorf("reading the index of %ss: %w", kind, err)
 		}
-		if other, err := eachRow(rows, side, yield); err != nil || other == side {
-			return err
-		} else {
-			e.sides[kind].Store(&other)
+		if live != side {
+			e.sides[kind].Store(&live)
+			continue
+		}
+		for _, d := range docs {
+			if !yield(d) {
+				return nil
+			}
+			after = d.ID
+		}
+		if len(docs) < eachPage {
+			return nil
 		}
 	}
 }
 
-// eachRow returns the side that is searched; when it is another than what was read, nothing was handed over.
-func eachRow(rows pgx.Rows, side string, yield func(ticketing.SearchDocument) bool) (live string, err error) {
-	defer rows.Close()
-	for rows.Next() {
-		var body []byte
-		if err := rows.Scan(&live, &body); err != nil {
-			return "", err
-		}
-		if live != side || body == nil {
-			break
+// page reads documents after an id, and which side is searched; when that is another one they are of no use.
+func (e *Engine) page(ctx context.Context, kind ticketing.SearchKind, side, after string) (docs []ticketing.SearchDocument, live string, err error) {
+	rows, err := e.pool.Query(ctx, `SELECT s.side, d.body FROM search_sides s LEFT JOIN
+			(SELECT id, body FROM `+tableOf(kind, side)+` WHERE id > $2 ORDER BY id LIMIT $3) d ON true
+		 WHERE s.kind = $1 ORDER BY d.id`, string(kind), after, eachPage)
+	if err != nil {
+		return nil, "", err
+	}
+	var body []byte
+	_, err = pgx.ForEachRow(rows, []any{&live, &body}, func() error {
+		if body == nil || live != side {
+			return nil
 		}
 		var d ticketing.SearchDocument
-		if err := json.Unmarshal(body, &d); err != nil {
-			return "", err
-		}
-		if !yield(d) {
-			break
-		}
-	}
-	rows.Close()
-	return live, rows.Err()
+		err := json.Unmarshal(body, &d)
+		docs = append(docs, d)
+		return err
+	})
+	return docs, live, err
 }

@@ -1,0 +1,33 @@
+package persistence
+
+import (
+	"fmt"
+	"testing"
+
+	"ticketblue/ticketing"
+)
+
+// After a seed there are no statistics, and the planner believes that a performance has hundreds of performers: what the
+// index is made of is read one by one all the same.
+func TestSearchDocumentsWithoutStatistics(t *testing.T) {
+	dsn := freshDSN(t)
+	db, admin := openDB(t, dsn), superuser(t, dsn)
+	if _, err := db.CreateHall(t.Context(), ticketing.Hall{Name: "H"}, plainPlan(t, 3)); err != nil {
+		t.Fatal(err)
+	}
+	const many, page = 20_000, 50
+	exec(t, admin, `INSERT INTO performances (title, category, hall_id, duration_minutes, prices, from_day, to_day)
+		SELECT '공연 ' || i, 'concert', 1, 90, '{"standard": 1}', date '2020-01-01', date '2030-01-01' FROM generate_series(1, $1::int) i`, many)
+	exec(t, admin, `INSERT INTO performers (name, nation) SELECT '출연자 ' || i, '' FROM generate_series(1, $1::int) i`, many)
+	exec(t, admin, `INSERT INTO performance_performers (performance_id, performer_id) SELECT i, 1 + (i * n) % $1::int FROM generate_series(1, $1::int) i, generate_series(1, 2) n
+		ON CONFLICT DO NOTHING`, many)
+	var ids []int64
+	for i := range page {
+		ids = append(ids, int64(1+i*many/page))
+	}
+	within(t, 10*page, admin, "fifty performances", fmt.Sprintf(selectFoundPerformance, `= ANY($1)`), ids)
+	docs, err := db.SearchDocumentsAfter(t.Context(), ticketing.FindPerformances, "7", 3)
+	if err != nil || len(docs) != 3 || docs[0].ID != "8" || len(docs[0].Performers) != 2 || docs[0].Performers[0] != (ticketing.SearchRef{ID: 9, Name: "출연자 9"}) {
+		t.Errorf("%+v, %v", docs, err)
+	}
+}
