@@ -1,6 +1,7 @@
 package persistence
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 
@@ -25,9 +26,30 @@ func TestSearchDocumentsWithoutStatistics(t *testing.T) {
 	for i := range page {
 		ids = append(ids, int64(1+i*many/page))
 	}
-	within(t, 10*page, admin, "fifty performances", fmt.Sprintf(selectFoundPerformance, `= ANY($1)`), ids)
+	var text []byte
+	if err := admin.QueryRow(t.Context(), `EXPLAIN (ANALYZE, FORMAT JSON) `+fmt.Sprintf(selectFoundPerformance, `= ANY($1)`), ids).Scan(&text); err != nil {
+		t.Fatal(err)
+	}
+	var plans []struct{ Plan planNode }
+	if err := json.Unmarshal(text, &plans); err != nil {
+		t.Fatal(err)
+	}
+	if n := plans[0].Plan.touchedOf("performers"); n == 0 || n > 10*page {
+		t.Errorf("%.0f performers are looked at for %d performances:\n%s", n, page, text)
+	}
 	docs, err := db.SearchDocumentsAfter(t.Context(), ticketing.FindPerformances, "7", 3)
 	if err != nil || len(docs) != 3 || docs[0].ID != "8" || len(docs[0].Performers) != 2 || docs[0].Performers[0] != (ticketing.SearchRef{ID: 9, Name: "출연자 9"}) {
 		t.Errorf("%+v, %v", docs, err)
 	}
+}
+
+// touchedOf counts the rows of a table that a plan has looked at.
+func (n planNode) touchedOf(table string) (rows float64) {
+	if n.RelationName == table {
+		rows = (n.ActualRows + n.Removed) * n.ActualLoops
+	}
+	for _, below := range n.Plans {
+		rows += below.touchedOf(table)
+	}
+	return rows
 }
