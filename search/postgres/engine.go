@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -65,11 +66,43 @@ func (e *Engine) Put(ctx context.Context, docs []ticketing.SearchDocument) error
 		byKind[d.Kind] = append(byKind[d.Kind], d)
 	}
 	for kind, docs := range byKind {
-		if err := e.inLive(ctx, kind, func(tx pgx.Tx, table string) error { return put(ctx, tx, table, docs) }); err != nil {
+		docs, err := e.changed(ctx, kind, docs)
+		if err == nil && len(docs) > 0 {
+			err = e.inLive(ctx, kind, func(tx pgx.Tx, table string) error { return put(ctx, tx, table, docs) })
+		}
+		if err != nil {
 			return fmt.Errorf("putting %d %ss into the index: %w", len(docs), kind, err)
 		}
 	}
 	return nil
+}
+
+// changed leaves out documents that are in the index as they are: a follower that is told everything anew would else
+// write, and wait for the disk, for nothing.
+func (e *Engine) changed(ctx context.Context, kind ticketing.SearchKind, docs []ticketing.SearchDocument) ([]ticketing.SearchDocument, error) {
+	if e.sides[kind] == nil {
+		return nil, fmt.Errorf("%ss are not kept here", kind)
+	}
+	side := *e.sides[kind].Load()
+	ids := make([]string, len(docs))
+	for i, d := range docs {
+		ids[i] = d.ID
+	}
+	known, live, err := e.read(ctx, kind, side, `WHERE id = ANY($2)`, ids)
+	if err != nil || live != side {
+		return docs, err
+	}
+	there := map[string]ticketing.SearchDocument{}
+	for _, d := range known {
+		there[d.ID] = d
+	}
+	var differ []ticketing.SearchDocument
+	for _, d := range docs {
+		if is, known := there[d.ID]; !known || !reflect.DeepEqual(is, d) {
+			differ = append(differ, d)
+		}
+	}
+	return differ, nil
 }
 
 // Delete takes documents out of the table that is searched.
@@ -166,7 +199,7 @@ const eachPage = 2000
 func (e *Engine) Each(ctx context.Context, kind ticketing.SearchKind, yield func(ticketing.SearchDocument) bool) error {
 	for after := ""; ; {
 		side := *e.sides[kind].Load()
-		docs, live, err := e.page(ctx, kind, side, after)
+		docs, live, err := e.read(ctx, kind, side, `WHERE id > $2 ORDER BY id LIMIT $3`, after, eachPage)
 		if err == nil && live != side && after != "" {
 			err = errSwapped
 		}
@@ -189,11 +222,12 @@ func (e *Engine) Each(ctx context.Context, kind ticketing.SearchKind, yield func
 	}
 }
 
-// page reads documents after an id, and which side is searched; when that is another one they are of no use.
-func (e *Engine) page(ctx context.Context, kind ticketing.SearchKind, side, after string) (docs []ticketing.SearchDocument, live string, err error) {
+// read returns documents, and which side is searched; when that is another one they are of no use. Which ones is said by
+// a text of ours and its arguments from $2 on.
+func (e *Engine) read(ctx context.Context, kind ticketing.SearchKind, side, which string, args ...any) (docs []ticketing.SearchDocument, live string, err error) {
 	rows, err := e.pool.Query(ctx, `SELECT s.side, d.body FROM search_sides s LEFT JOIN
-			(SELECT id, body FROM `+tableOf(kind, side)+` WHERE id > $2 ORDER BY id LIMIT $3) d ON true
-		 WHERE s.kind = $1 ORDER BY d.id`, string(kind), after, eachPage)
+			(SELECT id, body FROM `+tableOf(kind, side)+` `+which+`) d ON true
+		 WHERE s.kind = $1 ORDER BY d.id`, append([]any{string(kind)}, args...)...)
 	if err != nil {
 		return nil, "", err
 	}
