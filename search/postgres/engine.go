@@ -84,9 +84,9 @@ func (e *Engine) changed(ctx context.Context, kind ticketing.SearchKind, docs []
 		return nil, fmt.Errorf("%ss are not kept here", kind)
 	}
 	side := *e.sides[kind].Load()
-	ids := make([]string, len(docs))
+	ids, last := make([]string, len(docs)), map[string]int{}
 	for i, d := range docs {
-		ids[i] = d.ID
+		ids[i], last[d.ID] = d.ID, i // of the same document only the last counts
 	}
 	known, live, err := e.read(ctx, kind, side, `WHERE id = ANY($2)`, ids)
 	if err != nil || live != side {
@@ -97,8 +97,8 @@ func (e *Engine) changed(ctx context.Context, kind ticketing.SearchKind, docs []
 		there[d.ID] = d
 	}
 	var differ []ticketing.SearchDocument
-	for _, d := range docs {
-		if is, known := there[d.ID]; !known || !reflect.DeepEqual(is, d) {
+	for i, d := range docs {
+		if is, known := there[d.ID]; last[d.ID] == i && (!known || !reflect.DeepEqual(is, d)) {
 			differ = append(differ, d)
 		}
 	}
