@@ -23,6 +23,7 @@ import (
 type post struct {
 	mu      sync.Mutex
 	broken  bool
+	about   string         // mails that it counts have this in them
 	mails   map[string]int // by Message-ID
 	slack   []string
 	smtpURL string
@@ -31,7 +32,7 @@ type post struct {
 
 func newPost(t *testing.T) *post {
 	t.Helper()
-	p := &post{mails: map[string]int{}, broken: true}
+	p := &post{mails: map[string]int{}, broken: true, about: "ticket-"}
 	server := smtp.NewServer(p)
 	server.Domain = "localhost"
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -77,7 +78,7 @@ func (p postSession) Data(r io.Reader) error {
 	if p.broken {
 		return &smtp.SMTPError{Code: 421, Message: "closing"}
 	}
-	if id := messageID.FindSubmatch(body); id != nil && bytes.Contains(body, []byte("ticket-")) {
+	if id := messageID.FindSubmatch(body); id != nil && bytes.Contains(body, []byte(p.about)) {
 		p.mails[string(id[1])]++
 	}
 	return nil

@@ -272,6 +272,11 @@ func newOffice(t *testing.T, seats, customers int) *office {
 
 func planRound(t *testing.T, s *store, seats int) (ticketing.RoundID, []string) {
 	t.Helper()
+	return planPricedRound(t, s, seats, 50_000)
+}
+
+func planPricedRound(t *testing.T, s *store, seats int, price ticketing.KRW) (ticketing.RoundID, []string) {
+	t.Helper()
 	ctx := t.Context()
 	plan, err := ticketing.PlainPlan(seats)
 	if err != nil {
@@ -282,7 +287,7 @@ func planRound(t *testing.T, s *store, seats int) (ticketing.RoundID, []string) 
 		t.Fatal(err)
 	}
 	show, err := s.CreatePerformance(ctx, ticketing.Performance{
-		Title: "Show", Category: "musical", HallID: hall.ID, DurationMinutes: 90, Prices: map[string]ticketing.KRW{"standard": 50_000},
+		Title: "Show", Category: "musical", HallID: hall.ID, DurationMinutes: 90, Prices: map[string]ticketing.KRW{"standard": price},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -291,7 +296,7 @@ func planRound(t *testing.T, s *store, seats int) (ticketing.RoundID, []string) 
 	round, err := s.CreateRound(ctx, ticketing.RoundInfo{
 		PerformanceID: show.ID, PlanHash: plan.Hash(), StartsAt: now.Add(3 * day),
 		Terms: ticketing.Terms{
-			Prices: []ticketing.KRW{50_000}, OpensAt: now, ClosesAt: now.Add(2 * day), StartsAt: now.Add(3 * day),
+			Prices: []ticketing.KRW{price}, OpensAt: now, ClosesAt: now.Add(2 * day), StartsAt: now.Add(3 * day),
 			HoldMillis: ticketing.Millis(day.Milliseconds()), PayMillis: 600_000, MaxPerUser: ticketing.MaxSeatsPerRequest,
 			CancelUntil: now.Add(2 * day), CancelFee: 10,
 		},
