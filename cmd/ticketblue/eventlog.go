@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -42,22 +44,78 @@ func (n *node) startEventLog(context.Context) error {
 	n.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Namespace: "ticketblue", Subsystem: "eventlog", Name: "dropped_total", Help: "Refusals left out of the event log, which was too slow for them.",
 	}, func() float64 { return float64(n.events.Dropped()) }))
+	marks := &eventMarks{store: n.store, log: n.log, moved: map[ticketing.Stream]uint64{}}
+	n.inBackground("event log's marks", marks.run)
 	n.inBackground("event log's follower", func(ctx context.Context) {
 		err := n.broadcast.Follow(ctx, broadcast.Follower{
-			Name: "event-log", Of: []string{"round", "campaign"}, Journal: n.store, Seen: n.store.EventLogged, Do: n.logFacts,
+			Name: "event-log", Of: []string{"round", "campaign"}, Journal: n.store, Seen: n.store.EventLogged,
+			Do: func(_ context.Context, s ticketing.Stream, from uint64, events []ticketing.Event) error {
+				if err := n.events.Facts(s, from, events); err != nil {
+					return fmt.Errorf("writing the event log: %w", err)
+				}
+				marks.move(s, from+uint64(len(events))-1)
+				return nil
+			},
 		})
 		if ctx.Err() == nil {
 			n.log.Error("the event log stands still", "err", err)
 		}
+		marks.keep(context.WithoutCancel(ctx)) // the last, after the last line
 	})
 	return nil
 }
 
-func (n *node) logFacts(ctx context.Context, s ticketing.Stream, from uint64, events []ticketing.Event) error {
-	if err := n.events.Facts(s, from, events); err != nil {
-		return fmt.Errorf("writing the event log: %w", err)
+const (
+	marksEvery = time.Second     // marks are kept; a crash writes so much again, with the same ids
+	marksLimit = 5 * time.Second // for one time
+)
+
+// eventMarks are how far streams are in the event log. They are kept now and then, many at once: a transaction for each
+// line of a rush would cost more than the lines.
+type eventMarks struct {
+	store *store
+	log   *slog.Logger
+
+	mu    sync.Mutex
+	moved map[ticketing.Stream]uint64 // since they were kept
+}
+
+func (m *eventMarks) move(s ticketing.Stream, seq uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.moved[s] = max(m.moved[s], seq)
+}
+
+func (m *eventMarks) run(ctx context.Context) {
+	tick := time.NewTicker(marksEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			m.keep(ctx)
+		case <-ctx.Done():
+			return
+		}
 	}
-	return n.store.SetEventLogged(ctx, s, from+uint64(len(events))-1)
+}
+
+// keep keeps what has moved. What could not be kept is the next time's.
+func (m *eventMarks) keep(ctx context.Context) {
+	m.mu.Lock()
+	moved := m.moved
+	m.moved = map[ticketing.Stream]uint64{}
+	m.mu.Unlock()
+	if len(moved) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, marksLimit)
+	defer cancel()
+	if err := m.store.SetEventLogged(ctx, moved); err != nil {
+		m.log.Warn("how far the event log is was not kept; it is tried again", "err", err)
+		for s, seq := range moved {
+			m.move(s, seq)
+		}
+	}
 }
 
 // refused is who is told of refusals; nil when nobody keeps them.
