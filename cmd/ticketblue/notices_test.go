@@ -15,6 +15,7 @@ import (
 
 	"github.com/emersion/go-smtp"
 
+	"ticketblue/jobs"
 	"ticketblue/payments/faketoss"
 	"ticketblue/ticketing"
 )
@@ -129,7 +130,8 @@ func TestNoticesSurviveDeadChannelsAndAKill(t *testing.T) {
 	s.kill()
 	p.mend()
 	s = b.serve(t, o.data)
-	again, limit := time.NewTicker(50*time.Millisecond), time.After(2*time.Minute)
+	// A job that was under way at the kill is taken up again after jobs.RescueAfter, at River's next look for such.
+	again, limit := time.NewTicker(50*time.Millisecond), time.After(2*jobs.RescueAfter)
 	defer again.Stop()
 	for {
 		mails, _, slack := p.got()
