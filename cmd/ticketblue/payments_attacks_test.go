@@ -116,7 +116,7 @@ func TestPaymentAttacks(t *testing.T) {
 
 	mustAsk(t, 200, "POST", s.url+"/v1/reservations/"+waiting+"/cancel", c.token, map[string]any{"reason": "r"})
 	c.awaitPayment(waiting, "refunded")
-	c.refused("reservation_ended", "POST", "/v1/payments/confirm", body) // the success page, once more
+	c.refused("reservation_ended", "POST", "/v1/payments/confirm", body)   // the success page, once more
 	if report := b.reconcile(t, o.data); !report.OK || report.Orders < 3 { // waiting, one of five, free
 		t.Errorf("%+v", report)
 	}
