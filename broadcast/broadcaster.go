@@ -20,7 +20,7 @@ const (
 	reconnectWait   = 500 * time.Millisecond // between attempts, for ever
 	requestDeadline = 5 * time.Second        // of one request to JetStream
 	checkEvery      = 5 * time.Second        // that the stream is there
-	rewindDeadline  = 30 * time.Second       // of taking all marks back, which reads a stream's age of the journal
+	rewindDeadline  = 5 * time.Minute        // of taking all marks back, page by page; half a minute was too short for half a million
 )
 
 // Options say where JetStream is.
