@@ -174,7 +174,7 @@ func (s *System) Do(ctx context.Context, stream ticketing.Stream, cmd ticketing.
 		s.metrics.refused.WithLabelValues("total").Inc()
 		return ticketing.Result{Code: ticketing.CodeBusy}
 	}
-	if result, refused := s.refuse(stream, cmd); refused {
+	if result, refused := s.Refuse(stream, cmd); refused {
 		s.leave()
 		return result
 	}

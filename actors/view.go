@@ -75,9 +75,10 @@ func (c *cell) viewUsed() bool {
 	return v != nil && v.used.Swap(false)
 }
 
-// refuse answers from the durable view, with what the actor would say if it had decided right after the stream's last
-// durable event; false when the actor must be asked.
-func (s *System) refuse(stream ticketing.Stream, cmd ticketing.Command) (ticketing.Result, bool) {
+// Refuse answers from the durable view, with what the actor would say if it had decided right after the stream's last
+// durable event; false when the actor must be asked. It never waits. A command whose Key is zero has not been given its
+// digests yet, which few refusals need (see ticketing.Refuser).
+func (s *System) Refuse(stream ticketing.Stream, cmd ticketing.Command) (ticketing.Result, bool) {
 	no := ticketing.Result{}
 	found, ok := s.cells.Load(stream)
 	if !ok {

@@ -149,7 +149,7 @@ func TestViewIsSilent(t *testing.T) {
 	s.Do(t.Context(), stream, taken)
 	is := func(want bool, when string) {
 		t.Helper()
-		if r, ok := s.refuse(stream, taken); ok != want || ok && r.Code != ticketing.CodeSeatTaken {
+		if r, ok := s.Refuse(stream, taken); ok != want || ok && r.Code != ticketing.CodeSeatTaken {
 			t.Errorf("%s: %q, %t", when, r.Code, ok)
 		}
 	}
@@ -177,9 +177,9 @@ func TestViewIsSilent(t *testing.T) {
 	own.lost.Store(false)
 	is(false, "after a loss of ownership: others may have written")
 	s.Do(t.Context(), stream, taken)
-	eventually(t, "another copy", func() bool { _, ok := s.refuse(stream, taken); return ok })
+	eventually(t, "another copy", func() bool { _, ok := s.Refuse(stream, taken); return ok })
 	s.Freeze(stream, ErrBroken)
-	eventually(t, "the freeze", func() bool { _, ok := s.refuse(stream, taken); return !ok })
+	eventually(t, "the freeze", func() bool { _, ok := s.Refuse(stream, taken); return !ok })
 	s.draining.Store(true)
 	is(false, "while draining")
 	s.draining.Store(false)
@@ -200,12 +200,12 @@ func TestViewThatIsBehindSaysNothing(t *testing.T) {
 	if r := s.Do(t.Context(), stream, reserve(3, "k", 3)); r.Code != ticketing.OK {
 		t.Error(r.Code)
 	}
-	if r, ok := s.refuse(stream, taken); ok {
+	if r, ok := s.Refuse(stream, taken); ok {
 		t.Errorf("it knows %d, and answers from %d", s.cell(stream).durable.Load(), r.Seq)
 	}
 	v.mu.RUnlock()
 	yes := s.Do(t.Context(), stream, reserve(4, "k", 4))
-	if r, ok := s.refuse(stream, taken); !ok || r.Seq != yes.Seq {
+	if r, ok := s.Refuse(stream, taken); !ok || r.Seq != yes.Seq {
 		t.Errorf("caught up: %t, %d of %d", ok, r.Seq, yes.Seq)
 	}
 	shutdown(t, s)

@@ -22,13 +22,16 @@ type answerAll struct{ code ticketing.Code }
 
 func (a answerAll) Do(_ context.Context, _ ticketing.Stream, cmd ticketing.Command) ticketing.Result {
 	c, _ := cmd.(ticketing.ReserveSeats)
-	if a.code != ticketing.OK {
-		return ticketing.Result{Code: a.code, Seats: c.Seats, Seq: 123456}
-	}
 	return ticketing.Result{Seq: 123456, Reservation: ticketing.Reservation{
 		ID: ticketing.ReservationID{Round: 1, Number: 12345}, User: c.User, Status: ticketing.Held, Seats: c.Seats,
 		Amount: 264000, HeldAt: 1_790_000_000_000, ExpiresAt: 1_790_000_300_000,
 	}}
+}
+
+// Refuse implements Sales.
+func (a answerAll) Refuse(_ ticketing.Stream, cmd ticketing.Command) (ticketing.Result, bool) {
+	c, _ := cmd.(ticketing.ReserveSeats)
+	return ticketing.Result{Code: a.code, Seats: c.Seats, Seq: 123456}, a.code != ticketing.OK
 }
 
 // Durable implements Sales.

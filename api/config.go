@@ -34,6 +34,9 @@ const (
 // Sales asks the owner of a stream. The answer is durable when it arrives.
 type Sales interface {
 	Do(ctx context.Context, s ticketing.Stream, cmd ticketing.Command) ticketing.Result
+	// Refuse is Do's answer where that is a refusal which can be known without asking; false: ask. It never waits. A
+	// command whose Key is zero has not been given its digests yet.
+	Refuse(s ticketing.Stream, cmd ticketing.Command) (ticketing.Result, bool)
 	// Durable is the stream's last durable event, as far as it is known without asking: everything that anybody has
 	// been answered rests on events up to it. Not known: ask.
 	Durable(s ticketing.Stream) (seq uint64, known bool)

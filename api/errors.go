@@ -204,13 +204,17 @@ var blanks = func() map[ticketing.Code]*Problem {
 }()
 
 func problem(code ticketing.Code, detail string) *Problem {
-	blank, known := blanks[code]
-	if !known {
-		blank = blanks[ticketing.CodeInternal]
-	}
-	p := *blank
+	p := blank(code)
 	p.Detail = detail
 	return &p
+}
+
+func blank(code ticketing.Code) Problem {
+	p, known := blanks[code]
+	if !known {
+		p = blanks[ticketing.CodeInternal]
+	}
+	return *p
 }
 
 func invalid(field, want string) *Problem {
@@ -230,7 +234,12 @@ func (s *Server) refusal(r ticketing.Result) error {
 	if r.Code == ticketing.OK {
 		return nil
 	}
-	p := problem(r.Code, "")
+	p := s.refused(blank(r.Code), &r)
+	return &p
+}
+
+// refused fills a machine's no in.
+func (s *Server) refused(p Problem, r *ticketing.Result) Problem {
 	p.Seats = r.Seats
 	if r.RetryAt != 0 {
 		at := r.RetryAt.Time()
@@ -290,10 +299,11 @@ func problemOf(err error) *Problem {
 	return p
 }
 
-// problemOf is the problem that err is. Where a crowd may have been refused at once it is asked to come back at
-// different seconds.
-func (s *Server) problemOf(err error) *Problem {
-	p := problemOf(err)
+// problemOf is the problem that err is.
+func (s *Server) problemOf(err error) *Problem { return s.scattered(problemOf(err)) }
+
+// scattered is p; where a crowd may have been refused at once it is asked to come back at different seconds.
+func (s *Server) scattered(p *Problem) *Problem {
 	if p.Code != string(ticketing.CodeBusy) && p.Code != string(ticketing.CodeUnavailable) {
 		return p
 	}

@@ -34,6 +34,20 @@ func (f *fakeSales) Do(ctx context.Context, s ticketing.Stream, cmd ticketing.Co
 	return result
 }
 
+// Refuse implements Sales, as a durable view of every round would.
+func (f *fakeSales) Refuse(s ticketing.Stream, cmd ticketing.Command) (ticketing.Result, bool) {
+	if f.before != nil {
+		return ticketing.Result{}, false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	round, can := f.rounds[s].(ticketing.Refuser)
+	if !can || f.asleep {
+		return ticketing.Result{}, false
+	}
+	return round.Refuse(cmd, ticketing.MillisOf(f.clock.Now()))
+}
+
 // Durable implements Sales.
 func (f *fakeSales) Durable(s ticketing.Stream) (uint64, bool) {
 	f.mu.Lock()

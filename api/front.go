@@ -106,8 +106,15 @@ func appendUUID(dst []byte) []byte {
 func requestID(c *fiber.Ctx) []byte { return c.Response().Header.Peek(headerRequestID) }
 
 // fail answers with the problem that err is.
-func (s *Server) fail(c *fiber.Ctx, err error) {
-	p := s.problemOf(err)
+func (s *Server) fail(c *fiber.Ctx, err error) { s.answerProblem(c, s.problemOf(err)) }
+
+// refuse answers with a machine's no. In a rush nearly every answer is one: its problem is not put on the heap.
+func (s *Server) refuse(c *fiber.Ctx, no *ticketing.Result) {
+	p := s.refused(blank(no.Code), no)
+	s.answerProblem(c, s.scattered(&p))
+}
+
+func (s *Server) answerProblem(c *fiber.Ctx, p *Problem) {
 	s.reportCause(c, p)
 	h := &c.Response().Header
 	if seconds, tell := p.retryAfterSeconds(); tell {

@@ -39,18 +39,26 @@ func (reserveBody) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema
 	return s
 }
 
-// command is what the body asks for.
+// command is what the body asks for. A zero key is one that has not been digested, and then the body is not either.
 func (b reserveBody) command(user ticketing.UserID, key ticketing.Digest) ticketing.Command {
+	var body ticketing.Digest
+	if key != body {
+		body = b.digest()
+	}
 	if best := b.BestAvailable; best != nil {
-		return ticketing.ReserveBest{
-			User: user, Count: best.Count, Grade: best.Grade, Section: best.Section,
-			Key: key, Body: ticketing.DigestOf("best", strconv.Itoa(best.Count), best.Grade, best.Section),
-		}
+		return ticketing.ReserveBest{User: user, Count: best.Count, Grade: best.Grade, Section: best.Section, Key: key, Body: body}
+	}
+	return ticketing.ReserveSeats{User: user, Seats: b.Seats, Key: key, Body: body}
+}
+
+func (b reserveBody) digest() ticketing.Digest {
+	if best := b.BestAvailable; best != nil {
+		return ticketing.DigestOf("best", strconv.Itoa(best.Count), best.Grade, best.Section)
 	}
 	var space [1 + ticketing.MaxSeatsPerRequest]string
 	fields := append(append(space[:0], "reserve"), b.Seats...)
 	slices.Sort(fields[1:])
-	return ticketing.ReserveSeats{User: user, Seats: b.Seats, Key: key, Body: ticketing.DigestOf(fields...)}
+	return ticketing.DigestOf(fields...)
 }
 
 // reserveKey names the request for ever. The strings it is made of live no longer than the call, and so need no heap.
@@ -138,10 +146,14 @@ func (s *Server) reserve(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	user := callerOf(c.Context()).User
-	result := s.Sales.Do(c.UserContext(), ticketing.RoundStream(round), body.command(user, reserveKey(user, round, key)))
-	if err := s.refusal(result); err != nil {
-		return err
+	user, stream := callerOf(c.Context()).User, ticketing.RoundStream(round)
+	result, refused := s.Sales.Refuse(stream, body.command(user, ticketing.Digest{})) // in a rush nearly always, and digests are dear
+	if !refused {
+		result = s.Sales.Do(c.UserContext(), stream, body.command(user, reserveKey(user, round, key)))
+	}
+	if result.Code != ticketing.OK {
+		s.refuse(c, &result)
+		return nil
 	}
 	if result.Replayed {
 		c.Set(headerReplayed, "true")

@@ -194,6 +194,9 @@ func appendReservation(dst []byte, r ticketing.Reservation, seq uint64) []byte {
 
 // appendText quotes a label. Those of plans are letters, digits and dashes; others go the long way.
 func appendText(dst []byte, text string) []byte {
+	if plain(text) {
+		return append(append(append(dst, '"'), text...), '"')
+	}
 	for _, r := range text {
 		if r < ' ' || r > '~' && r < 0xA0 || r == '"' || r == '\\' || r == '<' || r == '>' || r == '&' || r == utf8.RuneError ||
 			r == '\u2028' || r == '\u2029' || r == 0x7f {
@@ -204,4 +207,13 @@ func appendText(dst []byte, text string) []byte {
 	dst = append(dst, '"')
 	dst = append(dst, text...)
 	return append(dst, '"')
+}
+
+func plain(text string) bool {
+	for i := range len(text) {
+		if b := text[i]; (b < '-' || b > ':') && (b < 'A' || b > 'Z') && (b < 'a' || b > 'z') && b != ' ' && b != '_' {
+			return false
+		}
+	}
+	return true
 }

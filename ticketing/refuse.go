@@ -13,8 +13,9 @@ type Refuser interface {
 	Copy() Refuser
 	// Refuse answers a command that this state refuses, with the whole result that Act would give. It is false when
 	// the answer would be a yes, when time alone might have changed the state by now, and whenever finding the answer
-	// out would change anything, be it a cache: the owner must be asked then. Any number of goroutines may call it at
-	// once while nobody calls another method.
+	// out would change anything, be it a cache: the owner must be asked then. A command whose Key is zero has not been
+	// given its digests yet: where they matter it is false too. Any number of goroutines may call it at once while nobody
+	// calls another method.
 	Refuse(cmd Command, now Millis) (Result, bool)
 }
 
@@ -63,10 +64,13 @@ func (r *Round) Refuse(cmd Command, now Millis) (Result, bool) {
 	var result Result
 	switch c := cmd.(type) {
 	case ReserveSeats:
+		if c.Key == (Digest{}) && r.remembers(c.User) {
+			return Result{}, false
+		}
 		_, result = r.reserve(c, now)
 	case ReserveBest:
-		if r.placed == nil {
-			return Result{}, false // looking for a block would make them
+		if r.placed == nil || c.Key == (Digest{}) && r.remembers(c.User) {
+			return Result{}, false // looking for a block would make the places
 		}
 		_, result = r.reserveBest(c, now)
 	default:
@@ -77,4 +81,10 @@ func (r *Round) Refuse(cmd Command, now Millis) (Result, bool) {
 	}
 	r.Complete(&result)
 	return result, true
+}
+
+// remembers tells whether any key of the customer's is remembered.
+func (r *Round) remembers(user UserID) bool {
+	c := r.customers[user]
+	return c != nil && len(c.made) > 0
 }

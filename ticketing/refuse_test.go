@@ -1,6 +1,9 @@
 package ticketing
 
-import "testing"
+import (
+	"reflect"
+	"testing"
+)
 
 // The view is asked in every test of the rules (see checked): here, that it answers what matters, often, in random
 // conversations that are played to their end.
@@ -30,6 +33,32 @@ func TestViewRefuses(t *testing.T) {
 		if refused[code] == 0 {
 			t.Errorf("never refused with %s", code)
 		}
+	}
+}
+
+// A command without digests is refused only for customers of whom no key is remembered, and then as with them.
+func TestViewNeedsNoDigestsOfStrangers(t *testing.T) {
+	plan := rowPlan(t, "RRRR")
+	r := NewRound(testRound, plan)
+	r.Apply(Event{openAt, RoundPlanned{plan.Hash(), openTerms(plan)}})
+	labels := []string{plan.Label(0)}
+	Act(r, ReserveSeats{User: 1, Seats: labels, Key: key("1"), Body: key("a")}, openAt)
+	view := r.Copy()
+	view.(*Round).places() // looked for by an order that was granted
+	for _, blank := range []Command{ReserveSeats{User: 2, Seats: labels}, ReserveBest{User: 2, Count: 4}} {
+		if refusal, ok := view.Refuse(blank, openAt); !ok || refusal.Code == OK {
+			t.Errorf("%+v of a stranger: %+v, %t", blank, refusal, ok)
+		}
+	}
+	for _, blank := range []Command{ReserveSeats{User: 1, Seats: []string{"?"}}, ReserveBest{User: 1, Count: 4}} {
+		if refusal, ok := view.Refuse(blank, openAt); ok {
+			t.Errorf("%+v of somebody whose key is remembered: %+v", blank, refusal)
+		}
+	}
+	with, _ := view.Refuse(ReserveSeats{User: 2, Seats: labels, Key: key("2"), Body: key("b")}, openAt)
+	without, _ := view.Refuse(ReserveSeats{User: 2, Seats: labels}, openAt)
+	if !reflect.DeepEqual(with, without) {
+		t.Errorf("with digests %+v, without %+v", with, without)
 	}
 }
 
