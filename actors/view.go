@@ -60,7 +60,6 @@ func (c *cell) mirror(e *Mirror) {
 	v := c.view.Load()
 	switch {
 	case e.Machine != nil:
-		e.Machine.NextDeadline()
 		c.view.Store(&view{machine: e.Machine})
 	case len(e.Events) > 0 && v != nil:
 		v.advance(e.Events)

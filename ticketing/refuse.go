@@ -13,9 +13,9 @@ type Refuser interface {
 	Copy() Refuser
 	// Refuse answers a command that this state refuses, with the whole result that Act would give. It is false when
 	// the answer would be a yes, when time alone might have changed the state by now, and whenever finding the answer
-	// out would change anything, be it a cache: the owner must be asked then. A command whose Key is zero has not been
-	// given its digests yet: where they matter it is false too. Any number of goroutines may call it at once while nobody
-	// calls another method.
+	// out would change anything, be it a cache: the owner must be asked then. So it is after an event until NextDeadline
+	// has been asked. A command whose Key is zero has not been given its digests yet: where they matter it is false too.
+	// Any number of goroutines may call it at once while nobody calls another method.
 	Refuse(cmd Command, now Millis) (Result, bool)
 }
 
@@ -36,6 +36,7 @@ func (r *Round) Copy() Refuser {
 		c.placed = nil
 		c.places()
 	}
+	c.NextDeadline()
 	return &c
 }
 
@@ -55,8 +56,8 @@ func (r *Round) copyBooks(from *Round) {
 // Refuse implements Refuser, for orders of seats.
 func (r *Round) Refuse(cmd Command, now Millis) (Result, bool) {
 	now = max(now, r.lastAt)
-	if len(r.deadlines) > 0 && r.deadlines[0].stale(r) {
-		return Result{}, false // looking for the next one would drop it
+	if !r.looked {
+		return Result{}, false // looking for the deadline would drop stale ones
 	}
 	if next := r.NextDeadline(); next != 0 && next <= now {
 		return Result{}, false

@@ -45,6 +45,8 @@ type Round struct {
 
 	placed    *places   // of the layout's places: only once somebody has asked for the best
 	deadlines deadlines // when live reservations run out
+	soonest   Millis    // NextDeadline, once it has been asked since the last event: several times a command
+	looked    bool      // it has
 	endings   []ending  // when ended reservations are forgotten, in that order
 }
 

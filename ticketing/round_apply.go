@@ -14,6 +14,7 @@ func (r *Round) Apply(e Event) {
 	if _, first := e.Fact.(RoundPlanned); first != (r.seq == 0) {
 		panic(fmt.Sprintf("ticketing: round %d: event %d is %T", r.id, r.seq+1, e.Fact))
 	}
+	r.looked = false
 	switch f := e.Fact.(type) {
 	case RoundPlanned:
 		r.applyPlanned(f)

@@ -10,6 +10,13 @@ import (
 
 // NextDeadline is when Due will next have something to say; 0 when never.
 func (r *Round) NextDeadline() Millis {
+	if !r.looked {
+		r.soonest, r.looked = r.findDeadline(), true
+	}
+	return r.soonest
+}
+
+func (r *Round) findDeadline() Millis {
 	next := r.deadlines.next(r)
 	switch r.phase {
 	case Scheduled:
