@@ -14,7 +14,7 @@ import (
 // is given for rest, a gigabyte in a rush where there is one. Near the limit it collects as often as it must.
 const (
 	collectorPercent = 1600 // GOGC
-	memoryShare      = 2   // of the machine's memory the limit is one part in so many; Postgres needs the rest
+	memoryShare      = 2    // of the machine's memory the limit is one part in so many; Postgres needs the rest
 )
 
 // relaxCollector sets what the environment does not set.
