@@ -36,7 +36,7 @@ func main() {
 		kong.Description("Ticket Blue sells reserved seats when a crowd arrives at the same second. "+
 			"Beside the flags, TB_TOKEN_KEY (hexadecimal, at least 64 digits) gives the key of access tokens and "+
 			"TB_POSTGRES_BIN the directory of initdb and postgres. Unless GOGC and GOMEMLIMIT say otherwise, serve collects "+
-			"garbage at five times what is live, and as often as it takes to stay within half of the machine's memory."))
+			"garbage at 17 times what is live, and as often as it takes to stay within half of the machine's memory."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	parsed.BindTo(ctx, (*context.Context)(nil))
