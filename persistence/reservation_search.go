@@ -67,7 +67,8 @@ func countSQL(f ticketing.ReservationFilter, most int) (string, []any) {
 	return fmt.Sprintf(`SELECT count(*) FROM (SELECT FROM reservations r WHERE %s LIMIT $%d) AS found`, where, len(args)), args
 }
 
-// searchSQL names only what is filtered by, so that each search has a plan of its own.
+// searchSQL names only what is filtered by, so that each search has a plan of its own. The page is chosen before anything is
+// joined to it: else what is read for each shown one makes the planner walk past thousands.
 func searchSQL(f ticketing.ReservationFilter, o ticketing.ReservationOrder, after ticketing.ReservationPlace, limit int) (string, []any) {
 	where, args := filterSQL(f)
 	key, direction, beyond := "r.held_at", "", ">"
@@ -87,8 +88,9 @@ func searchSQL(f ticketing.ReservationFilter, o ticketing.ReservationOrder, afte
 		where += fmt.Sprintf(" AND (%s, r.round, r.number) %s ($%d, $%d, $%d)", key, beyond, n+1, n+2, n+3)
 	}
 	args = append(args, pageSize(limit))
-	return fmt.Sprintf("%s WHERE %s ORDER BY %s%[4]s, r.round%[4]s, r.number%[4]s LIMIT $%[5]d",
-		selectFound, where, key, direction, len(args)), args
+	order := fmt.Sprintf("ORDER BY %s%[2]s, r.round%[2]s, r.number%[2]s", key, direction)
+	page := fmt.Sprintf("(SELECT * FROM reservations r WHERE %s %s LIMIT $%d) r", where, order, len(args))
+	return strings.Replace(selectFound, "reservations r\n", page+"\n", 1) + order, args
 }
 
 // filterSQL is the condition on a row r of reservations. Parts of names and titles are found by an index of their
