@@ -198,6 +198,9 @@ func (w *window) performers(t *testing.T) {
 	w.tabTo(`.performer-new [name="name"]`, false)
 	w.press("N", "a", "m", "s", "a", "n", kb.Enter)
 	w.untilText(".performer", "Namsan")
+	w.cast()
+	w.visit("/admin/performers")
+	w.untilText(".performer", "Namsan")
 	other := w.tab()
 	other.visit("/admin/performers")
 	other.untilText(".performer", "Namsan")
@@ -208,6 +211,20 @@ func (w *window) performers(t *testing.T) {
 	w.untilGone(".performer")
 	other.reload()
 	other.until(`document.querySelector(".performer-new") !== null && document.querySelector(".performer") === null`)
+}
+
+// cast puts the performer into a performance and takes him out again, without a mouse.
+func (w *window) cast() {
+	w.t.Helper()
+	w.visit("/admin/performances/1")
+	w.until(`document.querySelector('.cast [name="performer"] option') !== null`)
+	w.tabTo(`.cast button[type="submit"]`, false)
+	w.press(kb.Enter)
+	w.untilText(".cast li", "Namsan")
+	w.tabTo(".cast .remove", true)
+	w.press(kb.Enter)
+	w.untilGone(".cast .remove")
+	w.until(`document.activeElement.matches(".cast h2")`)
 }
 
 // campaigns plans one, opens it, gives a customer a coupon, is refused to delete it, and closes it.
@@ -234,6 +251,12 @@ func (w *window) campaigns(t *testing.T) {
 	w.enter(item+`.give [name="user"]`, "1")
 	w.click(item + ".give button")
 	w.untilText(item+".give .form-done", "지급했습니다")
+	w.tabTo(item+"details:has(.rename) summary", false) // without a mouse
+	w.press(kb.Enter)
+	w.tabTo(item+`.rename [name="name"]`, false)
+	w.press("!", kb.Enter)
+	w.untilText(item+".rename .form-done", "저장했습니다")
+	w.untilText(item+"strong", "!")
 	w.click(item + ".final:last-of-type summary")
 	w.click(item + ".drop")
 	w.untilText(item+".final:last-of-type .form-error", "삭제 대신 종료")

@@ -9,7 +9,19 @@ export interface Performance {
   hall: { id: number; name: string };
   duration_minutes: number;
   prices: Record<string, number>;
+  rating: { average: number; count: number };
+  from: string; // days in Seoul
+  to: string;
+  description?: string; // not in lists
   poster: { widths: Record<string, string> } | null; // addresses by width in pixels
+}
+
+export interface Performer {
+  id: number;
+  name: string;
+  birth?: string;
+  nation?: string;
+  version: number;
 }
 
 export interface RoundTerms {

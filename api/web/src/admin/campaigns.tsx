@@ -72,7 +72,7 @@ function CampaignForm({ made }: { made: (c: Run) => void }) {
 }
 
 function CampaignItem({ campaign: c, said, gone }: { campaign: Run; said: (c: Run) => void; gone: () => void }) {
-  const deed = useDeed(), gift = useDeed(), busy = deed.busy.value;
+  const deed = useDeed(), gift = useDeed(), name = useDeed(), busy = deed.busy.value;
   const act = (verb: "open" | "pause" | "close") => async () => {
     const { body } = await ask<Run>("POST", `/admin/campaigns/${c.id}/${verb}`);
     setTimeout(() => said(body)); // later: what asked may go with it, and must be done first
@@ -96,6 +96,16 @@ function CampaignItem({ campaign: c, said, gone }: { campaign: Run; said: (c: Ru
       }}>
         <Field label={t("campaign.user")} name="user" type="number" required min={1} />
       </Form>
+      <details>
+        <summary>{t("campaign.rename")}</summary>
+        <Form quiet class="rename" deed={name} submit={t("me.save")} work={async (f) => {
+          const { body } = await ask<Run>("PUT", "/admin/campaigns/" + c.id, { body: { name: f["name"] } });
+          said(body);
+          return t("me.saved");
+        }}>
+          <Field label={t("campaign.name")} name="name" required maxLength={200} defaultValue={c.name} />
+        </Form>
+      </details>
       {c.status !== "closed" && <Final class="close" lead={t("campaign.close.lead")} word={t("sale.close")} act={act("close")} />}
       <Final class="drop" lead={t("campaign.drop.lead")} word={t("sale.delete")} act={async () => {
         await ask("DELETE", "/admin/campaigns/" + c.id);

@@ -1,17 +1,9 @@
 // Performers and admins: lists with what is done to one of them.
 import type { ComponentChildren } from "preact";
-import { ask, get, type Page } from "../api";
+import { ask, get, type Page, type Performer } from "../api";
 import { Field, Form, Outcome, useDeed, type Fields } from "../pages/forms";
 import { Failed, Loading, useLoaded } from "../pages/parts";
 import { t } from "../words";
-
-interface Performer {
-  id: number;
-  name: string;
-  birth?: string;
-  nation?: string;
-  version: number;
-}
 
 interface Account {
   id: number;

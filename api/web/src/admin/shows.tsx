@@ -7,14 +7,9 @@ import { categoryName, Failed, Loading, Poster, useLoaded } from "../pages/parts
 import { go } from "../router";
 import { loadPlan } from "../round/plan";
 import { dateTime, moment, seoul, t } from "../words";
+import { Cast } from "./cast";
 import { Final } from "./people";
 import { SaleButtons, StatusPill } from "./sale";
-
-interface Show extends Performance {
-  from: string;
-  to: string;
-  description?: string;
-}
 
 const categories = ["concert", "musical", "sports"];
 
@@ -44,7 +39,7 @@ export function ShowPage({ id }: { id: number }) {
   const { value, failed, retry } = useLoaded("show" + id, async () => {
     const halls = (await get<Page<Hall>>("/halls?limit=100")).items;
     if (!id) return { halls, show: null, etag: "" };
-    const { body, etag } = await ask<Show>("GET", "/performances/" + id);
+    const { body, etag } = await ask<Performance>("GET", "/performances/" + id);
     return { halls, show: body, etag };
   });
   if (failed.value) return <Failed err={failed.value} retry={retry} />;
@@ -60,13 +55,13 @@ export function ShowPage({ id }: { id: number }) {
             go("/admin", true);
           }} />}
         </section>
-        {show && <div class="cards"><PosterForm show={show} saved={retry} /><Rounds show={show} /></div>}
+        {show && <div class="cards"><PosterForm show={show} saved={retry} /><Cast show={show} /><Rounds show={show} /></div>}
       </div>
     </>
   );
 }
 
-function ShowForm({ halls, show, etag, saved }: { halls: Hall[]; show: Show | null; etag: string; saved: () => void }) {
+function ShowForm({ halls, show, etag, saved }: { halls: Hall[]; show: Performance | null; etag: string; saved: () => void }) {
   const deed = useDeed(), hall = useSignal(show?.hall.id ?? halls[0]?.id ?? 0), grades = useSignal<string[]>([]), failed = useSignal<unknown>(null);
   useEffect(() => {
     let current = true;
@@ -84,7 +79,7 @@ function ShowForm({ halls, show, etag, saved }: { halls: Hall[]; show: Show | nu
       await ask("PUT", "/admin/performances/" + show.id, { body, match: etag });
       saved();
     } else {
-      go("/admin/performances/" + (await ask<Show>("POST", "/admin/performances", { body })).body.id, true);
+      go("/admin/performances/" + (await ask<Performance>("POST", "/admin/performances", { body })).body.id, true);
     }
     return t("me.saved");
   };
@@ -110,7 +105,7 @@ function ShowForm({ halls, show, etag, saved }: { halls: Hall[]; show: Show | nu
 
 const uploadPatience = 60_000; // ms
 
-function PosterForm({ show, saved }: { show: Show; saved: () => void }) {
+function PosterForm({ show, saved }: { show: Performance; saved: () => void }) {
   const deed = useDeed();
   return (
     <section class="card poster-form">
@@ -130,7 +125,7 @@ function PosterForm({ show, saved }: { show: Show; saved: () => void }) {
   );
 }
 
-function Rounds({ show }: { show: Show }) {
+function Rounds({ show }: { show: Performance }) {
   const { value, failed, retry } = useLoaded("rounds" + show.id, () => get<Page<RoundTerms>>(`/performances/${show.id}/rounds`)), deed = useDeed();
   const plan = async (f: Fields, form: HTMLFormElement) => {
     await ask("POST", `/admin/performances/${show.id}/rounds`, { body: {

@@ -1,10 +1,11 @@
 // What is shown, and one performance with its rounds.
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { get, type Page, type Performance, type Round, type RoundTerms } from "../api";
+import { get, type Page, type Performance, type Performer, type Round, type RoundTerms } from "../api";
 import { learn, now } from "../time";
-import { countdown, dateTime, t, won, type Word } from "../words";
+import { countdown, date, dateTime, t, won, type Word } from "../words";
 import { categoryName, Failed, Loading, Poster, useLoaded } from "./parts";
+import { Rating, Reviews } from "./reviews";
 import { SearchBox } from "./search";
 
 export function PerformancesPage() {
@@ -32,7 +33,7 @@ export function PerformancesPage() {
               <span class="show-text">
                 <strong>{p.title}</strong>
                 <span>{categoryName(p.category)} · {p.hall.name}</span>
-                <span class="show-price">{t("list.from", { price: won(Math.min(...Object.values(p.prices))) })}</span>
+                <span class="show-price">{t("list.from", { price: won(Math.min(...Object.values(p.prices))) })} <Rating show={p} /></span>
               </span>
             </a>
           </li>
@@ -45,22 +46,28 @@ export function PerformancesPage() {
 
 export function PerformancePage({ id }: { id: number }) {
   const { value, failed, retry } = useLoaded("performance" + id, async () => {
-    const [show, rounds] = await Promise.all([get<Performance>("/performances/" + id), get<Page<RoundTerms>>(`/performances/${id}/rounds`)]);
-    return { show, rounds: rounds.items };
+    const at = "/performances/" + id;
+    const [show, rounds, performers] = await Promise.all([get<Performance>(at), get<Page<RoundTerms>>(at + "/rounds"), get<Page<Performer>>(at + "/performers")]);
+    return { show, rounds: rounds.items, performers: performers.items };
   });
+  const reviewed = () => void get<Performance>("/performances/" + id).then((show) => (value.value = { ...value.value!, show }), () => undefined);
   useEffect(() => {
     if (value.value) document.title = value.value.show.title + " · Ticket Blue";
   }, [value.value]);
   if (failed.value) return <Failed err={failed.value} retry={retry} />;
   if (!value.value) return <Loading />;
-  const { show, rounds } = value.value;
+  const { show, rounds, performers } = value.value;
   return (
     <div class="performance">
       <Poster show={show} large />
       <div>
         <p class="crumb">{categoryName(show.category)}</p>
         <h1>{show.title}</h1>
+        <p><Rating show={show} /></p>
+        {show.description && <p class="about">{show.description}</p>}
         <dl class="facts">
+          <dt>{t("performance.days")}</dt><dd>{date(show.from)} – {date(show.to)}</dd>
+          {performers.length > 0 && <><dt>{t("performance.performers")}</dt><dd>{performers.map((p) => p.name).join(", ")}</dd></>}
           <dt>{t("performance.hall")}</dt><dd>{show.hall.name}</dd>
           <dt>{t("performance.duration")}</dt><dd>{t("performance.minutes", { n: show.duration_minutes })}</dd>
           <dt>{t("performance.prices")}</dt>
@@ -71,6 +78,7 @@ export function PerformancePage({ id }: { id: number }) {
         <h2>{t("performance.rounds")}</h2>
         {rounds.length === 0 && <p class="hint">{t("performance.norounds")}</p>}
         <ul class="rounds">{rounds.map((r) => <RoundItem key={r.id} terms={r} />)}</ul>
+        <Reviews show={show} changed={reviewed} />
       </div>
     </div>
   );
