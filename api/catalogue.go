@@ -107,8 +107,11 @@ func (e Expecting) version() (int64, error) {
 	}
 	digits, _, found := strings.Cut(strings.TrimPrefix(e.IfMatch, `"`), "-")
 	version, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || version < 1 || !found || !strings.HasSuffix(e.IfMatch, `"`) {
+	switch ours := err == nil && version > 0 && found; {
+	case len(e.IfMatch) < 2 || !strings.HasPrefix(e.IfMatch, `"`) || !strings.HasSuffix(e.IfMatch, `"`):
 		return 0, invalid("If-Match", "one ETag of an answer you had, in its quotes")
+	case !ours:
+		return 0, problem(ticketing.CodeChangedMeanwhile, "No version of it had this ETag.")
 	}
 	return version, nil
 }

@@ -36,6 +36,8 @@ func (f *fakePayments) Check(_ context.Context, _ ticketing.Reservation, _ strin
 	return f.check, nil
 }
 
+func (f *fakePayments) Released(context.Context, ticketing.OrderID) error { return nil }
+
 func (f *fakePayments) Price(ctx context.Context, id ticketing.OrderID, _ ticketing.Millis) (ticketing.Order, ticketing.Code, error) {
 	if f.price != nil {
 		if code := f.price(id); code != ticketing.OK {

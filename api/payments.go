@@ -12,7 +12,6 @@ import (
 )
 
 const (
-	maxCancelReason = 200 // characters
 
 	confirmDeadline = 15 * time.Second
 	confirmPatience = 8 * time.Second // for the provider's answer; after it the caller asks again and a job goes on
@@ -29,6 +28,8 @@ type Payments interface {
 	// Settle takes an order that is being confirmed since a moment as far as it goes within patience. The code is the
 	// provider's, when it said no. The error says that there is more to do later, or that the round did not answer.
 	Settle(ctx context.Context, id ticketing.OrderID, since ticketing.Millis, patience time.Duration) (ticketing.Order, string, error)
+	// Released gives the coupon of an order back whose seats were given back. What fails is done when the order's time is over.
+	Released(ctx context.Context, id ticketing.OrderID) error
 	// Hinted takes in what a message, perhaps a forged one, says about a payment.
 	Hinted(ctx context.Context, h ticketing.PaymentHint) error
 	// OrderName is what the provider knows an order by.

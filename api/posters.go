@@ -47,6 +47,7 @@ const (
 	maxUpload      = pictures.MaxBytes + 64<<10 // with what multipart puts around it
 	posterNonce    = 4                          // bytes: two uploads of one picture are two posters
 	posterMemory   = 64 << 20                   // bytes of posters kept in memory, those asked for most
+	posterFor      = time.Minute                // that a poster is kept there: one that was taken away is gone then
 	posterHash     = 16                         // bytes of the SHA-256 of what was uploaded
 )
 
@@ -74,6 +75,7 @@ type posterFileInput struct {
 func newPosterCache() *otter.Cache[string, []byte] {
 	return otter.Must(&otter.Options[string, []byte]{
 		MaximumWeight: posterMemory, Weigher: func(_ string, body []byte) uint32 { return uint32(len(body)) },
+		ExpiryCalculator: otter.ExpiryCreating[string, []byte](posterFor),
 	})
 }
 
@@ -207,15 +209,19 @@ func (s *Server) dropPoster(ctx context.Context, in *performancePosterInput) (*s
 func (s *Server) getPoster(c *fiber.Ctx) error {
 	file := c.Params("file")
 	etag := `"` + file + `"`
+	forEver := func() {
+		c.Set(fiber.HeaderETag, etag)
+		c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
+	}
 	if matches(c.Get(fiber.HeaderIfNoneMatch), etag) {
+		forEver()
 		return c.SendStatus(http.StatusNotModified)
 	}
 	body, err := s.posters.Get(c.UserContext(), file, otter.LoaderFunc[string, []byte](s.Blobs.Get))
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderETag, etag)
-	c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
+	forEver()
 	c.Set(fiber.HeaderContentType, mime.TypeByExtension(path.Ext(file)))
 	return c.Send(body)
 }

@@ -128,9 +128,7 @@ func (s *Server) reservationRoutes() {
 			"asked for the money), `hold_expired`, `reservation_ended` (canceled). To give back twice is answered like the first " +
 			"time. 404 `not_found` is also for a reservation of somebody else's; 429 is `rate_limited`; 503 is `busy`, " +
 			"`unavailable` or `stream_frozen`.",
-	}, s.reservation(func(user ticketing.UserID, number uint32) ticketing.Command {
-		return ticketing.ReleaseReservation{User: user, Number: number}
-	}))
+	}, s.releaseReservation)
 }
 
 func (s *Server) reserve(c *fiber.Ctx) error {
@@ -207,19 +205,23 @@ func (s *Server) showReservation(c *fiber.Ctx) error {
 	return answerReservation(c, http.StatusOK, result)
 }
 
-// reservation makes the handler of a command about one reservation of the caller's.
-func (s *Server) reservation(command func(ticketing.UserID, uint32) ticketing.Command) fiber.Handler {
-	return func(c *fiber.Ctx) error {
-		id, ok := ticketing.ParseReservationID(c.Params("id"))
-		if !ok {
-			return ticketing.ErrNotFound
-		}
-		result := s.Sales.Do(c.UserContext(), ticketing.RoundStream(id.Round), command(callerOf(c.Context()).User, id.Number))
-		if err := s.refusal(result); err != nil {
-			return err
-		}
-		return answerReservation(c, http.StatusOK, result)
+// releaseReservation gives seats back, and then the coupon of an order that had been started for them.
+func (s *Server) releaseReservation(c *fiber.Ctx) error {
+	id, ok := ticketing.ParseReservationID(c.Params("id"))
+	if !ok {
+		return ticketing.ErrNotFound
 	}
+	result := s.Sales.Do(c.UserContext(), ticketing.RoundStream(id.Round), ticketing.ReleaseReservation{User: callerOf(c.Context()).User, Number: id.Number})
+	if err := s.refusal(result); err != nil {
+		return err
+	}
+	if attempt := result.Reservation.Attempt; attempt > 0 {
+		order := ticketing.OrderID{Reservation: id, Attempt: attempt}
+		if err := s.Payments.Released(c.UserContext(), order); err != nil { // the seats are back whatever comes of it
+			s.Log.Info("a coupon comes back later than its seats", "order", order.String(), "error", err)
+		}
+	}
+	return answerReservation(c, http.StatusOK, result)
 }
 
 func answerReservation(c *fiber.Ctx, status int, result ticketing.Result) error {

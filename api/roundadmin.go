@@ -180,8 +180,13 @@ func checkTerms(t ticketing.Terms, plan *ticketing.Plan) error {
 	if err := t.Validate(plan); err != nil {
 		return err
 	}
-	if max(t.StartsAt, t.ClosesAt, t.CancelUntil) > maxMillis {
+	switch {
+	case max(t.StartsAt, t.ClosesAt, t.CancelUntil) > maxMillis:
 		return invalid("starts_at", "with all other times before the year 10000")
+	case t.ClosesAt > t.StartsAt:
+		return invalid("closes_at", "not after starts_at")
+	case t.CancelUntil > t.StartsAt:
+		return invalid("cancel_until", "not after starts_at")
 	}
 	return nil
 }

@@ -78,6 +78,9 @@ func New(c Config) *Notifier {
 // Close breaks off what is being sent, which will be tried again, and lets nothing more begin.
 func (n *Notifier) Close() { n.close() }
 
+// newsFor is how long what has happened is news to staff: a history that is brought in, such as the demo's, is none.
+const newsFor = 7 * 24 * time.Hour
+
 // way is how a kind of notice is told.
 type way struct {
 	inbox    bool
@@ -143,6 +146,9 @@ func (n *Notifier) post(ctx context.Context, notice ticketing.Notice, how way) e
 	jobs := map[ticketing.Channel]ticketing.Job{}
 	for _, channel := range how.channels {
 		if channel == ticketing.Mail && (gone || user.Email == "") {
+			continue
+		}
+		if channel == ticketing.Slack && notice.At.Add(newsFor) < ticketing.MillisOf(n.Clock()) {
 			continue
 		}
 		jobs[channel] = DeliveryJob(ticketing.Delivery{Notice: notice, Channel: channel, Tries: 1})

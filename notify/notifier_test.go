@@ -30,7 +30,7 @@ func TestEffectsOf(t *testing.T) {
 		"in a wrong room": {campaign, ticketing.ReservationConfirmed{Number: 7}, ""},
 	} {
 		var keys []string
-		for _, job := range EffectsOf(row.stream, 17, ticketing.Event{At: 5, Fact: row.fact}) {
+		for _, job := range EffectsOf(row.stream, 17, ticketing.Event{At: ticketing.MillisOf(noon), Fact: row.fact}) {
 			keys = append(keys, job.Key)
 			if !slices.Contains(Kinds, job.Kind) {
 				t.Errorf("%s: kind %q is not among Kinds", name, job.Kind)

@@ -41,7 +41,7 @@ type RoundArgs struct {
 
 // EffectsOf lists the jobs that an event demands of this room.
 //
-//	payment_started with a coupon  | coupon_settle when its time is over: holds lapse without a job of their own
+//	payment_started with a coupon  | coupon_settle when its time is over: holds lapse, and are given back, without a job of their own
 //	payment_confirming             | payment_settle after the handler's head start, payment_alarm after AlarmAfter
 //	payment_declined               | coupon_settle
 //	reservation_confirmed          | coupon_settle

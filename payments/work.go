@@ -80,6 +80,12 @@ func (s *Settler) alarmed(ctx context.Context, id ticketing.OrderID, _ ticketing
 	return forgotten(err)
 }
 
+// Released gives the coupon of an order back whose seats the customer has given back: he may want it for others. The
+// job that the order's beginning has demanded does it too, but not before the order's time is over.
+func (s *Settler) Released(ctx context.Context, id ticketing.OrderID) error {
+	return s.couponAfter(ctx, id)
+}
+
 // couponAfter tells the coupon's campaign what became of an order. Whoever is overtaken between reading and telling, by
 // a cancellation and the job that follows it, has told the campaign something old: so it reads again, until what it has
 // told is so.

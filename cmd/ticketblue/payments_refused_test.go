@@ -125,3 +125,20 @@ func TestRepeatsThatAreNone(t *testing.T) {
 	})
 	s.stop()
 }
+
+// TestSeatsGivenBackFreeTheCoupon: whoever has thought better of his seats uses his coupon for others at once.
+func TestSeatsGivenBackFreeTheCoupon(t *testing.T) {
+	o, b := newOffice(t, 40, 1), newBank(t, faketoss.Webhooks{})
+	o.withCampaigns(t)
+	s := b.serve(t, o.data)
+	c := &shopper{t: t, url: s.url, token: o.tokens[0], round: int64(o.round)}
+	coupon := c.claim(1)
+	for _, seat := range []string{"A-1-1", "A-1-2", "A-1-3"} {
+		id := c.reserve(seat)
+		mustAsk(t, 200, "POST", s.url+"/v1/reservations/"+id+"/payment", c.token, map[string]any{"coupon_id": coupon})
+		for range 2 { // the second time nothing is left to give back
+			mustAsk(t, 200, "DELETE", s.url+"/v1/reservations/"+id, c.token, nil)
+		}
+	}
+	c.awaitCoupon(coupon, "issued")
+}
