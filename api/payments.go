@@ -12,7 +12,6 @@ import (
 )
 
 const (
-
 	confirmDeadline = 15 * time.Second
 	confirmPatience = 8 * time.Second // for the provider's answer; after it the caller asks again and a job goes on
 )
