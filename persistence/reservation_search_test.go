@@ -104,7 +104,7 @@ func TestReservationSearch(t *testing.T) {
 
 // What was paid is shown with the reservation, whatever became of it since.
 func TestMoneyOfWhatIsFound(t *testing.T) {
-	db := openDB(t, sharedDSN(t))
+	db := openDB(t, freshDSN(t)) // nobody else's reservations
 	b := openBoxOffice(t.Context(), t, db, gradedPlan(t))
 	p := newHandDriven(t, db, ProjectorOptions{})
 	pay := func(user ticketing.UserID, coupon string, amount ticketing.KRW, seats ...int) uint32 {
