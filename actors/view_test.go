@@ -153,6 +153,7 @@ func TestViewIsSilent(t *testing.T) {
 			t.Errorf("%s: %q, %t", when, r.Code, ok)
 		}
 	}
+	awaitView(t, s, stream)
 	is(true, "after a refusal")
 	release := m.stall()
 	done := make(chan struct{})
@@ -186,6 +187,12 @@ func TestViewIsSilent(t *testing.T) {
 	shutdown(t, s)
 }
 
+// awaitView waits for the view that a refusal has made; its answer may leave first.
+func awaitView(t *testing.T, s *System, stream ticketing.Stream) {
+	t.Helper()
+	eventually(t, "a view", func() bool { return s.cell(stream).view.Load() != nil })
+}
+
 // A view that is behind the stream says nothing until it has caught up, and who looks at it holds nobody up.
 func TestViewThatIsBehindSaysNothing(t *testing.T) {
 	m := newMemory(t, 10)
@@ -195,6 +202,7 @@ func TestViewThatIsBehindSaysNothing(t *testing.T) {
 	s.Do(t.Context(), stream, reserve(1, "k", 1))
 	taken := reserve(2, "k", 1)
 	s.Do(t.Context(), stream, taken)
+	awaitView(t, s, stream)
 	v := s.cell(stream).view.Load()
 	v.mu.RLock() // somebody looks, for long
 	if r := s.Do(t.Context(), stream, reserve(3, "k", 3)); r.Code != ticketing.OK {
