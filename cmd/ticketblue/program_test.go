@@ -78,7 +78,7 @@ func awaitServer(t *testing.T, data string, cmd *exec.Cmd) *server {
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.kill)
+	t.Cleanup(s.clear)
 	ready := make(chan struct{})
 	go s.follow(out, ready)
 	select {
@@ -116,6 +116,26 @@ func (s *server) kill() {
 	<-s.gone
 }
 
+// clear kills the program and waits for its private Postgres, which stops by itself then, and until it has stopped writes
+// into the directory that is about to be removed.
+func (s *server) clear() {
+	const goneLimit = 5 * time.Second
+	s.kill()
+	again, limit := time.NewTicker(10*time.Millisecond), time.After(goneLimit)
+	defer again.Stop()
+	for {
+		pid, err := readPostmaster(s.data)
+		if err != nil || syscall.Kill(pid, 0) != nil {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-limit:
+			return
+		}
+	}
+}
+
 // stop is Ctrl-C; it returns how long the program took to end and fails the test unless it ended well.
 func (s *server) stop() time.Duration {
 	s.t.Helper()
@@ -137,16 +157,20 @@ func (s *server) stop() time.Duration {
 // postmaster is the process id of the server's private Postgres.
 func (s *server) postmaster() int {
 	s.t.Helper()
-	body, err := os.ReadFile(filepath.Join(s.data, "postgres", "pgdata", "postmaster.pid"))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	first, _, _ := strings.Cut(string(body), "\n")
-	pid, err := strconv.Atoi(first)
+	pid, err := readPostmaster(s.data)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return pid
+}
+
+func readPostmaster(data string) (int, error) {
+	body, err := os.ReadFile(filepath.Join(data, "postgres", "pgdata", "postmaster.pid"))
+	if err != nil {
+		return 0, err
+	}
+	first, _, _ := strings.Cut(string(body), "\n")
+	return strconv.Atoi(first)
 }
 
 // verify asks the running server for its report.
