@@ -32,6 +32,7 @@ type route struct {
 	access   Access
 	deadline time.Duration
 	body     bool                                         // has one, in JSON
+	query    parameters                                   // that it knows
 	tells    string                                       // tag of an operation whose refusals are told; "": not
 	limit    func(c *fiber.Ctx, caller auth.Caller) error // the caller's share, if any
 }
@@ -108,6 +109,9 @@ func (s *Server) pass(c *fiber.Ctx, rt route) error {
 	}
 	caller, err := s.admit(c, rt.access)
 	if err != nil {
+		return err
+	}
+	if err := rt.query.check(c); err != nil {
 		return err
 	}
 	if rt.body && !isJSON(c.Request().Header.ContentType()) {

@@ -66,6 +66,7 @@ func (s *Server) kakaoRoutes() {
 	register(s, operation{
 		id: "kakao-callback", method: http.MethodGet, path: "/v1/auth/kakao/callback", tag: "accounts", access: Public,
 		status: http.StatusSeeOther, errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity}, limit: s.sessionShare,
+		foreign: true, // OpenID Connect leaves it to providers what else they send back
 		summary: "Where Kakao sends browsers back to",
 		about: "Opens a session as a cookie and redirects to the path asked for; POST /v1/auth/refresh gives the access token. What went " +
 			"wrong stands in /login?kakao=: denied, failed, unavailable, email_taken, link_first, identity_taken.",

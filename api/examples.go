@@ -31,6 +31,7 @@ func (op operation) codes() []ticketing.Code {
 		codeUnauthenticated:    op.access != Public,
 		codeForbidden:          op.access == Admin,
 		codeCrossOrigin:        changes(op.method),
+		codeInvalidInput:       !op.foreign, // a query parameter that it does not know
 		codeMalformedJSON:      hasBody[op.method] && !op.noBody && !op.upload,
 		codeRateLimited:        op.limit != nil,
 		ticketing.CodeNotFound: strings.Contains(op.path, "{"),

@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
@@ -16,7 +17,7 @@ func hot[I, O any](s *Server, op operation, handle fiber.Handler) {
 	if op.upload {
 		deadline = uploadDeadline
 	}
-	s.router.declare(op.method, path, s.routeOf(op, deadline))
+	s.router.declare(op.method, path, s.routeOf(op, reflect.TypeFor[I](), deadline))
 	s.router.Add(op.method, path, handle)
 	huma.Register(documentOnly{s.huma}, op.document(), func(context.Context, *I) (*O, error) { return nil, nil })
 	s.exemplify(op)

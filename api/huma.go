@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -43,6 +44,7 @@ type operation struct {
 	maxBody  int           // bytes, when it is more than MaxBodyBytes; see largeBody
 	deadline time.Duration // when it is not as with others of its kind
 	upload   bool          // the body is a form with a file
+	foreign  bool          // called by what others have written, who may add query parameters of their own
 	sample   string        // of the body, as JSON, where its fields exclude each other and the tags cannot tell
 
 	responses map[string]*huma.Response // by status, where they do not follow from the type of the output
@@ -70,7 +72,7 @@ func (s *Server) newHuma() huma.API {
 
 // register adds an operation whose input huma parses and checks by the tags of I.
 func register[I, O any](s *Server, op operation, handle func(context.Context, *I) (*O, error)) {
-	s.router.declare(op.method, fiberPath(op.path), s.routeOf(op, cmp.Or(op.deadline, requestDeadline)))
+	s.router.declare(op.method, fiberPath(op.path), s.routeOf(op, reflect.TypeFor[I](), cmp.Or(op.deadline, requestDeadline)))
 	huma.Register(s.huma, op.document(), func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
 		if err != nil {
@@ -81,11 +83,15 @@ func register[I, O any](s *Server, op operation, handle func(context.Context, *I
 	s.exemplify(op)
 }
 
-func (s *Server) routeOf(op operation, deadline time.Duration) route {
-	return route{
+func (s *Server) routeOf(op operation, input reflect.Type, deadline time.Duration) route {
+	rt := route{
 		id: op.id, access: op.access, deadline: deadline, limit: op.limit, tells: op.tells(),
 		body: hasBody[op.method] && !op.noBody && !op.upload,
 	}
+	if !op.foreign {
+		rt.query = parametersOf(input)
+	}
+	return rt
 }
 
 func fiberPath(path string) string {
@@ -160,8 +166,5 @@ func fieldError(location, message string) FieldError {
 	case strings.HasPrefix(want, "json:"), strings.HasPrefix(want, "parsing "):
 		want = "of the documented type" // what the decoder says repeats the value
 	}
-	if len(field) > maxFieldName {
-		field = strings.ToValidUTF8(field[:maxFieldName], "") + "..."
-	}
-	return FieldError{Field: field, Want: want}
+	return FieldError{Field: shownName(field), Want: want}
 }

@@ -130,6 +130,7 @@ func (s *Server) paymentRoutes() {
 	hot[webhookInput, webhookOutput](s, operation{
 		id: "toss-webhook", method: http.MethodPost, path: "/v1/webhooks/toss", tag: "payments", access: Public,
 		limit: s.sessionShare, status: http.StatusOK, summary: "Tell of a payment's news",
+		foreign: true, // its address is what somebody has typed in at the provider's
 		about: "For the provider. Nobody can tell who sent it, so nothing in it is believed: about a payment of ours it makes us ask the " +
 			"provider, once for each status. All else is answered the same and forgotten. 400 is `malformed_json`, 429 `rate_limited`.",
 	}, s.tossWebhook)
