@@ -53,6 +53,10 @@ type Options struct {
 	// somebody outside. Whoever enqueues them must know of the same lanes.
 	Lanes map[string]int
 
+	// Alone: whoever worked on this database before is known to be dead. What it had under way is taken up again at
+	// Start, not after RescueAfter.
+	Alone bool
+
 	firstRetry time.Duration // tests are in a hurry
 }
 
@@ -182,6 +186,9 @@ func (j *Jobs) Start(ctx context.Context) error {
 		return fmt.Errorf("jobs: %w", err)
 	}
 	client, err := river.NewClient(riverpgxv5.New(pool), j.config())
+	if err == nil && j.opts.Alone {
+		err = j.takeUp(ctx, pool)
+	}
 	if err == nil && j.timetable != nil {
 		err = j.timetable.start(ctx)
 	}
@@ -195,6 +202,16 @@ func (j *Jobs) Start(ctx context.Context) error {
 	}
 	j.pool, j.worker = pool, client
 	return nil
+}
+
+// takeUp makes what a dead process was working on available. Its attempt counts, so that a job which kills the program
+// each time ends, too: River's rescuer gives it up after the last.
+func (j *Jobs) takeUp(ctx context.Context, pool *pgxpool.Pool) error {
+	done, err := pool.Exec(ctx, `UPDATE river_job SET state = 'available', scheduled_at = now() WHERE state = 'running' AND attempt < max_attempts`)
+	if err == nil && done.RowsAffected() > 0 {
+		j.opts.Log.Info("jobs taken up that were under way when the program died", "jobs", done.RowsAffected())
+	}
+	return err
 }
 
 func (j *Jobs) config() *river.Config {

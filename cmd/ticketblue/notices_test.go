@@ -130,8 +130,7 @@ func TestNoticesSurviveDeadChannelsAndAKill(t *testing.T) {
 	s.kill()
 	p.mend()
 	s = b.serve(t, o.data)
-	// A job that was under way at the kill is taken up again after jobs.RescueAfter, at River's next look for such.
-	again, limit := time.NewTicker(50*time.Millisecond), time.After(2*jobs.RescueAfter)
+	again, limit := time.NewTicker(50*time.Millisecond), time.After(jobs.RescueAfter) // by then what was under way at the kill, too
 	defer again.Stop()
 	for {
 		mails, _, slack := p.got()

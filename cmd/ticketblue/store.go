@@ -96,7 +96,7 @@ func (f storeFlags) open(ctx context.Context, log *slog.Logger, dsn string, priv
 	if err := jobs.Migrate(ctx, dsn); err != nil {
 		return nil, err
 	}
-	if s.jobs, err = jobs.New(jobs.Options{DSN: dsn, Log: log, Lanes: lanes}); err != nil {
+	if s.jobs, err = jobs.New(jobs.Options{DSN: dsn, Log: log, Lanes: lanes, Alone: private != nil}); err != nil {
 		return nil, err
 	}
 	s.jobs.Declare(kinds...)
