@@ -74,6 +74,7 @@ func New(config Config) *Server {
 	s.router = newRouter(s, newRequestMetrics(config.Metrics))
 	s.huma = s.newHuma()
 
+	s.reservationRoutes() // first, for Fiber looks at routes one after the other and a rush is made of these
 	s.accountRoutes()
 	s.performanceRoutes()
 	s.searchRoutes()
@@ -86,7 +87,6 @@ func New(config Config) *Server {
 	s.roundRoutes()
 	s.liveRoutes()
 	s.roundAdminRoutes()
-	s.reservationRoutes()
 	s.myReservationRoutes()
 	s.reservationSearchRoutes()
 	s.reservationExportRoutes()

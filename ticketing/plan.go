@@ -41,8 +41,9 @@ type Plan struct {
 	hash   Hash
 	body   []byte
 	labels []string
-	byName map[string]SeatIndex
-	totals []int // seats by grade
+	rows   map[string]row       // most seats are found by these,
+	byName map[string]SeatIndex // and all by this
+	totals []int                // seats by grade
 	layout *layout
 	free   []SeatState // what every round begins with: all seats free,
 	nobody []uint32    // and nobody's
@@ -70,7 +71,7 @@ func NewPlan(grades []string, seats []Seat) (*Plan, error) {
 		return nil, fmt.Errorf("encoding plan: %w", err)
 	}
 	p.body, p.hash = body, sha256.Sum256(body)
-	p.layout = newLayout(p)
+	p.layout, p.rows = newLayout(p), rowsOf(seats)
 	p.free, p.nobody = slices.Repeat([]SeatState{SeatFree}, len(seats)), make([]uint32, len(seats))
 	return p, nil
 }
@@ -155,6 +156,9 @@ func (p *Plan) Body() []byte { return p.body }
 
 // Find is the seat with this label.
 func (p *Plan) Find(label string) (SeatIndex, bool) {
+	if i, ok := p.inRow(label); ok {
+		return i, true
+	}
 	i, ok := p.byName[label]
 	return i, ok
 }

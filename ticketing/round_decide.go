@@ -171,7 +171,7 @@ func (r *Round) adminYes(now Millis, fact Fact) ([]Event, Result) {
 
 // block takes free seats off sale: all of them or none.
 func (r *Round) block(c BlockSeats, now Millis) ([]Event, Result) {
-	seats, unknown := r.resolve(nil, c.Seats)
+	seats, unknown := r.resolve(c.Seats)
 	if len(unknown) > 0 {
 		return nil, refuse(CodeSeatUnknown, unknown...)
 	}
@@ -187,7 +187,7 @@ func (r *Round) block(c BlockSeats, now Millis) ([]Event, Result) {
 
 // unblock puts blocked seats back on sale; seats that are on sale already stay as they are.
 func (r *Round) unblock(c UnblockSeats, now Millis) ([]Event, Result) {
-	seats, unknown := r.resolve(nil, c.Seats)
+	seats, unknown := r.resolve(c.Seats)
 	if len(unknown) > 0 {
 		return nil, refuse(CodeSeatUnknown, unknown...)
 	}
@@ -199,8 +199,15 @@ func (r *Round) unblock(c UnblockSeats, now Millis) ([]Event, Result) {
 }
 
 // resolve turns labels into seats in plan order, each once, and lists the labels that are none.
-// The seats go into the room given, if they fit.
-func (r *Round) resolve(room []SeatIndex, labels []string) (seats []SeatIndex, unknown []string) {
+func (r *Round) resolve(labels []string) (seats []SeatIndex, unknown []string) {
+	seats, unknown = r.locate(nil, labels)
+	slices.Sort(seats)
+	return slices.Compact(seats), unknown
+}
+
+// locate turns labels into seats, in the order of the labels, and lists the labels that are none. The seats go into the
+// room given, if they fit.
+func (r *Round) locate(room []SeatIndex, labels []string) (seats []SeatIndex, unknown []string) {
 	seats = slices.Grow(room, len(labels))
 	for _, label := range labels {
 		if i, ok := r.plan.Find(label); ok {
@@ -209,8 +216,7 @@ func (r *Round) resolve(room []SeatIndex, labels []string) (seats []SeatIndex, u
 			unknown = append(unknown, label)
 		}
 	}
-	slices.Sort(seats)
-	return slices.Compact(seats), unknown
+	return seats, unknown
 }
 
 // inState lists the labels of the seats that are in one of the states.

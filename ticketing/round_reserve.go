@@ -11,14 +11,19 @@ func (r *Round) reserve(c ReserveSeats, now Millis) ([]Event, Result) {
 		return nil, answer
 	}
 	var room [MaxSeatsPerRequest]SeatIndex // on the stack: most are refused
-	seats, unknown := r.resolve(room[:0], c.Seats)
+	seats, unknown := r.locate(room[:0], c.Seats)
+	names := c.Seats // which are at hand; the plan's would be fetched from memory
+	if !slices.IsSorted(seats) {
+		slices.Sort(seats)
+		names = r.labels(seats)
+	}
 	if len(unknown) > 0 {
 		return nil, refuse(CodeSeatUnknown, unknown...)
 	}
-	if len(seats) == 0 || len(seats) != len(c.Seats) || len(seats) > MaxSeatsPerRequest {
+	if seats = slices.Compact(seats); len(seats) == 0 || len(seats) != len(c.Seats) || len(seats) > MaxSeatsPerRequest {
 		return nil, refuse(CodeSeatsInvalid)
 	}
-	if refusal := r.mayHave(c.User, seats); refusal.Code != OK {
+	if refusal := r.mayHave(c.User, seats, names); refusal.Code != OK {
 		return nil, refusal
 	}
 	return r.hold(c.User, seats, c.Key, c.Body, now)
@@ -77,8 +82,8 @@ func (r *Round) onSale() Result {
 }
 
 // mayHave checks the limit, then the seats. Seats that the user holds already count as free for him and are not
-// counted twice.
-func (r *Round) mayHave(user UserID, seats []SeatIndex) Result {
+// counted twice. Names are the seats'.
+func (r *Round) mayHave(user UserID, seats []SeatIndex, names []string) Result {
 	var blocked, taken, paying []string
 	moving := 0
 	c := r.customers[user]
@@ -86,17 +91,17 @@ func (r *Round) mayHave(user UserID, seats []SeatIndex) Result {
 		owner := r.owner[i]
 		switch status := r.ownStatus(c, owner); {
 		case r.seats[i] == SeatOff:
-			blocked = append(blocked, r.plan.Label(i))
+			blocked = append(blocked, names[n])
 		case owner == 0:
 		case status == Held:
 			moving++
 		case status == Paying:
-			paying = append(paying, r.plan.Label(i))
+			paying = append(paying, names[n])
 		default:
 			if taken == nil {
 				taken = make([]string, 0, len(seats)-n)
 			}
-			taken = append(taken, r.plan.Label(i))
+			taken = append(taken, names[n])
 		}
 	}
 	if refusal := r.mayAdd(user, len(seats)-moving); refusal.Code != OK {
