@@ -71,8 +71,8 @@ func TestPayerKeepsItsPace(t *testing.T) {
 		t.Errorf("%d in a second", due)
 	}
 	now = now.Add(time.Minute)
-	if !p.due(now) || !p.due(now) || p.due(now) {
-		t.Error("a pause is followed by other than two")
+	if at := [3]bool{p.due(now), p.due(now), p.due(now)}; at != [3]bool{true, true, false} {
+		t.Errorf("a pause is followed by %v, want two", at)
 	}
 	p.pay(nil, 0, client.Answer{Body: []byte(`nonsense`)})
 }

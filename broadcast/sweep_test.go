@@ -16,14 +16,15 @@ type throng struct {
 }
 
 func (c *throng) Behind(_ context.Context, after ticketing.Stream, limit int) (behind []ticketing.Stream, next ticketing.Stream, err error) {
-	from, to := 1, 0
+	from := 1
 	if after != "" {
 		if _, err := fmt.Sscanf(string(after), "round:%d", &from); err != nil {
 			return nil, "", err
 		}
 		from++
 	}
-	for to = from; to < from+limit && to <= c.streams; to++ {
+	to := from
+	for ; to < from+limit && to <= c.streams; to++ {
 		if to%100 == 0 {
 			behind = append(behind, ticketing.Stream(fmt.Sprintf("round:%d", to)))
 		}
