@@ -42,7 +42,7 @@ func drain(ctx context.Context, sales []*sale, ops string) (d drained, err error
 		d.projections = time.Since(began).Seconds()
 	}
 	for {
-		left, err := backlog(ctx, ops)
+		left, err := backlog(ctx, ops, backlogs)
 		if err != nil {
 			return d, err
 		}
@@ -94,8 +94,8 @@ func rest(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// backlog is the sum of the backlogs that the server's metrics show.
-func backlog(ctx context.Context, ops string) (float64, error) {
+// backlog is the sum of some of the server's metrics.
+func backlog(ctx context.Context, ops string, names []string) (float64, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, ops+"/metrics", nil)
 	if err != nil {
 		return 0, err
@@ -111,7 +111,7 @@ func backlog(ctx context.Context, ops string) (float64, error) {
 	}
 	sum := 0.0
 	for line := range bytes.Lines(body) {
-		for _, name := range backlogs {
+		for _, name := range names {
 			if value, ok := bytes.CutPrefix(line, []byte(name+" ")); ok {
 				n, err := strconv.ParseFloat(string(bytes.TrimSpace(value)), 64)
 				if err != nil {

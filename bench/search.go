@@ -28,8 +28,16 @@ type Search struct {
 // searched is the report.
 type searched struct {
 	Documents int             `json:"documents"`
+	CatchUp   *caughtUp       `json:"catch_up,omitempty"` // with what the catalogue had that nobody had followed yet
 	Queries   []*searchedFor  `json:"queries"`
 	Lag       searchLatencies `json:"lag"` // from the answer to an edit to its being found, ms
+}
+
+// caughtUp is what it was like while the index's follower had a mass of events before it.
+type caughtUp struct {
+	Messages float64         `json:"messages"` // sent to JetStream, from where the follower takes them
+	Seconds  float64         `json:"seconds"`
+	Lag      searchLatencies `json:"lag"` // of edits made meanwhile
 }
 
 // searchedFor is one query and what came of it.
@@ -86,6 +94,10 @@ func (r *Search) run(ctx context.Context, out io.Writer) bool {
 		fmt.Fprintf(out, "%-18s %9.2f %9.2f %9.2f %9.2f %9.2f %9d %9d   %s\n", q.Name, q.Index.P50, q.Index.P99, q.Index.Max, q.SQL.P50, q.SQL.Max, q.Found, q.Twin, q.Query)
 	}
 	fmt.Fprintf(out, "\n%d edits, each is found after: p50 %.0f ms, p99 %.0f ms, worst %.0f ms\n", r.Edits, found.Lag.P50, found.Lag.P99, found.Lag.Max)
+	if c := found.CatchUp; c != nil {
+		fmt.Fprintf(out, "Before that %.0f messages about the new catalogue were relayed and followed in %.0f s, %.0f/s; %d edits made beside them are found after: p50 %.0f ms, p99 %.0f ms, worst %.0f ms\n",
+			c.Messages, c.Seconds, c.Messages/c.Seconds, len(c.Lag.All), c.Lag.P50, c.Lag.P99, c.Lag.Max)
+	}
 	return true
 }
 
@@ -103,6 +115,13 @@ func (r *Search) measure(ctx context.Context, target string, b binary, found *se
 	if err := c.Call(client.Request{Method: "GET", Path: "/v1/search?limit=1"}, nil, 200, &others); err != nil {
 		return err
 	}
+	admin, err := r.logIn(ctx, c, b)
+	if err != nil {
+		return err
+	}
+	if found.CatchUp, err = r.catchUp(ctx, c, admin, b); err != nil {
+		return err
+	}
 	found.Documents = all.Performances.Count + others.Halls.Count + others.Performers.Count
 	if found.Queries, err = queriesOf(all, others); err != nil {
 		return err
@@ -112,7 +131,46 @@ func (r *Search) measure(ctx context.Context, target string, b binary, found *se
 			return err
 		}
 	}
-	return r.edits(ctx, c, b, &found.Lag)
+	return r.edits(ctx, c, admin, r.Edits, &found.Lag)
+}
+
+const (
+	catchUpWithin = 20 * time.Minute
+	catchUpLook   = time.Second
+	stillFor      = 12 // looks: the relay looks for news every five seconds
+	behindBy      = 10 // looks: who needs fewer is not behind
+)
+
+// indexBacklogs are 0 when nothing is left to be relayed and followed.
+var indexBacklogs = []string{"ticketblue_broadcast_relay_busy_streams", `ticketblue_broadcast_follower_lag_messages{follower="search"}`}
+
+// catchUp waits until the relay and the index's follower have nothing left to do. When they had much, it makes edits
+// meanwhile and tells how that went, else nil.
+func (r *Search) catchUp(ctx context.Context, c *client.Client, admin *api.ClientWithResponses, b binary) (*caughtUp, error) {
+	server, err := readServerFile(b.data)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, catchUpWithin)
+	defer cancel()
+	found, began, busy := &caughtUp{}, time.Now(), 0
+	for still := 0; still < stillFor; still++ {
+		left, err := backlog(ctx, server.OpsURL, indexBacklogs)
+		if err == nil && left > 0 {
+			if still, busy = -1, busy+1; busy >= behindBy {
+				err = r.edits(ctx, c, admin, 1, &found.Lag)
+			}
+			found.Seconds = time.Since(began).Seconds()
+		}
+		if err = errors.Join(err, rest(ctx, catchUpLook)); err != nil {
+			return nil, fmt.Errorf("the index does not catch up: %w", err)
+		}
+	}
+	if len(found.Lag.All) == 0 {
+		return nil, nil
+	}
+	found.Messages, err = backlog(ctx, server.OpsURL, []string{"ticketblue_broadcast_relay_messages_total"})
+	return found, err
 }
 
 // queriesOf makes queries of a title that is there: its beginning, its middle, its parts, and it with an error.
@@ -178,22 +236,23 @@ func (r *Search) ask(ctx context.Context, c *client.Client, q *searchedFor) erro
 // foundWithin is how long an edit may take to be found before the run fails.
 const foundWithin = 30 * time.Second
 
-// edits makes performers and looks for each until it is found.
-func (r *Search) edits(ctx context.Context, c *client.Client, b binary, lag *searchLatencies) error {
+// logIn makes an administrator of the server's.
+func (r *Search) logIn(ctx context.Context, c *client.Client, b binary) (*api.ClientWithResponses, error) {
 	email := fmt.Sprintf("search-%d@example.com", time.Now().UnixNano())
 	password, err := b.admin(ctx, email)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	token, err := logIn(ctx, c, email, password)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	admin, err := c.Typed(token)
-	if err != nil {
-		return err
-	}
-	for i := range r.Edits {
+	return c.Typed(token)
+}
+
+// edits makes performers one after the other, and looks for each until it is found.
+func (r *Search) edits(ctx context.Context, c *client.Client, admin *api.ClientWithResponses, times int, lag *searchLatencies) error {
+	for i := range times {
 		name := fmt.Sprintf("늦깎이%d번%d", time.Now().UnixNano(), i)
 		made, err := admin.CreatePerformerWithResponse(ctx, api.PerformerFields{Name: name})
 		if err := api.Expect(201, made, err); err != nil {

@@ -13,8 +13,9 @@ import (
 
 // How followers are told.
 const (
-	maxInFlight   = 256              // messages given and not acknowledged
-	followBuffer  = 64               // messages fetched ahead
+	maxInFlight   = 1024             // messages given and not acknowledged
+	followBuffer  = 256              // messages fetched ahead
+	maxTogether   = 256              // messages that Together is told of at once
 	ackWait       = 30 * time.Second // after it a message is given again
 	leaveWithin   = time.Second      // for the server to hear that a follower is gone
 	followRequest = 20 * time.Second // of one telling, the journal and Do together; below ackWait
@@ -43,6 +44,16 @@ type Follower struct {
 	// Do takes consecutive events in, the first with seq from. After an error, or when the process dies before the
 	// acknowledgement, the same events come again, so Do must bear that.
 	Do func(ctx context.Context, s ticketing.Stream, from uint64, events []ticketing.Event) error
+	// Together, when set, takes in what is new in several streams at once, as much as has come: for who can do many as
+	// cheaply as one. After an error each stream is given to Do by itself.
+	Together func(ctx context.Context, all []News) error
+}
+
+// News is consecutive events of a stream, the first with seq From.
+type News struct {
+	Stream ticketing.Stream
+	From   uint64
+	Events []ticketing.Event
 }
 
 // Follow tells the follower until ctx ends, and then returns why it ended. It returns at once when the follower is not whole.
@@ -140,21 +151,104 @@ func (t *teller) consume(ctx context.Context) error {
 		defer stop()
 		t.showLag(watching, consumer, renewed)
 	}()
-	for {
-		msg, err := messages.Next(jetstream.NextContext(watching))
-		if errors.Is(err, jetstream.ErrNoHeartbeat) && t.b.Healthy() == nil {
+	fetched := make(chan jetstream.Msg, maxTogether)
+	var ended error
+	go func() {
+		defer close(fetched)
+		ended = t.fetch(watching, messages, fetched)
+	}()
+	for msg := range fetched {
+		batch := []jetstream.Msg{msg}
+		for len(batch) < maxTogether && len(fetched) > 0 {
+			batch = append(batch, <-fetched) // closed only when it is empty
+		}
+		if err := t.handleAll(ctx, batch); err != nil {
 			return err
 		}
-		if errors.Is(err, jetstream.ErrNoHeartbeat) {
+	}
+	return ended
+}
+
+// fetch hands messages over until the consumer breaks or ctx ends.
+func (t *teller) fetch(ctx context.Context, messages jetstream.MessagesContext, fetched chan<- jetstream.Msg) error {
+	for {
+		msg, err := messages.Next(jetstream.NextContext(ctx))
+		if errors.Is(err, jetstream.ErrNoHeartbeat) && t.b.Healthy() != nil {
 			continue // NATS is away; the subscription goes on when it is back, and the consumer is opened again
 		}
 		if err != nil {
 			return err
 		}
+		select {
+		case fetched <- msg:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// handleAll tells what is new in messages, together what can be.
+func (t *teller) handleAll(ctx context.Context, batch []jetstream.Msg) error {
+	if t.Together != nil && len(batch) > 1 {
+		var err error
+		if batch, err = t.together(ctx, batch); err != nil {
+			return err
+		}
+	}
+	for _, msg := range batch {
 		if err := t.handle(ctx, msg); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// together tells the plain news of a batch at once, and returns the messages that are to be handled one by one: all of
+// them when that failed.
+func (t *teller) together(ctx context.Context, batch []jetstream.Msg) (others []jetstream.Msg, err error) {
+	ctx, cancel := context.WithTimeout(ctx, followRequest)
+	defer cancel()
+	var news []News
+	var plain []jetstream.Msg
+	ends := map[ticketing.Stream]uint64{} // what will have been seen
+	apart := map[ticketing.Stream]bool{}  // what comes later in these streams must not overtake
+	for _, msg := range batch {
+		n, ok := t.plainNews(ctx, msg, ends, apart)
+		if !ok {
+			others = append(others, msg)
+			continue
+		}
+		ends[n.Stream] = n.From + uint64(len(n.Events)) - 1
+		news, plain = append(news, n), append(plain, msg)
+	}
+	if len(news) == 0 || t.Together(ctx, news) != nil {
+		return batch, nil // Do says what is wrong
+	}
+	for i, n := range news {
+		t.streams[n.Stream].seen = ends[n.Stream]
+		t.b.metrics.followed.Add(float64(len(n.Events)))
+		err = errors.Join(err, plain[i].Ack())
+	}
+	return others, err
+}
+
+// plainNews is what a message has that follows on what was seen, of a stream that does not fail.
+func (t *teller) plainNews(ctx context.Context, msg jetstream.Msg, ends map[ticketing.Stream]uint64, apart map[ticketing.Stream]bool) (n News, ok bool) {
+	m, err := decode(msg.Subject(), msg.Headers(), msg.Data())
+	if err != nil {
+		return n, false
+	}
+	defer func() { apart[m.stream] = apart[m.stream] || !ok }()
+	s, err := t.told(ctx, m.stream)
+	if err != nil || s.anchor.sequence != 0 || apart[m.stream] {
+		return n, false
+	}
+	seen := max(s.seen, ends[m.stream])
+	if m.from > seen+1 || m.to <= seen {
+		return n, false
+	}
+	events, err := m.after(seen)
+	return News{m.stream, seen + 1, events}, err == nil
 }
 
 // leave returns when the server knows that nobody listens here any more. What it sent after that would be taken for

@@ -26,7 +26,7 @@ const (
 	markStreams   = 1024                   // marks set together
 	sweepPage     = 4096                   // streams that the journal looks at together
 	sweepShare    = 4 * sweepPage          // that a sweep looks at, once all have been looked at since the start
-	sweepLimit    = maxLanes / 2           // that are found behind end a sweep: there must be room for them
+	sweepLimit    = maxLanes / 2           // in work leave no room for what sweeps find
 	readBytes     = joinBytes
 	rebuildTrials = 10 // per stream, against rival relays
 )
@@ -75,8 +75,10 @@ type Relay struct {
 
 	swept sweepState // the sweeps' own
 
-	mu    sync.Mutex
-	lanes map[ticketing.Stream]*lane
+	mu      sync.Mutex
+	lanes   map[ticketing.Stream]*lane
+	aside   int       // of the lanes, those that sweeps found
+	nextOne time.Time // of those may be taken then
 }
 
 // sweepState is how far the sweeps are in their round of all streams: of half a million each looks at a few thousand.
@@ -98,7 +100,11 @@ type lane struct {
 	due    time.Time // of its next pass
 	marked uint64    // up to here its mark is set, or will be
 	sent   bool      // by this pass
+	all    bool      // what this pass sent was all there was
 	err    error     // of this pass
+
+	swept   bool // found by a sweep, and nobody has committed anything since: those that somebody waits for come first
+	guessed bool // that nothing was ever sent, because no mark says so; once is enough
 }
 
 // cursor is how far a subject has come.
@@ -123,11 +129,17 @@ func NewRelay(cfg RelayConfig) *Relay {
 
 // Hint says that the stream has new events in the journal. It never waits and may be dropped: the sweep finds what no
 // hint told.
-func (r *Relay) Hint(s ticketing.Stream) {
+func (r *Relay) Hint(s ticketing.Stream) { r.hint(s, false) }
+
+func (r *Relay) hint(s ticketing.Stream, swept bool) {
 	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if l := r.lanes[s]; l != nil {
+		if l.swept && !swept {
+			l.swept, l.due = false, now
+			r.aside--
+		}
 		if l.hinted.IsZero() {
 			l.hinted = now
 		}
@@ -137,7 +149,10 @@ func (r *Relay) Hint(s ticketing.Stream) {
 		r.b.metrics.hintsLost.Inc()
 		return
 	}
-	r.lanes[s] = &lane{stream: s, hinted: now, due: now.Add(r.pace() - r.cfg.PassEvery)}
+	r.lanes[s] = &lane{stream: s, hinted: now, due: now.Add(r.pace() - r.cfg.PassEvery), swept: swept}
+	if swept {
+		r.aside++
+	}
 	r.b.metrics.busy.Set(float64(len(r.lanes)))
 	select {
 	case r.hinted <- struct{}{}:
@@ -158,37 +173,48 @@ func (r *Relay) Run(ctx context.Context) {
 
 func (r *Relay) sweep(ctx context.Context) {
 	for {
-		if r.b.Healthy() == nil {
-			r.sweepOnce(ctx)
+		wait := r.cfg.SweepEvery
+		if r.b.Healthy() == nil && r.sweepOnce(ctx) {
+			wait = r.cfg.PassEvery
 		}
-		if pause(ctx, r.cfg.SweepEvery) != nil {
+		if pause(ctx, wait) != nil {
 			return
 		}
 	}
 }
 
-// sweepOnce goes on in the round of all streams, page by page: no statement reads more than a page, however many there are.
-func (r *Relay) sweepOnce(ctx context.Context) {
-	for looked, found := 0, 0; ; {
+// sweepOnce goes on in the round of all streams, page by page: no statement reads more than a page, however many there
+// are. It tells whether it only waits for room: after a mass of new streams it goes on as fast as they are sent.
+func (r *Relay) sweepOnce(ctx context.Context) (crowded bool) {
+	for looked := 0; ; {
+		if r.foundInWork() >= sweepLimit {
+			return true
+		}
 		behind, next, err := r.sweepNext(ctx)
 		if err != nil {
 			r.failed(ctx, "sweep", err)
-			return
+			return false
 		}
 		for _, s := range behind {
-			r.Hint(s)
+			r.hint(s, true)
 		}
-		looked, found = looked+sweepPage, found+len(behind)
+		looked += sweepPage
 		r.swept.after, r.swept.found = next, r.swept.found+len(behind)
 		if next == "" {
 			r.b.metrics.behind.Set(float64(r.swept.found))
 			r.swept = sweepState{whole: true}
-			return
+			return false
 		}
-		if r.swept.whole && looked >= sweepShare || found >= sweepLimit {
-			return
+		if r.swept.whole && looked >= sweepShare {
+			return false
 		}
 	}
+}
+
+func (r *Relay) foundInWork() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.aside
 }
 
 func (r *Relay) sweepNext(ctx context.Context) (behind []ticketing.Stream, next ticketing.Stream, err error) {
@@ -225,25 +251,40 @@ func (r *Relay) work(ctx context.Context) {
 	}
 }
 
-// take are the lanes whose pass is due, each at the pace that a subject may have. A hint from now on is for the one after: this pass may read the journal before it.
+// take are the lanes whose pass is due, each at the pace that a subject may have. Those that sweeps found come last and
+// have a pace together, so that who has just committed something waits for one pass of them at most. A hint from now on
+// is for the pass after: this one may read the journal before it.
 func (r *Relay) take(now time.Time) []*lane {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	lanes, pace := make([]*lane, 0, len(r.lanes)), r.pace()
+	pace, room := r.pace(), 0
+	if !now.Before(r.nextOne) {
+		room = passStreams
+	}
+	var lanes, found []*lane
 	for _, l := range r.lanes {
-		if l.due.After(now) {
+		switch {
+		case l.due.After(now):
+			continue
+		case !l.swept:
+			lanes = append(lanes, l)
+		case len(found) < room:
+			found = append(found, l)
+		default:
 			continue
 		}
 		l.due = now.Add(pace)
-		l.heard, l.hinted, l.sent, l.err = l.hinted, time.Time{}, false, nil
-		lanes = append(lanes, l)
+		l.heard, l.hinted, l.sent, l.all, l.err = l.hinted, time.Time{}, false, false, nil
 	}
-	return lanes
+	if len(found) > 0 {
+		r.nextOne = now.Add(time.Duration(len(found)) * messageShare)
+	}
+	return append(lanes, found...)
 }
 
-// pace is the time between two messages of a subject; r.mu is held.
+// pace is the time between two messages of a subject that somebody commits to; r.mu is held.
 func (r *Relay) pace() time.Duration {
-	return max(r.cfg.PassEvery, min(time.Duration(len(r.lanes))*messageShare, maxPace))
+	return max(r.cfg.PassEvery, min(time.Duration(len(r.lanes)-r.aside)*messageShare, maxPace))
 }
 
 // finish forgets the lanes that are done or failed.
@@ -257,17 +298,21 @@ func (r *Relay) finish(ctx context.Context, lanes []*lane) {
 			r.failed(ctx, "pass", l.err, "stream", l.stream)
 		case l.sent:
 			r.failing.Store(false)
-			if !l.heard.IsZero() {
+			if !l.heard.IsZero() && !l.swept {
 				r.b.metrics.lag.Observe(now.Sub(l.heard).Seconds())
 			}
 		}
-		if l.err == nil && (l.sent || !l.known || !l.hinted.IsZero()) {
+		over := l.sent && l.all && l.swept // nobody waits for more of it
+		if l.err == nil && (l.sent && !over || !l.known || !l.hinted.IsZero()) {
 			continue
 		}
 		if l.err == nil {
 			r.remember(l)
 		}
 		delete(r.lanes, l.stream)
+		if l.swept {
+			r.aside--
+		}
 	}
 	r.b.metrics.busy.Set(float64(len(r.lanes)))
 }

@@ -70,6 +70,10 @@ func (r *Relay) locate(ctx context.Context, lanes []*lane) error {
 		return fmt.Errorf("reading the marks: %w", err)
 	}
 	for _, l := range lost {
+		if marks[l.stream] == 0 && !l.guessed { // new: JetStream has nothing of it, and would refuse were it otherwise
+			l.cursor, l.known, l.born, l.guessed = cursor{}, true, r.born, true
+			continue
+		}
 		if l.cursor, l.err = r.lastOnSubject(ctx, l.stream); l.err == nil {
 			l.cursor.to = max(l.cursor.to, marks[l.stream])
 			l.known, l.born = true, r.born
@@ -89,7 +93,8 @@ func (r *Relay) sendNext(ctx context.Context, lanes []*lane) error {
 	if len(after) == 0 {
 		return nil
 	}
-	chunks, err := r.cfg.Journal.ChunksAfter(ctx, after, min(readBytes, passBytes/len(after)))
+	most := min(readBytes, passBytes/len(after))
+	chunks, err := r.cfg.Journal.ChunksAfter(ctx, after, most)
 	if err != nil {
 		return fmt.Errorf("reading the journal: %w", err)
 	}
@@ -99,6 +104,7 @@ func (r *Relay) sendNext(ctx context.Context, lanes []*lane) error {
 			p, err := r.post(l.stream, l.cursor, own, "")
 			if l.err = err; err == nil {
 				p.lane = l
+				l.all = len(own) == 1 && len(own[0].Payload) < most && p.to == own[0].To
 				under = append(under, p)
 			}
 		}

@@ -118,19 +118,19 @@ func scanFoundPerformer(r pgx.CollectableRow) (ticketing.SearchDocument, error) 
 	return d, err
 }
 
-// PerformancesNaming lists the performances whose documents name a hall, a performer or a round, ascending, at most
-// limit of them after the given one. A round that was deleted is still its performance's.
-func (db *DB) PerformancesNaming(ctx context.Context, noun ticketing.Noun, id, after int64, limit int) ([]int64, error) {
+// PerformancesNaming lists the performances whose documents name one of several halls, performers or rounds, ascending,
+// at most limit of them after the given one. A round that was deleted is still its performance's.
+func (db *DB) PerformancesNaming(ctx context.Context, noun ticketing.Noun, ids []int64, after int64, limit int) ([]int64, error) {
 	sql := map[ticketing.Noun]string{
-		ticketing.NounHall:      `SELECT id FROM performances WHERE hall_id = $1 AND deleted_at IS NULL AND id > $2 ORDER BY id LIMIT $3`,
-		ticketing.NounPerformer: `SELECT performance_id FROM performance_performers WHERE performer_id = $1 AND performance_id > $2 ORDER BY 1 LIMIT $3`,
-		ticketing.NounRound:     `SELECT performance_id FROM rounds WHERE id = $1 AND performance_id > $2 LIMIT $3`,
+		ticketing.NounHall:      `SELECT id FROM performances WHERE hall_id = ANY ($1) AND deleted_at IS NULL AND id > $2 ORDER BY id LIMIT $3`,
+		ticketing.NounPerformer: `SELECT DISTINCT performance_id FROM performance_performers WHERE performer_id = ANY ($1) AND performance_id > $2 ORDER BY 1 LIMIT $3`,
+		ticketing.NounRound:     `SELECT DISTINCT performance_id FROM rounds WHERE id = ANY ($1) AND performance_id > $2 ORDER BY 1 LIMIT $3`,
 	}[noun]
-	ids, err := many(ctx, db, pgx.RowTo[int64], sql, id, after, limit)
+	found, err := many(ctx, db, pgx.RowTo[int64], sql, ids, after, limit)
 	if err != nil {
-		return nil, fmt.Errorf("performances of %s %d: %w", noun, id, err)
+		return nil, fmt.Errorf("performances of %d %ss: %w", len(ids), noun, err)
 	}
-	return ids, nil
+	return found, nil
 }
 
 // PerformancesOnSale lists the performances of which the sale of a round is open, as the read tables know it.

@@ -2,6 +2,8 @@ package search
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -29,11 +31,21 @@ func (f *Finder) Search(ctx context.Context, queries []ticketing.SearchQuery) ([
 			return nil, err
 		}
 	}
+	queries = slices.Clone(queries)
+	for i := range queries {
+		var err error
+		if queries[i].After, err = placeOf(queries[i]); err != nil {
+			return nil, err
+		}
+	}
 	results, err := f.answered(ctx, queries)
 	if err != nil {
 		return nil, away(err)
 	}
 	for i, q := range queries {
+		if results[i].Next != "" {
+			results[i].Next = digest(q) + results[i].Next
+		}
 		words := Words(q.Text)
 		for j := range results[i].Hits {
 			hit := &results[i].Hits[j]
@@ -41,6 +53,22 @@ func (f *Finder) Search(ctx context.Context, queries []ticketing.SearchQuery) ([
 		}
 	}
 	return results, nil
+}
+
+// placeOf is what a searcher said of the page before. In front of it stands of which list it was: in another one it
+// would lead anywhere.
+func placeOf(q ticketing.SearchQuery) (string, error) {
+	place, ours := strings.CutPrefix(q.After, digest(q))
+	if q.After != "" && (!ours || place == "") {
+		return "", &ticketing.Invalid{Field: "after", Want: "the next of the page before, which asked for the same"}
+	}
+	return place, nil
+}
+
+// digest tells lists apart: pages of one have the same, whatever their size.
+func digest(q ticketing.SearchQuery) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s|%q|%+v|%s", q.Kind, Words(q.Text), q.Filter, q.Sort))
+	return hex.EncodeToString(sum[:6])
 }
 
 // answered has a searcher answer those queries in which there is something to look for. Signs without a letter or a

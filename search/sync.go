@@ -23,9 +23,9 @@ type Source interface {
 	// SearchDocumentsAfter returns at most limit documents in an order of the ids, those after the given one; "" is before
 	// the first.
 	SearchDocumentsAfter(ctx context.Context, kind ticketing.SearchKind, after string, limit int) ([]ticketing.SearchDocument, error)
-	// PerformancesNaming lists the performances whose documents name something else in the catalogue, ascending, at most
-	// limit of them after the given one.
-	PerformancesNaming(ctx context.Context, noun ticketing.Noun, id, after int64, limit int) ([]int64, error)
+	// PerformancesNaming lists the performances whose documents name one of other things in the catalogue, ascending, at
+	// most limit of them after the given one.
+	PerformancesNaming(ctx context.Context, noun ticketing.Noun, ids []int64, after int64, limit int) ([]int64, error)
 	// PerformancesOnSale lists the performances of which the sale of a round is open.
 	PerformancesOnSale(ctx context.Context) ([]int64, error)
 }
@@ -63,32 +63,43 @@ func NewSync(engine Engine, source Source, log *slog.Logger, metrics prometheus.
 	return s
 }
 
-// Told takes in consecutive events of a stream of the catalogue; it is what a follower does.
-func (s *Sync) Told(ctx context.Context, stream ticketing.Stream, _ uint64, events []ticketing.Event) error {
-	noun, id, ok := stream.Catalogue()
-	if !ok {
-		return nil
-	}
-	var err error
-	switch noun {
-	case ticketing.NounPerformance:
-		err = s.refresh(ctx, ticketing.FindPerformances, []int64{id})
-	case ticketing.NounHall:
-		err = errors.Join(s.refresh(ctx, ticketing.FindHalls, []int64{id}), s.refreshNaming(ctx, noun, id))
-	case ticketing.NounPerformer:
-		err = errors.Join(s.refresh(ctx, ticketing.FindPerformers, []int64{id}), s.refreshNaming(ctx, noun, id))
-	case ticketing.NounRound:
-		err = s.refreshNaming(ctx, noun, id)
-	}
-	if err == nil && len(events) > 0 {
-		s.lag.Observe(time.Since(events[len(events)-1].At.Time()).Seconds())
-	}
-	return err
+// Change is what happened in a stream.
+type Change struct {
+	Stream ticketing.Stream
+	Events []ticketing.Event
 }
 
-func (s *Sync) refreshNaming(ctx context.Context, noun ticketing.Noun, id int64) error {
-	for after := int64(0); ; {
-		ids, err := s.source.PerformancesNaming(ctx, noun, id, after, Batch)
+// Told takes in what happened in streams of the catalogue; it is what a follower does. What has changed is read once,
+// however many changes name it.
+func (s *Sync) Told(ctx context.Context, changes []Change) error {
+	changed := map[ticketing.Noun][]int64{}
+	for _, c := range changes {
+		if noun, id, ok := c.Stream.Catalogue(); ok {
+			changed[noun] = append(changed[noun], id)
+		}
+	}
+	err := errors.Join(
+		s.refresh(ctx, ticketing.FindHalls, changed[ticketing.NounHall]),
+		s.refresh(ctx, ticketing.FindPerformers, changed[ticketing.NounPerformer]),
+		s.refresh(ctx, ticketing.FindPerformances, changed[ticketing.NounPerformance]),
+	)
+	for _, noun := range []ticketing.Noun{ticketing.NounHall, ticketing.NounPerformer, ticketing.NounRound} {
+		err = errors.Join(err, s.refreshNaming(ctx, noun, changed[noun]))
+	}
+	if err != nil {
+		return err
+	}
+	for _, c := range changes {
+		if n := len(c.Events); n > 0 {
+			s.lag.Observe(time.Since(c.Events[n-1].At.Time()).Seconds())
+		}
+	}
+	return nil
+}
+
+func (s *Sync) refreshNaming(ctx context.Context, noun ticketing.Noun, named []int64) error {
+	for after := int64(0); len(named) > 0; {
+		ids, err := s.source.PerformancesNaming(ctx, noun, named, after, Batch)
 		if err != nil || len(ids) == 0 {
 			return err
 		}
@@ -97,14 +108,21 @@ func (s *Sync) refreshNaming(ctx context.Context, noun ticketing.Noun, id int64)
 		}
 		after = ids[len(ids)-1]
 	}
+	return nil
 }
 
 func (s *Sync) refresh(ctx context.Context, kind ticketing.SearchKind, ids []int64) error {
-	names := make([]string, len(ids))
-	for i, id := range ids {
-		names[i] = strconv.FormatInt(id, 10)
+	slices.Sort(ids)
+	for part := range slices.Chunk(slices.Compact(ids), Batch) {
+		names := make([]string, len(part))
+		for i, id := range part {
+			names[i] = strconv.FormatInt(id, 10)
+		}
+		if err := s.Refresh(ctx, kind, names); err != nil {
+			return err
+		}
 	}
-	return s.Refresh(ctx, kind, names)
+	return nil
 }
 
 // Refresh reads documents at the source and puts them into the engine; what is not at the source any more is deleted.

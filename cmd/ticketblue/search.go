@@ -12,6 +12,7 @@ import (
 	"ticketblue/search"
 	"ticketblue/search/postgres"
 	"ticketblue/search/typesense"
+	"ticketblue/ticketing"
 )
 
 // searchConns serve searches: whoever else needs the database has connections of his own.
@@ -72,5 +73,17 @@ func (f searchFlags) typesense() (search.Engine, error) {
 
 // indexer follows the catalogue for the index. Its place is kept by NATS; what is lost with that is told again.
 func indexer(journal broadcast.Journal, sync *search.Sync) broadcast.Follower {
-	return broadcast.Follower{Name: "search", Of: []string{"catalogue"}, Journal: journal, Do: sync.Told}
+	return broadcast.Follower{
+		Name: "search", Of: []string{"catalogue"}, Journal: journal,
+		Do: func(ctx context.Context, s ticketing.Stream, _ uint64, events []ticketing.Event) error {
+			return sync.Told(ctx, []search.Change{{Stream: s, Events: events}})
+		},
+		Together: func(ctx context.Context, all []broadcast.News) error {
+			changes := make([]search.Change, len(all))
+			for i, n := range all {
+				changes[i] = search.Change{Stream: n.Stream, Events: n.Events}
+			}
+			return sync.Told(ctx, changes)
+		},
+	}
 }

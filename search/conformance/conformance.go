@@ -2,6 +2,7 @@
 package conformance
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ func Run(t *testing.T, open func(t *testing.T) search.Engine) {
 		"filters":     testFilters,
 		"sorts":       testSorts,
 		"pages":       testPages,
+		"places":      testPlaces,
 		"counts":      testCounts,
 		"suggestions": testSuggestions,
 		"hostile":     testHostile,
@@ -294,6 +296,35 @@ func testPages(t *testing.T, e search.Engine) {
 				t.Errorf("%s %q: in pages %s, whole %s", sort, text, got, want)
 			}
 		}
+	}
+}
+
+// A place in one list is none in another.
+func testPlaces(t *testing.T, e search.Engine) {
+	Fill(t, e)
+	q := ask("레")
+	q.Limit = 1
+	q.After = find(t, e, q).Next
+	for name, other := range map[string]func(*ticketing.SearchQuery){
+		"another kind":   func(q *ticketing.SearchQuery) { q.Kind = ticketing.FindHalls },
+		"other words":    func(q *ticketing.SearchQuery) { q.Text = "레미" },
+		"no words":       func(q *ticketing.SearchQuery) { q.Text = "" },
+		"a filter":       func(q *ticketing.SearchQuery) { q.Filter.OnSale = true },
+		"another day":    func(q *ticketing.SearchQuery) { q.Filter.From = "2026-12-01" },
+		"another order":  func(q *ticketing.SearchQuery) { q.Sort = ticketing.SortEnding },
+		"nothing behind": func(q *ticketing.SearchQuery) { q.After = q.After[:12] },
+	} {
+		asked := q
+		other(&asked)
+		_, err := search.NewFinder(e).Search(t.Context(), []ticketing.SearchQuery{asked})
+		var invalid *ticketing.Invalid
+		if !errors.As(err, &invalid) || invalid.Field != "after" {
+			t.Errorf("with %s: %v, want a refusal of after", name, err)
+		}
+	}
+	q.Limit, q.Text = 5, " 레 "
+	if got := find(t, e, q); len(got.Hits) != 2 || got.Count != 3 {
+		t.Errorf("with another size of pages: %d hits of %d", len(got.Hits), got.Count)
 	}
 }
 
