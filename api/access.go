@@ -201,4 +201,13 @@ func (s *Server) addressShare(c *fiber.Ctx, _ auth.Caller) error {
 	return s.limits.address.take(from)
 }
 
+// hashingShare is an address's share of what hashes a password. While no more may wait to hash, all are refused here but
+// browsers that bring a device: theirs may be a place apart, which stands in the body.
+func (s *Server) hashingShare(c *fiber.Ctx, who auth.Caller) error {
+	if s.Passwords.Full() && c.Cookies(deviceCookie) == "" {
+		return auth.ErrBusy
+	}
+	return s.addressShare(c, who)
+}
+
 var hasBody = map[string]bool{http.MethodPost: true, http.MethodPut: true, http.MethodPatch: true}

@@ -39,13 +39,13 @@ func (s *Server) accountRoutes() {
 	register(s, operation{
 		id: "signup", method: http.MethodPost, path: "/v1/auth/signup", tag: "accounts", access: Public,
 		status: http.StatusCreated, errors: []int{http.StatusConflict, http.StatusUnprocessableEntity},
-		limit: s.addressShare, summary: "Open a customer's account",
-		about: "The role is always customer. Code `email_taken` when there is an account already, or was one that has been withdrawn.",
+		limit: s.hashingShare, summary: "Open a customer's account",
+		about: "The role is always customer. `busy` when too many people sign up or log in at once. Code `email_taken` when there is an account already, or was one that has been withdrawn.",
 	}, s.signup)
 	register(s, operation{
 		id: "login", method: http.MethodPost, path: "/v1/auth/login", tag: "accounts", access: Public,
 		status: http.StatusOK, errors: []int{http.StatusUnauthorized, http.StatusUnprocessableEntity},
-		limit: s.addressShare, summary: "Open a session",
+		limit: s.hashingShare, summary: "Open a session",
 		about: "Gives an access token for 15 minutes and a refresh token for 30 days. An unknown e-mail and a wrong password get " +
 			"the same answer after the same work: `credentials_invalid`. `busy` when too many people log in at once.",
 	}, s.login)
@@ -87,16 +87,18 @@ func (s *Server) login(ctx context.Context, in *loginInput) (*tokenOutput, error
 	if err := s.limits.account.take(email); err != nil {
 		return nil, err
 	}
-	user, err := s.Accounts.UserByEmail(ctx, email)
-	if err != nil && !errors.Is(err, ticketing.ErrNotFound) {
-		return nil, err
-	}
-	// Nobody's hash is empty: the check then takes as long and fails.
 	lane := s.Passwords
 	if s.Tokens.KnowsDevice(in.Device, email) {
 		lane = lane.Known()
 	}
-	if err := prove(ctx, lane, in.Body.Password, user.PasswordHash); err != nil {
+	var user ticketing.User
+	err = prove(ctx, lane, in.Body.Password, func(ctx context.Context) (hash string, err error) {
+		if user, err = s.Accounts.UserByEmail(ctx, email); errors.Is(err, ticketing.ErrNotFound) {
+			return "", nil // nobody's hash is empty: the check then takes as long and fails
+		}
+		return user.PasswordHash, err
+	})
+	if err != nil {
 		return nil, err
 	}
 	out, err := s.enter(ctx, user, in.Body.Cookie)
@@ -112,8 +114,8 @@ func (s *Server) login(ctx context.Context, in *loginInput) (*tokenOutput, error
 }
 
 // prove checks a password; codeCredentialsInvalid unless it is right.
-func prove(ctx context.Context, lane *auth.Passwords, password, hash string) error {
-	right, err := lane.Check(ctx, password, hash)
+func prove(ctx context.Context, lane *auth.Passwords, password string, hashOf func(context.Context) (string, error)) error {
+	right, err := lane.Check(ctx, password, hashOf)
 	if err != nil {
 		return err
 	}

@@ -159,7 +159,7 @@ func (s *Server) proveOwner(ctx context.Context, user ticketing.User, password s
 	if err := s.limits.account.take(cmp.Or(user.Email, "#"+strconv.FormatInt(int64(user.ID), 10))); err != nil {
 		return err
 	}
-	return prove(ctx, s.Passwords.Known(), password, user.PasswordHash)
+	return prove(ctx, s.Passwords.Known(), password, func(context.Context) (string, error) { return user.PasswordHash, nil })
 }
 
 // renamed says which of several passwords is meant.

@@ -26,14 +26,17 @@ const (
 	HashWait = 2 * time.Second
 	// hashQueue is how many may wait per slot; more could not be served within HashWait.
 	hashQueue = 50
+	// busyQueue is how many may wait per slot while it rests after each hash: more would wait in vain, and while they do
+	// each costs a connection and a timer.
+	busyQueue = 2
 	// hashShare: hashing takes at most one processor in so many, and one at least. A hash is 20 ms of pure work, and a
 	// flood of log-ins fills every slot there is.
 	hashShare = 4
 	// While the machine has more urgent work, a slot rests so many times as long as its hash took, but not longer than
 	// maxRest: busyRest in the lane of everybody, knownRest in that of those who are known.
-	busyRest  = 19
+	busyRest  = 39
 	knownRest = 9
-	maxRest   = time.Second
+	maxRest   = 2 * time.Second
 	// savedRest is how much rest the slot of those who are known may have taken beforehand: after so long without a hash
 	// it does some twenty at once before it rests again, so that a few people who log in during a sale do not wait for
 	// each other.
@@ -99,10 +102,16 @@ func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
 	return hash, nil
 }
 
-// Check compares a password with an account's hash. An empty hash stands for an account that does not exist: it
-// costs the same time and is never right, so that nobody can tell which e-mails are known here.
-func (p *Passwords) Check(ctx context.Context, password, hash string) (bool, error) {
+// Check compares a password with an account's hash, which it asks for when it is the request's turn: a flood that is
+// refused costs no look at the accounts. An empty hash stands for an account that does not exist: it costs the same time
+// and is never right, so that nobody can tell which e-mails are known here.
+func (p *Passwords) Check(ctx context.Context, password string, hashOf func(context.Context) (string, error)) (bool, error) {
 	if err := p.enter(ctx); err != nil {
+		return false, err
+	}
+	hash, err := hashOf(ctx)
+	if err != nil {
+		<-p.slots
 		return false, err
 	}
 	defer p.leave(time.Now())
@@ -123,7 +132,7 @@ func (p *Passwords) enter(ctx context.Context) error {
 		return nil
 	default:
 	}
-	if p.waiting.Add(1) > int64(cap(p.slots)*hashQueue) {
+	if p.waiting.Add(1) > p.places() {
 		p.waiting.Add(-1)
 		return ErrBusy
 	}
@@ -138,6 +147,19 @@ func (p *Passwords) enter(ctx context.Context) error {
 	case <-ctx.Done():
 		return ErrBusy
 	}
+}
+
+// Full tells whether whoever came now would be refused. It costs next to nothing.
+func (p *Passwords) Full() bool {
+	return len(p.slots) == cap(p.slots) && p.waiting.Load() >= p.places()
+}
+
+// places is how many may wait.
+func (p *Passwords) places() int64 {
+	if p.isBusy(time.Now()) {
+		return int64(cap(p.slots) * busyQueue)
+	}
+	return int64(cap(p.slots) * hashQueue)
 }
 
 // leave gives the slot back, at once or after its rest; whoever had it does not wait for that.

@@ -11,6 +11,11 @@ import (
 	"ticketblue/ticketing"
 )
 
+// is an account with this hash.
+func is(hash string) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) { return hash, nil }
+}
+
 func TestHashAndCheck(t *testing.T) {
 	p, err := NewPasswords(nil)
 	if err != nil {
@@ -37,11 +42,11 @@ func TestHashAndCheck(t *testing.T) {
 		"no account, dummy password": {"nobody has this password", "", false},
 	}
 	for name, row := range rows {
-		if right, err := p.Check(ctx, row.password, row.hash); err != nil || right != row.right {
+		if right, err := p.Check(ctx, row.password, is(row.hash)); err != nil || right != row.right {
 			t.Errorf("%s: %v, %v", name, right, err)
 		}
 	}
-	if _, err := p.Check(ctx, "x", "not a hash"); err == nil {
+	if _, err := p.Check(ctx, "x", is("not a hash")); err == nil {
 		t.Error("a broken hash is not an error")
 	}
 }
@@ -75,16 +80,16 @@ func TestBusyAfterTheWait(t *testing.T) {
 	p.wait = time.Hour
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := p.Check(ctx, "x", ""); !errors.Is(err, ErrBusy) {
+	if _, err := p.Check(ctx, "x", is("")); !errors.Is(err, ErrBusy) {
 		t.Errorf("check: %v", err)
 	}
 	p.waiting.Store(hashQueue)
-	if _, err := p.Check(context.Background(), "x", ""); !errors.Is(err, ErrBusy) {
+	if _, err := p.Check(context.Background(), "x", is("")); !errors.Is(err, ErrBusy) {
 		t.Errorf("queue full: %v", err)
 	}
 	p.waiting.Store(0)
 	p.leave(time.Now())
-	if _, err := p.Check(context.Background(), "x", ""); err != nil {
+	if _, err := p.Check(context.Background(), "x", is("")); err != nil {
 		t.Errorf("free again: %v", err)
 	}
 	if p.waiting.Load() != 0 || len(p.slots) != 0 {
@@ -123,11 +128,11 @@ func TestASlotRestsWhileTheMachineIsBusy(t *testing.T) {
 	}
 	p.rested = time.Now()
 	p.leave(time.Now().Add(-time.Minute)) // after long work: it rests for maxRest
-	if _, err := p.Check(context.Background(), "x", ""); !errors.Is(err, ErrBusy) {
+	if _, err := p.Check(context.Background(), "x", is("")); !errors.Is(err, ErrBusy) {
 		t.Errorf("while it rests: %v", err)
 	}
 	p.wait = time.Minute
-	if _, err := p.Check(context.Background(), "x", ""); err != nil {
+	if _, err := p.Check(context.Background(), "x", is("")); err != nil {
 		t.Errorf("after its rest: %v", err)
 	}
 }
@@ -169,10 +174,10 @@ func TestKnownOnesDoNotWaitForOthers(t *testing.T) {
 	}
 	p.slots <- struct{}{}
 	p.waiting.Store(hashQueue)
-	if _, err := p.Check(t.Context(), "x", ""); !errors.Is(err, ErrBusy) {
+	if _, err := p.Check(t.Context(), "x", is("")); !errors.Is(err, ErrBusy) {
 		t.Errorf("everybody: %v", err)
 	}
-	if _, err := p.Known().Check(t.Context(), "x", ""); err != nil {
+	if _, err := p.Known().Check(t.Context(), "x", is("")); err != nil {
 		t.Errorf("known: %v", err)
 	}
 }
@@ -201,4 +206,48 @@ func TestRulesOfAccounts(t *testing.T) {
 	check("password", CheckPassword, false, "", "a1!bcde", "abcdefgh!", "12345678!", "abcdefg1", "a1!"+strings.Repeat("x", 126), "a1!bcdef\xff")
 	check("name", CheckName, true, "K", "김하늘", strings.Repeat("가", 50))
 	check("name", CheckName, false, "", " ", strings.Repeat("가", 51), "a\x00b", "a\nb")
+}
+
+// TestFewWaitForASlotThatRests: while the machine is busy more would wait in vain.
+func TestFewWaitForASlotThatRests(t *testing.T) {
+	busy := false
+	p, err := newPasswords(1, time.Minute, func() bool { return busy })
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.waiting.Store(hashQueue)
+	if p.Full() {
+		t.Error("full though nobody hashes")
+	}
+	p.slots <- struct{}{}
+	if !p.Full() {
+		t.Error("not full though no more may wait")
+	}
+	p.waiting.Store(busyQueue)
+	if p.Full() {
+		t.Error("full though nothing is more urgent")
+	}
+	busy = true
+	if !p.Full() {
+		t.Error("not full though the slot rests")
+	}
+	looked := func(context.Context) (string, error) { t.Error("looked at the accounts"); return "", nil }
+	if _, err := p.Check(t.Context(), "x", looked); !errors.Is(err, ErrBusy) {
+		t.Errorf("one too many: %v", err)
+	}
+}
+
+// TestNoAccountNoHash: when the accounts cannot be read the slot is free again at once.
+func TestNoAccountNoHash(t *testing.T) {
+	p, err := newPasswords(1, time.Minute, func() bool { return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("broken")
+	if _, err := p.Check(t.Context(), "x", func(context.Context) (string, error) { return "", broken }); !errors.Is(err, broken) {
+		t.Errorf("%v", err)
+	}
+	if len(p.slots) != 0 {
+		t.Error("the slot is taken")
+	}
 }
