@@ -3,23 +3,17 @@ package api
 import (
 	"context"
 	"net/http"
-	"strconv"
 
 	"ticketblue/api/auth"
 	"ticketblue/ticketing"
 )
 
 type adminsInput struct {
-	After int64 `query:"after" minimum:"0" doc:"The next of the page before"`
-	Limit int   `query:"limit" minimum:"1" maximum:"100" default:"50"`
+	After string `query:"after" maxLength:"80" doc:"The next of the page before"`
+	Limit int    `query:"limit" minimum:"1" maximum:"100" default:"50"`
 }
 
-type adminsOutput struct {
-	Body struct {
-		Items []accountBody `json:"items" nullable:"false"`
-		Next  string        `json:"next,omitempty" doc:"Send it as after for the next page; absent on the last" example:"50"`
-	}
-}
+type adminsOutput struct{ Body page[accountBody] }
 
 type createAdminInput struct {
 	Body struct {
@@ -50,20 +44,17 @@ func (s *Server) adminRoutes() {
 }
 
 func (s *Server) listAdmins(ctx context.Context, in *adminsInput) (*adminsOutput, error) {
-	list, err := s.Accounts.Admins(ctx, ticketing.UserID(in.After), in.Limit+1)
+	l := listOf("list-admins")
+	after, err := l.afterID(in.After)
 	if err != nil {
 		return nil, err
 	}
-	out := &adminsOutput{}
-	out.Body.Items = []accountBody{}
-	for i, u := range list {
-		if i == in.Limit {
-			out.Body.Next = strconv.FormatInt(int64(list[i-1].ID), 10)
-			break
-		}
-		out.Body.Items = append(out.Body.Items, accountBody{int64(u.ID), u.Email, u.Name, string(u.Role)})
+	found, err := s.Accounts.Admins(ctx, ticketing.UserID(after), in.Limit+1)
+	if err != nil {
+		return nil, err
 	}
-	return out, nil
+	onWire := func(u ticketing.User) accountBody { return accountBody{int64(u.ID), u.Email, u.Name, string(u.Role)} }
+	return &adminsOutput{pageOf(found, in.Limit, onWire, func(u ticketing.User) string { return l.cursorOfID(int64(u.ID)) })}, nil
 }
 
 func (s *Server) createAdmin(ctx context.Context, in *createAdminInput) (*accountOutput, error) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -70,9 +69,9 @@ func targetsOf(c *fiber.Ctx) map[string]string {
 }
 
 type auditInput struct {
-	After int64 `query:"after" minimum:"1" doc:"The next of the page before"`
-	Limit int   `query:"limit" minimum:"1" maximum:"100" default:"50"`
-	User  int64 `query:"user" minimum:"1" doc:"Only what this admin did"`
+	After string `query:"after" maxLength:"80" doc:"The next of the page before"`
+	Limit int    `query:"limit" minimum:"1" maximum:"100" default:"50"`
+	User  int64  `query:"user" minimum:"1" doc:"Only what this admin did"`
 }
 
 type auditBody struct {
@@ -85,12 +84,7 @@ type auditBody struct {
 	RequestID string            `json:"request_id" example:"3581936a-d6d7-4f93-8f4d-a57c387e1fb6"`
 }
 
-type auditOutput struct {
-	Body struct {
-		Items []auditBody `json:"items" nullable:"false"`
-		Next  string      `json:"next,omitempty" doc:"Send it as after for the next page; absent on the last" example:"261"`
-	}
-}
+type auditOutput struct{ Body page[auditBody] }
 
 func (s *Server) auditRoutes() {
 	register(s, operation{
@@ -101,18 +95,17 @@ func (s *Server) auditRoutes() {
 }
 
 func (s *Server) auditLog(ctx context.Context, in *auditInput) (*auditOutput, error) {
-	list, err := s.Accounts.AuditLog(ctx, ticketing.UserID(in.User), in.After, in.Limit+1)
+	l := listOf("list-audit", in.User)
+	after, err := l.afterID(in.After)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.Accounts.AuditLog(ctx, ticketing.UserID(in.User), after, in.Limit+1)
 	if err != nil {
 		return nil, fmt.Errorf("listing the audit log: %w", err)
 	}
-	out := &auditOutput{}
-	out.Body.Items = []auditBody{}
-	for i, e := range list {
-		if i == in.Limit {
-			out.Body.Next = strconv.FormatInt(list[i-1].ID, 10)
-			break
-		}
-		out.Body.Items = append(out.Body.Items, auditBody{e.ID, e.At, int64(e.User), e.Operation, e.Targets, e.Status, e.RequestID})
+	onWire := func(e ticketing.AuditEntry) auditBody {
+		return auditBody{e.ID, e.At, int64(e.User), e.Operation, e.Targets, e.Status, e.RequestID}
 	}
-	return out, nil
+	return &auditOutput{pageOf(found, in.Limit, onWire, func(e ticketing.AuditEntry) string { return l.cursorOfID(e.ID) })}, nil
 }

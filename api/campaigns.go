@@ -105,7 +105,12 @@ func (s *Server) campaignRoutes() {
 
 func (s *Server) listCampaigns(public bool) func(context.Context, *listInput) (*campaignsOutput, error) {
 	return func(ctx context.Context, in *listInput) (*campaignsOutput, error) {
-		found, err := s.Campaigns.Campaigns(ctx, public, ticketing.CampaignID(in.After), in.Limit+1)
+		l := listOf("list-campaigns", public)
+		after, err := l.afterID(in.After)
+		if err != nil {
+			return nil, err
+		}
+		found, err := s.Campaigns.Campaigns(ctx, public, ticketing.CampaignID(after), in.Limit+1)
 		if err != nil {
 			return nil, err
 		}
@@ -114,7 +119,7 @@ func (s *Server) listCampaigns(public bool) func(context.Context, *listInput) (*
 			body.Welcome = c.Welcome && !public
 			return body
 		}
-		place := func(c ticketing.CampaignSummary) string { return formatID(int64(c.ID)) }
+		place := func(c ticketing.CampaignSummary) string { return l.cursorOfID(int64(c.ID)) }
 		return &campaignsOutput{pageOf(found, in.Limit, onWire, place)}, nil
 	}
 }

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -151,44 +150,6 @@ func wireOf(version int64, body any) (wire, error) {
 		name = strconv.FormatInt(version, 10) + "-" + name
 	}
 	return wire{`"` + name + `"`, text}, nil
-}
-
-// page is a part of a list.
-type page[W any] struct {
-	Items []W    `json:"items" nullable:"false"`
-	Next  string `json:"next,omitempty" doc:"Send it as after for the next page; absent on the last"`
-}
-
-// pageOf makes a page of what was found by asking for one more, which tells whether there is a next page.
-func pageOf[R, W any](found []R, limit int, onWire func(R) W, place func(R) string) page[W] {
-	p := page[W]{Items: []W{}}
-	if len(found) > limit {
-		found = found[:limit]
-		p.Next = place(found[limit-1])
-	}
-	for _, r := range found {
-		p.Items = append(p.Items, onWire(r))
-	}
-	return p
-}
-
-// formatPlace makes a cursor of an id and what the list is ordered by. It is opaque to callers.
-func formatPlace(id int64, key string) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(id, 10) + "@" + key))
-}
-
-// parsePlace reads a cursor; "" is the beginning.
-func parsePlace(text string) (id int64, key string, err error) {
-	if text == "" {
-		return 0, "", nil
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(text)
-	digits, key, found := strings.Cut(string(raw), "@")
-	id, wrong := strconv.ParseInt(digits, 10, 64)
-	if err != nil || wrong != nil || id < 1 || !found || strings.ContainsRune(key, 0) || strings.ToValidUTF8(key, "") != key {
-		return 0, "", invalid("after", "the next of the page before")
-	}
-	return id, key, nil
 }
 
 // today is the calendar day in Seoul.

@@ -3,10 +3,8 @@ package api
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -167,9 +165,10 @@ func appendCoupon(dst []byte, k *ticketing.Coupon, seq uint64) []byte {
 }
 
 func (s *Server) listCoupons(ctx context.Context, in *myCouponsInput) (*myCouponsOutput, error) {
-	after, ok := parseCouponCursor(in.After)
-	if !ok {
-		return nil, invalid("after", "the next of the page before")
+	l := listOf("list-coupons", in.Usable, in.Amount)
+	after, err := parseCouponCursor(l, in.After)
+	if err != nil {
+		return nil, err
 	}
 	var filter ticketing.CouponFilter
 	if in.Usable {
@@ -185,7 +184,7 @@ func (s *Server) listCoupons(ctx context.Context, in *myCouponsInput) (*myCoupon
 		return nil, err
 	}
 	onWire := func(k ticketing.CouponSummary) myCouponBody { return myCouponOnWire(k, filter.Amount) }
-	place := func(k ticketing.CouponSummary) string { return formatCouponCursor(k.Cursor()) }
+	place := func(k ticketing.CouponSummary) string { return l.cursor(int64(k.IssuedAt), k.ID.String()) }
 	return &myCouponsOutput{pageOf(found, in.Limit, onWire, place)}, nil
 }
 
@@ -209,26 +208,16 @@ func factsOnWire(k *ticketing.Coupon) CouponFacts {
 	}
 }
 
-// A cursor is opaque to callers: what it holds may change.
-func formatCouponCursor(c ticketing.CouponCursor) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(int64(c.IssuedAt), 10) + "@" + c.ID.String()))
-}
-
-// parseCouponCursor reads a cursor; "" is the beginning.
-func parseCouponCursor(text string) (c ticketing.CouponCursor, ok bool) {
-	if text == "" {
-		return c, true
+// parseCouponCursor reads a place in a customer's list; "" is the beginning.
+func parseCouponCursor(l list, cursor string) (c ticketing.CouponCursor, err error) {
+	issuedAt, id, err := l.place(cursor)
+	if cursor == "" || err != nil {
+		return c, err
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil {
-		return c, false
+	var ok bool
+	if c.ID, ok = ticketing.ParseCouponID(id); !ok || issuedAt > maxMillis {
+		return c, errNotNext
 	}
-	issuedAt, id, _ := strings.Cut(string(raw), "@")
-	at, err := strconv.ParseInt(issuedAt, 10, 64)
-	if err != nil || at < 0 || at > maxMillis {
-		return c, false
-	}
-	c.IssuedAt = ticketing.Millis(at)
-	c.ID, ok = ticketing.ParseCouponID(id)
-	return c, ok
+	c.IssuedAt = ticketing.Millis(issuedAt)
+	return c, nil
 }

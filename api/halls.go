@@ -114,11 +114,16 @@ func (s *Server) hallRoutes() {
 }
 
 func (s *Server) listHalls(ctx context.Context, in *listInput) (*tagged[page[hallBody]], error) {
-	found, err := s.Catalogue.Halls(ctx, in.After, in.Limit+1)
+	l := listOf("list-halls")
+	after, err := l.afterID(in.After)
 	if err != nil {
 		return nil, err
 	}
-	body := pageOf(found, in.Limit, hallOnWire, func(h ticketing.Hall) string { return formatID(h.ID) })
+	found, err := s.Catalogue.Halls(ctx, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	body := pageOf(found, in.Limit, hallOnWire, func(h ticketing.Hall) string { return l.cursorOfID(h.ID) })
 	return tag(http.StatusOK, 0, body, in.IfNoneMatch)
 }
 

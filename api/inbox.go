@@ -77,9 +77,14 @@ func (s *Server) inboxRoutes() {
 }
 
 func (s *Server) listInbox(ctx context.Context, in *inboxInput) (*inboxOutput, error) {
-	place, ok := parseNoticeID(in.After)
+	l := listOf("list-inbox")
+	at, fact, err := l.place(in.After)
+	if err != nil {
+		return nil, err
+	}
+	place, ok := inboxPlace(at, fact)
 	if !ok {
-		return nil, invalid("after", "the next of the page before")
+		return nil, errNotNext
 	}
 	user := callerOf(ctx).User
 	items, err := s.Inbox.InboxBefore(ctx, user, place, in.Limit+1) // one more tells whether there is a next page
@@ -94,7 +99,8 @@ func (s *Server) listInbox(ctx context.Context, in *inboxInput) (*inboxOutput, e
 	out.Body.Items, out.Body.Unread = []noticeBody{}, unread
 	if len(items) > in.Limit {
 		items = items[:in.Limit]
-		out.Body.Next = formatNoticeID(items[in.Limit-1].Place)
+		last := items[in.Limit-1].Place
+		out.Body.Next = l.cursor(int64(last.At), last.Fact)
 	}
 	for _, i := range items {
 		out.Body.Items = append(out.Body.Items, noticeOnWire(i, read))
@@ -159,10 +165,15 @@ func parseNoticeID(text string) (p ticketing.InboxPlace, ok bool) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	at, fact, found := strings.Cut(string(raw), "@")
 	n, errAt := strconv.ParseInt(at, 10, 64)
-	if err != nil || errAt != nil || !found || n < 0 || n > maxMillis || len(fact) > maxFact || strings.ContainsFunc(fact, notFact) {
+	if err != nil || errAt != nil || !found {
 		return p, false
 	}
-	return ticketing.InboxPlace{At: ticketing.Millis(n), Fact: fact}, true
+	return inboxPlace(n, fact)
+}
+
+func inboxPlace(at int64, fact string) (ticketing.InboxPlace, bool) {
+	ok := at >= 0 && at <= maxMillis && len(fact) <= maxFact && !strings.ContainsFunc(fact, notFact)
+	return ticketing.InboxPlace{At: ticketing.Millis(at), Fact: fact}, ok
 }
 
 // notFact: names of facts are printable ASCII.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"ticketblue/ticketing"
@@ -59,7 +58,7 @@ type jobsOutput struct {
 
 type jobRunsInput struct {
 	Name  string `path:"name" maxLength:"40" pattern:"^[a-z-]+$" example:"dormant-users"`
-	After int64  `query:"after" minimum:"1" doc:"The next of the page before"`
+	After string `query:"after" maxLength:"80" doc:"The next of the page before"`
 	Limit int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
 }
 
@@ -122,11 +121,16 @@ func (s *Server) listJobs(ctx context.Context, _ *struct{}) (*jobsOutput, error)
 }
 
 func (s *Server) listJobRuns(ctx context.Context, in *jobRunsInput) (*jobRunsOutput, error) {
-	list, err := s.Runs.TaskRuns(ctx, in.Name, in.After, in.Limit+1)
+	l := listOf("list-job-runs", in.Name)
+	after, err := l.afterID(in.After)
 	if err != nil {
 		return nil, err
 	}
-	return &jobRunsOutput{pageOf(list, in.Limit, onWireRun, func(r ticketing.TaskRun) string { return strconv.FormatInt(r.ID, 10) })}, nil
+	found, err := s.Runs.TaskRuns(ctx, in.Name, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return &jobRunsOutput{pageOf(found, in.Limit, onWireRun, func(r ticketing.TaskRun) string { return l.cursorOfID(r.ID) })}, nil
 }
 
 func (s *Server) startJob(ctx context.Context, in *startJobInput) (*jobRunOutput, error) {

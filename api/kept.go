@@ -67,6 +67,9 @@ type question struct {
 	edition   uint64 // sum of the counts it rests on: each only grows
 }
 
+// list is what the answer is a page of.
+func (q question) list() list { return listOf(q.operation, q.id) }
+
 // wire is a body with its ETag.
 type wire struct {
 	etag string
@@ -103,12 +106,12 @@ func keep[I, B any](s *Server, op operation, r rests, load func(ctx context.Cont
 	})
 	_, paged := any((*I)(nil)).(interface{ inPages() })
 	hot[I, tagged[B]](s, op, func(c *fiber.Ctx) error {
-		q, err := readQuestion(c, paged)
+		q, err := readQuestion(c, op.id, paged)
 		if err != nil {
 			return err
 		}
 		asked.Inc()
-		q.operation, q.edition = op.id, on.of(q.id).Load()+all.all.Load()
+		q.edition = on.of(q.id).Load() + all.all.Load()
 		w, err := s.kept.Get(c.UserContext(), q, ask)
 		if err != nil {
 			return err
@@ -133,7 +136,8 @@ const (
 )
 
 // readQuestion checks by hand what the document shows.
-func readQuestion(c *fiber.Ctx, paged bool) (q question, err error) {
+func readQuestion(c *fiber.Ctx, operation string, paged bool) (q question, err error) {
+	q.operation = operation
 	if q.id, err = strconv.ParseInt(c.Params("id"), 10, 64); err != nil || q.id < 1 {
 		return q, ticketing.ErrNotFound
 	}
@@ -149,10 +153,6 @@ func readQuestion(c *fiber.Ctx, paged bool) (q question, err error) {
 			return q, invalid("limit", "from 1 to "+strconv.Itoa(MaxPageSize))
 		}
 	}
-	if text := c.Query("after"); text != "" {
-		if q.after, err = strconv.ParseInt(text, 10, 64); err != nil || q.after < 0 {
-			return q, invalid("after", "the next of the page before")
-		}
-	}
-	return q, nil
+	q.after, err = q.list().afterID(c.Query("after"))
+	return q, err
 }

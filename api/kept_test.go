@@ -335,7 +335,7 @@ func TestKeptReadsCheckTheirInput(t *testing.T) {
 			}
 		}
 		h.do(call{method: "GET", path: path + "?limit=&after="}).wantStatus(http.StatusOK)
-		h.do(call{method: "GET", path: path + "?limit=100&after=7"}).wantStatus(http.StatusOK)
+		h.do(call{method: "GET", path: path + "?limit=100&after=" + listOf("list-"+map[string]string{"reviews": "reviews", "performers": "performers-of"}[list], int64(1)).cursorOfID(7)}).wantStatus(http.StatusOK)
 	}
 	for _, read := range sixReads {
 		for _, id := range []string{"0", "-1", "x", "99999999999999999999"} {

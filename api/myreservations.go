@@ -3,13 +3,10 @@ package api
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"ticketblue/ticketing"
@@ -41,16 +38,11 @@ type myReservationBody struct {
 	EndedAt     *time.Time     `json:"ended_at,omitempty" doc:"When it was released or canceled, or expired"`
 }
 
-type myReservationsBody struct {
-	Items []myReservationBody `json:"items" nullable:"false"`
-	Next  string              `json:"next,omitempty" doc:"Send it as after for the next page; absent on the last"`
-}
-
 type myReservationsOutput struct {
 	Status       int
 	ETag         string `header:"ETag"`
 	CacheControl string `header:"Cache-Control"`
-	Body         myReservationsBody
+	Body         page[myReservationBody]
 }
 
 func (s *Server) myReservationRoutes() {
@@ -64,9 +56,10 @@ func (s *Server) myReservationRoutes() {
 }
 
 func (s *Server) listReservations(ctx context.Context, in *myReservationsInput) (*myReservationsOutput, error) {
-	after, ok := parseCursor(in.After)
-	if !ok {
-		return nil, invalid("after", "the next of the page before")
+	l := listOf("list-reservations")
+	after, err := parseReservationCursor(l, in.After)
+	if err != nil {
+		return nil, err
 	}
 	if err := s.await(ctx, in.AfterPosition); err != nil {
 		return nil, err
@@ -75,19 +68,14 @@ func (s *Server) listReservations(ctx context.Context, in *myReservationsInput) 
 	if err != nil {
 		return nil, err
 	}
-	body := myReservationsBody{Items: []myReservationBody{}}
-	if len(found) > in.Limit {
-		found = found[:in.Limit]
-		body.Next = formatCursor(found[in.Limit-1].Cursor())
-	}
-	for _, r := range found {
-		body.Items = append(body.Items, myReservationOnWire(r))
-	}
+	body := pageOf(found, in.Limit, myReservationOnWire, func(r ticketing.ReservationSummary) string {
+		return l.cursor(int64(r.HeldAt), r.ID.String())
+	})
 	return notModified(body, in.IfNoneMatch)
 }
 
 // notModified answers without a body when the caller has this one.
-func notModified(body myReservationsBody, known string) (*myReservationsOutput, error) {
+func notModified(body page[myReservationBody], known string) (*myReservationsOutput, error) {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return nil, fmt.Errorf("encoding a list of reservations: %w", err)
@@ -116,28 +104,18 @@ func myReservationOnWire(r ticketing.ReservationSummary) myReservationBody {
 	}
 }
 
-// A cursor is opaque to callers: what it holds may change.
-func formatCursor(c ticketing.ReservationCursor) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(int64(c.HeldAt), 10) + "@" + c.ID.String()))
-}
-
-// parseCursor reads a cursor; "" is the beginning.
-func parseCursor(text string) (c ticketing.ReservationCursor, ok bool) {
-	if text == "" {
-		return c, true
+// parseReservationCursor reads a place in a customer's list; "" is the beginning.
+func parseReservationCursor(l list, cursor string) (c ticketing.ReservationCursor, err error) {
+	heldAt, id, err := l.place(cursor)
+	if cursor == "" || err != nil {
+		return c, err
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil {
-		return c, false
+	var ok bool
+	if c.ID, ok = ticketing.ParseReservationID(id); !ok || heldAt > maxMillis {
+		return c, errNotNext
 	}
-	heldAt, id, _ := strings.Cut(string(raw), "@")
-	at, err := strconv.ParseInt(heldAt, 10, 64)
-	if err != nil || at < 0 || at > maxMillis {
-		return c, false
-	}
-	c.HeldAt = ticketing.Millis(at)
-	c.ID, ok = ticketing.ParseReservationID(id)
-	return c, ok
+	c.HeldAt = ticketing.Millis(heldAt)
+	return c, nil
 }
 
 // maxMillis is the last moment of the year 9999: nothing is later, and databases can write it down.

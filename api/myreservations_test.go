@@ -92,7 +92,7 @@ func TestMyReservationsComeInPages(t *testing.T) {
 	var seen []string
 	path := "/v1/reservations?limit=4"
 	for pages := 1; ; pages++ {
-		var page myReservationsBody
+		var page page[myReservationBody]
 		h.do(call{method: "GET", path: path, token: token}).wantStatus(http.StatusOK).decode(&page)
 		for _, r := range page.Items {
 			seen = append(seen, r.ID+" "+r.Status)
@@ -112,7 +112,7 @@ func TestMyReservationsComeInPages(t *testing.T) {
 	if want := "[42-6 canceled 42-5 expired 42-4 released 42-3 confirmed 42-2 paying 42-1 held]"; fmt.Sprint(seen) != want {
 		t.Errorf("saw %v, want %s", seen, want)
 	}
-	var none myReservationsBody
+	var none page[myReservationBody]
 	h.do(call{method: "GET", path: "/v1/reservations", token: h.token(otherCustomer, ticketing.Customer)}).wantStatus(http.StatusOK).decode(&none)
 	if len(none.Items) != 0 {
 		t.Errorf("another customer sees %+v", none)
@@ -162,8 +162,10 @@ func FuzzReservationCursor(f *testing.F) {
 	f.Add("", int64(0), int64(1), uint32(1))
 	f.Add("MTIzQDQyLTE", int64(1_790_000_000_000), int64(1<<62), uint32(1<<31))
 	f.Fuzz(func(t *testing.T, text string, heldAt, round int64, number uint32) {
-		if c, ok := parseCursor(text); ok && text != "" {
-			if again, ok := parseCursor(formatCursor(c)); !ok || again != c {
+		l := listOf("list-reservations")
+		write := func(c ticketing.ReservationCursor) string { return l.cursor(int64(c.HeldAt), c.ID.String()) }
+		if c, err := parseReservationCursor(l, text); err == nil && text != "" {
+			if again, err := parseReservationCursor(l, write(c)); err != nil || again != c {
 				t.Errorf("%q is %+v and became %+v", text, c, again)
 			}
 		}
@@ -171,7 +173,7 @@ func FuzzReservationCursor(f *testing.F) {
 			return
 		}
 		c := ticketing.ReservationCursor{HeldAt: ticketing.Millis(heldAt), ID: ticketing.ReservationID{Round: ticketing.RoundID(round), Number: number}}
-		if again, ok := parseCursor(formatCursor(c)); !ok || again != c || len(formatCursor(c)) > 80 {
+		if again, err := parseReservationCursor(l, write(c)); err != nil || again != c || len(write(c)) > 80 {
 			t.Errorf("%+v became %+v", c, again)
 		}
 	})

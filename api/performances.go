@@ -10,8 +10,8 @@ import (
 
 // listInput is what lists in the order of ids take.
 type listInput struct {
-	Limit int   `query:"limit" minimum:"1" maximum:"100" default:"20"`
-	After int64 `query:"after" minimum:"0" doc:"The next of the page before"`
+	Limit int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
+	After string `query:"after" maxLength:"80" doc:"The next of the page before"`
 	Conditional
 }
 
@@ -32,9 +32,9 @@ type performanceInput struct {
 
 // listOfInput is what lists of a performance's take.
 type listOfInput struct {
-	ID    int64 `path:"id" minimum:"1" doc:"Of the performance" example:"1"`
-	Limit int   `query:"limit" minimum:"1" maximum:"100" default:"20"`
-	After int64 `query:"after" minimum:"0" doc:"The next of the page before"`
+	ID    int64  `path:"id" minimum:"1" doc:"Of the performance" example:"1"`
+	Limit int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
+	After string `query:"after" maxLength:"80" doc:"The next of the page before"`
 	Conditional
 }
 
@@ -88,12 +88,13 @@ func (s *Server) performanceRoutes() {
 }
 
 func (s *Server) listPerformances(ctx context.Context, in *performancesInput) (*tagged[page[performanceBody]], error) {
-	id, day, err := parsePlace(in.After)
+	l := listOf("list-performances", in.OnSale, in.Category, in.From, in.To)
+	id, day, err := l.place(in.After)
 	if err != nil {
 		return nil, err
 	}
 	if _, ok := ticketing.ParseDay(day); day != "" && !ok {
-		return nil, invalid("after", "the next of the page before")
+		return nil, errNotNext
 	}
 	filter := ticketing.PerformanceFilter{Category: in.Category, OnSale: in.OnSale, From: s.today()}
 	if in.From != "" {
@@ -114,7 +115,7 @@ func (s *Server) listPerformances(ctx context.Context, in *performancesInput) (*
 		p.Description = ""
 		return performanceOnWire(p)
 	}
-	body := pageOf(found, in.Limit, brief, func(p ticketing.Performance) string { return formatPlace(p.ID, string(p.To)) })
+	body := pageOf(found, in.Limit, brief, func(p ticketing.Performance) string { return l.cursor(p.ID, string(p.To)) })
 	return tag(http.StatusOK, 0, body, in.IfNoneMatch)
 }
 
@@ -133,7 +134,7 @@ func (s *Server) getPerformance(ctx context.Context, q question) (int64, perform
 
 func (s *Server) listPerformersOf(ctx context.Context, q question) (int64, page[performerBody], error) {
 	found, err := s.Catalogue.PerformersOf(ctx, q.id, q.after, q.limit+1)
-	return 0, pageOf(found, q.limit, performerOnWire, func(p ticketing.Performer) string { return formatID(p.ID) }), err
+	return 0, pageOf(found, q.limit, performerOnWire, func(p ticketing.Performer) string { return q.list().cursorOfID(p.ID) }), err
 }
 
 func performanceOnWire(p ticketing.Performance) performanceBody {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"net/http"
-	"strconv"
 
 	"ticketblue/ticketing"
 )
@@ -76,7 +75,8 @@ func (s *Server) performerRoutes() {
 }
 
 func (s *Server) listPerformers(ctx context.Context, in *performersInput) (*tagged[page[performerBody]], error) {
-	id, name, err := parsePlace(in.After)
+	l := listOf("list-performers", in.Prefix, in.Contains)
+	id, name, err := l.place(in.After)
 	if err = cmp.Or(err, checkWords("prefix", in.Prefix), checkWords("contains", in.Contains)); err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (s *Server) listPerformers(ctx context.Context, in *performersInput) (*tagg
 	if err != nil {
 		return nil, err
 	}
-	body := pageOf(found, in.Limit, performerOnWire, func(p ticketing.Performer) string { return formatPlace(p.ID, p.Name) })
+	body := pageOf(found, in.Limit, performerOnWire, func(p ticketing.Performer) string { return l.cursor(p.ID, p.Name) })
 	return tag(http.StatusOK, 0, body, in.IfNoneMatch)
 }
 
@@ -137,6 +137,3 @@ func (f performerFields) record() ticketing.Performer {
 func performerOnWire(p ticketing.Performer) performerBody {
 	return performerBody{ID: p.ID, Name: p.Name, Nation: p.Nation, Birth: string(p.Birth), Version: p.Version}
 }
-
-// formatID is the cursor of lists in the order of ids.
-func formatID(id int64) string { return strconv.FormatInt(id, 10) }

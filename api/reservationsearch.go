@@ -38,7 +38,7 @@ type searchReservationsInput struct {
 	ReservationFilters
 	Sort  string `query:"sort" enum:"newest,oldest,highest,lowest" default:"newest" doc:"By the moment of the hold, or by the amount"`
 	Limit int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
-	After string `query:"after" maxLength:"80" doc:"The next of the page before, which had the same sort"`
+	After string `query:"after" maxLength:"80" doc:"The next of the page before, which had the same filters and sort"`
 }
 
 type foundCustomer struct {
@@ -86,7 +86,8 @@ func (s *Server) searchReservations(ctx context.Context, in *searchReservationsI
 		return nil, err
 	}
 	order := ticketing.ReservationOrder(in.Sort)
-	after, err := parseReservationPlace(in.After, order)
+	l := listOf("search-reservations", in.ReservationFilters, in.Sort)
+	after, err := parseReservationPlace(l, in.After, order)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func (s *Server) searchReservations(ctx context.Context, in *searchReservationsI
 	out := &searchReservationsOutput{}
 	list := pageOf(found, in.Limit, foundOnWire, func(r ticketing.FoundReservation) string {
 		p := r.Place(order)
-		return formatPlace(p.Key+1, in.Sort+"@"+p.ID.String()) // places begin at 1
+		return l.cursor(p.Key, p.ID.String())
 	})
 	out.Body.Items, out.Body.Next = list.Items, list.Next
 	out.Body.Total, out.Body.AtLeast = min(total, maxCounted), total > maxCounted
@@ -152,15 +153,14 @@ func foundOnWire(r ticketing.FoundReservation) foundReservationBody {
 }
 
 // parseReservationPlace reads a cursor of a list in this order; "" is the beginning.
-func parseReservationPlace(text string, order ticketing.ReservationOrder) (ticketing.ReservationPlace, error) {
-	key, rest, err := parsePlace(text)
-	if text == "" || err != nil {
+func parseReservationPlace(l list, cursor string, order ticketing.ReservationOrder) (ticketing.ReservationPlace, error) {
+	key, name, err := l.place(cursor)
+	if cursor == "" || err != nil {
 		return ticketing.ReservationPlace{}, err
 	}
-	sort, name, _ := strings.Cut(rest, "@")
 	id, ok := ticketing.ParseReservationID(name)
-	if !ok || sort != string(order) || !order.ByAmount() && key-1 > maxMillis {
-		return ticketing.ReservationPlace{}, invalid("after", "the next of the page before, which had the same sort")
+	if !ok || !order.ByAmount() && key > maxMillis {
+		return ticketing.ReservationPlace{}, errNotNext
 	}
-	return ticketing.ReservationPlace{Key: key - 1, ID: id}, nil
+	return ticketing.ReservationPlace{Key: key, ID: id}, nil
 }

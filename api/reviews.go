@@ -71,7 +71,7 @@ func (s *Server) reviewRoutes() {
 
 func (s *Server) listReviews(ctx context.Context, q question) (int64, page[reviewBody], error) {
 	found, err := s.Catalogue.ReviewsOf(ctx, q.id, q.after, q.limit+1)
-	return 0, pageOf(found, q.limit, reviewOnWire, func(r ticketing.Review) string { return formatID(r.ID) }), err
+	return 0, pageOf(found, q.limit, reviewOnWire, func(r ticketing.Review) string { return q.list().cursorOfID(r.ID) }), err
 }
 
 func (s *Server) getReview(ctx context.Context, in *idInput) (*tagged[reviewBody], error) {
