@@ -1044,16 +1044,6 @@ type AccountBody struct {
 // AccountBodyRole Examples: customer
 type AccountBodyRole string
 
-// AdminsOutputBody defines model for AdminsOutputBody.
-type AdminsOutputBody struct {
-	Items []AccountBody `json:"items"`
-
-	// Next Send it as after for the next page; absent on the last
-	//
-	// Examples: 50
-	Next *string `json:"next,omitempty"`
-}
-
 // AuditBody defines model for AuditBody.
 type AuditBody struct {
 	// At Examples: 2027-03-02T11:00:07Z
@@ -1082,16 +1072,6 @@ type AuditBody struct {
 
 	// User Examples: 1
 	User int64 `json:"user"`
-}
-
-// AuditOutputBody defines model for AuditOutputBody.
-type AuditOutputBody struct {
-	Items []AuditBody `json:"items"`
-
-	// Next Send it as after for the next page; absent on the last
-	//
-	// Examples: 261
-	Next *string `json:"next,omitempty"`
 }
 
 // BestBody defines model for BestBody.
@@ -1893,14 +1873,6 @@ type MyReservationBody struct {
 // MyReservationBodyStatus defines model for MyReservationBody.Status.
 type MyReservationBodyStatus string
 
-// MyReservationsBody defines model for MyReservationsBody.
-type MyReservationsBody struct {
-	Items []MyReservationBody `json:"items"`
-
-	// Next Send it as after for the next page; absent on the last
-	Next *string `json:"next,omitempty"`
-}
-
 // NoticeBody defines model for NoticeBody.
 type NoticeBody struct {
 	// Amount KRW: of the seats held or lost, or what comes back
@@ -1942,6 +1914,22 @@ type NoticeBody struct {
 // NoticeBodyKind defines model for NoticeBody.Kind.
 type NoticeBodyKind string
 
+// PageAccountBody defines model for PageAccountBody.
+type PageAccountBody struct {
+	Items []AccountBody `json:"items"`
+
+	// Next Send it as after for the next page; absent on the last
+	Next *string `json:"next,omitempty"`
+}
+
+// PageAuditBody defines model for PageAuditBody.
+type PageAuditBody struct {
+	Items []AuditBody `json:"items"`
+
+	// Next Send it as after for the next page; absent on the last
+	Next *string `json:"next,omitempty"`
+}
+
 // PageCampaignBody defines model for PageCampaignBody.
 type PageCampaignBody struct {
 	Items []CampaignBody `json:"items"`
@@ -1969,6 +1957,14 @@ type PageJobRunBody struct {
 // PageMyCouponBody defines model for PageMyCouponBody.
 type PageMyCouponBody struct {
 	Items []MyCouponBody `json:"items"`
+
+	// Next Send it as after for the next page; absent on the last
+	Next *string `json:"next,omitempty"`
+}
+
+// PageMyReservationBody defines model for PageMyReservationBody.
+type PageMyReservationBody struct {
+	Items []MyReservationBody `json:"items"`
 
 	// Next Send it as after for the next page; absent on the last
 	Next *string `json:"next,omitempty"`
@@ -3208,15 +3204,15 @@ type WithdrawInputBody struct {
 // ListAdminsParams defines parameters for ListAdmins.
 type ListAdminsParams struct {
 	// After The next of the page before
-	After *int64 `form:"after,omitempty" json:"after,omitempty"`
-	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+	Limit *int64  `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // ListAuditParams defines parameters for ListAudit.
 type ListAuditParams struct {
 	// After The next of the page before
-	After *int64 `form:"after,omitempty" json:"after,omitempty"`
-	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+	Limit *int64  `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// User Only what this admin did
 	User *int64 `form:"user,omitempty" json:"user,omitempty"`
@@ -3227,7 +3223,7 @@ type ListAllCampaignsParams struct {
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// After The next of the page before
-	After *int64 `form:"after,omitempty" json:"after,omitempty"`
+	After *string `form:"after,omitempty" json:"after,omitempty"`
 
 	// IfNoneMatch The ETag you have; 304 when nothing has changed since
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
@@ -3248,8 +3244,8 @@ type UpdateHallParams struct {
 // ListJobRunsParams defines parameters for ListJobRuns.
 type ListJobRunsParams struct {
 	// After The next of the page before
-	After *int64 `form:"after,omitempty" json:"after,omitempty"`
-	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+	Limit *int64  `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // DeletePerformanceParams defines parameters for DeletePerformance.
@@ -3307,7 +3303,7 @@ type SearchReservationsParams struct {
 	Sort  *SearchReservationsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 	Limit *int64                        `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After The next of the page before, which had the same sort
+	// After The next of the page before, which had the same filters and sort
 	After *string `form:"after,omitempty" json:"after,omitempty"`
 }
 
@@ -3402,7 +3398,7 @@ type ListCampaignsParams struct {
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// After The next of the page before
-	After *int64 `form:"after,omitempty" json:"after,omitempty"`
+	After *string `form:"after,omitempty" json:"after,omitempty"`
 
 	// IfNoneMatch The ETag you have; 304 when nothing has changed since
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
@@ -3436,7 +3432,7 @@ type ListHallsParams struct {
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// After The next of the page before
-	After *int64 `form:"after,omitempty" json:"after,omitempty"`
+	After *string `form:"after,omitempty" json:"after,omitempty"`
 
 	// IfNoneMatch The ETag you have; 304 when nothing has changed since
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
@@ -3499,7 +3495,7 @@ type ListPerformersOfParams struct {
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// After The next of the page before
-	After *int64 `form:"after,omitempty" json:"after,omitempty"`
+	After *string `form:"after,omitempty" json:"after,omitempty"`
 
 	// IfNoneMatch The ETag you have; 304 when nothing has changed since
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
@@ -3510,7 +3506,7 @@ type ListReviewsParams struct {
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// After The next of the page before
-	After *int64 `form:"after,omitempty" json:"after,omitempty"`
+	After *string `form:"after,omitempty" json:"after,omitempty"`
 
 	// IfNoneMatch The ETag you have; 304 when nothing has changed since
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
@@ -5151,7 +5147,7 @@ type ClientInterface interface {
 
 	// SignupWithBody Open a customer's account
 	//
-	// The role is always customer. Code `email_taken` when there is an account already, or was one that has been withdrawn.
+	// The role is always customer. `busy` when too many people sign up or log in at once. Code `email_taken` when there is an account already, or was one that has been withdrawn.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -5160,7 +5156,7 @@ type ClientInterface interface {
 
 	// Signup Open a customer's account
 	//
-	// The role is always customer. Code `email_taken` when there is an account already, or was one that has been withdrawn.
+	// The role is always customer. `busy` when too many people sign up or log in at once. Code `email_taken` when there is an account already, or was one that has been withdrawn.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -6774,7 +6770,7 @@ func (c *Client) Refresh(ctx context.Context, params *RefreshParams, body Refres
 
 // SignupWithBody Open a customer's account
 //
-// The role is always customer. Code `email_taken` when there is an account already, or was one that has been withdrawn.
+// The role is always customer. `busy` when too many people sign up or log in at once. Code `email_taken` when there is an account already, or was one that has been withdrawn.
 //
 // Takes any type of body and a specified content type.
 //
@@ -6793,7 +6789,7 @@ func (c *Client) SignupWithBody(ctx context.Context, contentType string, body io
 
 // Signup Open a customer's account
 //
-// The role is always customer. Code `email_taken` when there is an account already, or was one that has been withdrawn.
+// The role is always customer. `busy` when too many people sign up or log in at once. Code `email_taken` when there is an account already, or was one that has been withdrawn.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -7809,7 +7805,7 @@ func NewListAdminsRequest(server string, params *ListAdminsParams) (*http.Reques
 
 		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -7949,7 +7945,7 @@ func NewListAuditRequest(server string, params *ListAuditParams) (*http.Request,
 
 		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -8039,7 +8035,7 @@ func NewListAllCampaignsRequest(server string, params *ListAllCampaignsParams) (
 
 		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -8557,7 +8553,7 @@ func NewListJobRunsRequest(server string, name string, params *ListJobRunsParams
 
 		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -10292,7 +10288,7 @@ func NewListCampaignsRequest(server string, params *ListCampaignsParams) (*http.
 
 		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -10559,7 +10555,7 @@ func NewListHallsRequest(server string, params *ListHallsParams) (*http.Request,
 
 		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -11303,7 +11299,7 @@ func NewListPerformersOfRequest(server string, id int64, params *ListPerformersO
 
 		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -11391,7 +11387,7 @@ func NewListReviewsRequest(server string, id int64, params *ListReviewsParams) (
 
 		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -13370,7 +13366,7 @@ type ClientWithResponsesInterface interface {
 
 	// SignupWithBodyWithResponse Open a customer's account
 	//
-	// The role is always customer. Code `email_taken` when there is an account already, or was one that has been withdrawn.
+	// The role is always customer. `busy` when too many people sign up or log in at once. Code `email_taken` when there is an account already, or was one that has been withdrawn.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13379,7 +13375,7 @@ type ClientWithResponsesInterface interface {
 
 	// SignupWithResponse Open a customer's account
 	//
-	// The role is always customer. Code `email_taken` when there is an account already, or was one that has been withdrawn.
+	// The role is always customer. `busy` when too many people sign up or log in at once. Code `email_taken` when there is an account already, or was one that has been withdrawn.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13895,13 +13891,13 @@ type ListAdminsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *AdminsOutputBody
+	JSON200 *PageAccountBody
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListAdminsResponse) GetJSON200() *AdminsOutputBody {
+func (r ListAdminsResponse) GetJSON200() *PageAccountBody {
 	return r.JSON200
 }
 
@@ -14032,13 +14028,13 @@ type ListAuditResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *AuditOutputBody
+	JSON200 *PageAuditBody
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListAuditResponse) GetJSON200() *AuditOutputBody {
+func (r ListAuditResponse) GetJSON200() *PageAuditBody {
 	return r.JSON200
 }
 
@@ -17588,7 +17584,7 @@ type ListReservationsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *MyReservationsBody
+	JSON200 *PageMyReservationBody
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
@@ -17596,7 +17592,7 @@ type ListReservationsResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListReservationsResponse) GetJSON200() *MyReservationsBody {
+func (r ListReservationsResponse) GetJSON200() *PageMyReservationBody {
 	return r.JSON200
 }
 
@@ -19417,7 +19413,7 @@ func (c *ClientWithResponses) RefreshWithResponse(ctx context.Context, params *R
 
 // SignupWithBodyWithResponse Open a customer's account
 //
-// The role is always customer. Code `email_taken` when there is an account already, or was one that has been withdrawn.
+// The role is always customer. `busy` when too many people sign up or log in at once. Code `email_taken` when there is an account already, or was one that has been withdrawn.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -19432,7 +19428,7 @@ func (c *ClientWithResponses) SignupWithBodyWithResponse(ctx context.Context, co
 
 // SignupWithResponse Open a customer's account
 //
-// The role is always customer. Code `email_taken` when there is an account already, or was one that has been withdrawn.
+// The role is always customer. `busy` when too many people sign up or log in at once. Code `email_taken` when there is an account already, or was one that has been withdrawn.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -20270,7 +20266,7 @@ func ParseListAdminsResponse(rsp *http.Response) (*ListAdminsResponse, error) {
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest AdminsOutputBody
+		var dest PageAccountBody
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -20365,7 +20361,7 @@ func ParseListAuditResponse(rsp *http.Response) (*ListAuditResponse, error) {
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest AuditOutputBody
+		var dest PageAuditBody
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -23330,7 +23326,7 @@ func ParseListReservationsResponse(rsp *http.Response) (*ListReservationsRespons
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest MyReservationsBody
+		var dest PageMyReservationBody
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

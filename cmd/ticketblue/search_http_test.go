@@ -293,7 +293,7 @@ func FuzzReservationSearch(f *testing.F) {
 					t.Errorf("a customer is shown %v", nothing)
 				}
 			}
-			var own tb.MyReservationsBody
+			var own tb.PageMyReservationBody
 			get(t, at, "/v1/reservations", tokens[visitor], asked{values, rest}, &own)
 			for _, r := range own.Items {
 				if len(r.Seats) != 1 || r.Seats[0] != "A-1-1" {
