@@ -84,6 +84,7 @@ func accessMatrix(h *house) map[string]verdict {
 		"preview-plan":     {"POST", "/v1/admin/plans/preview", `{"seats":3}`, adminOnly("200"), nil},
 		"list-reviews":     {"GET", "/v1/performances/1/reviews", "", anyone("200"), nil},
 		"get-review":       {"GET", "/v1/reviews/1", "", anyone("200"), nil},
+		"get-my-review":    {"GET", "/v1/performances/1/reviews/mine", "", [4]string{nobody, "200", "404 not_found", "404 not_found"}, nil},
 		"create-review":    {"POST", "/v1/performances/1/reviews", `{"rate":5}`, signedIn("201"), nil},
 		"update-review":    {"PUT", "/v1/reviews/1", `{"rate":5}`, [4]string{nobody, "200", "404 not_found", "404 not_found"}, nil},
 		"delete-review":    {"DELETE", "/v1/reviews/1", "", [4]string{nobody, "204", "404 not_found", "404 not_found"}, nil},

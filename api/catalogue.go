@@ -85,6 +85,8 @@ type Reviews interface {
 	// DeleteReview deletes anybody's for user 0.
 	DeleteReview(ctx context.Context, id int64, user ticketing.UserID, version int64) error
 	Review(ctx context.Context, id int64) (ticketing.Review, error)
+	// ReviewBy is a customer's of a performance; ticketing.ErrNotFound while he has written none.
+	ReviewBy(ctx context.Context, performance int64, user ticketing.UserID) (ticketing.Review, error)
 	// ReviewsOf lists at most limit of a performance's, newest first, those before the given id; 0 for all.
 	ReviewsOf(ctx context.Context, performance, before int64, limit int) ([]ticketing.Review, error)
 }

@@ -410,6 +410,17 @@ func (f *fakeCatalogue) Review(_ context.Context, id int64) (ticketing.Review, e
 	return at(f.reviews, id, isReview)
 }
 
+func (f *fakeCatalogue) ReviewBy(_ context.Context, performance int64, user ticketing.UserID) (ticketing.Review, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.reviews {
+		if isReview(r) && r.PerformanceID == performance && r.User == user {
+			return r, nil
+		}
+	}
+	return ticketing.Review{}, ticketing.ErrNotFound
+}
+
 func (f *fakeCatalogue) ReviewsOf(_ context.Context, performance, before int64, limit int) ([]ticketing.Review, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

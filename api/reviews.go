@@ -46,6 +46,11 @@ func (s *Server) reviewRoutes() {
 		status: http.StatusOK, errors: []int{http.StatusNotModified}, summary: "See one review",
 	}, s.getReview)
 	register(s, operation{
+		id: "get-my-review", method: http.MethodGet, path: "/v1/performances/{id}/reviews/mine", tag: "reviews", access: Customer,
+		status: http.StatusOK, errors: []int{http.StatusNotModified}, summary: "See your own review of a performance",
+		about: "To change or delete it. 404 is `not_found` while you have written none.",
+	}, s.getMyReview)
+	register(s, operation{
 		id: "create-review", method: http.MethodPost, path: "/v1/performances/{id}/reviews", tag: "reviews", access: Customer,
 		status: http.StatusCreated, errors: []int{http.StatusForbidden, http.StatusConflict, http.StatusUnprocessableEntity},
 		summary: "Review a performance you have seen",
@@ -76,6 +81,14 @@ func (s *Server) listReviews(ctx context.Context, q question) (int64, page[revie
 
 func (s *Server) getReview(ctx context.Context, in *idInput) (*tagged[reviewBody], error) {
 	r, err := s.Catalogue.Review(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return tag(http.StatusOK, r.Version, reviewOnWire(r), in.IfNoneMatch)
+}
+
+func (s *Server) getMyReview(ctx context.Context, in *idInput) (*tagged[reviewBody], error) {
+	r, err := s.Catalogue.ReviewBy(ctx, in.ID, callerOf(ctx).User)
 	if err != nil {
 		return nil, err
 	}

@@ -169,6 +169,15 @@ func (db *DB) Review(ctx context.Context, id int64) (ticketing.Review, error) {
 	return r, nil
 }
 
+// ReviewBy returns a customer's review of a performance, ticketing.ErrNotFound when there is none.
+func (db *DB) ReviewBy(ctx context.Context, performance int64, user ticketing.UserID) (ticketing.Review, error) {
+	r, err := one(ctx, db, scanReview, selectReview+`WHERE v.performance_id = $1 AND v.user_id = $2`, performance, int64(user))
+	if err != nil {
+		return r, fmt.Errorf("a customer's review of performance %d: %w", performance, err)
+	}
+	return r, nil
+}
+
 const reviewsOfSQL = selectReview + `WHERE v.performance_id = $1 AND v.id < $2 ORDER BY v.id DESC LIMIT $3`
 
 // ReviewsOf lists up to limit reviews of a performance with ids below before, or all for 0, newest first. It returns

@@ -3518,6 +3518,12 @@ type CreateReviewParams struct {
 	TBPosition *string `json:"TB-Position,omitempty"`
 }
 
+// GetMyReviewParams defines parameters for GetMyReview.
+type GetMyReviewParams struct {
+	// IfNoneMatch The ETag you have; 304 when nothing has changed since
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
 // ListRoundsParams defines parameters for ListRounds.
 type ListRoundsParams struct {
 	// IfNoneMatch The ETag you have; 304 when nothing has changed since
@@ -5376,6 +5382,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/performances/{id}/reviews (the `CreateReview` operationId).
 	CreateReview(ctx context.Context, id int64, params *CreateReviewParams, body CreateReviewJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetMyReview See your own review of a performance
+	//
+	// To change or delete it. 404 is `not_found` while you have written none.
+	//
+	// Corresponds with GET /v1/performances/{id}/reviews/mine (the `GetMyReview` operationId).
+	GetMyReview(ctx context.Context, id int64, params *GetMyReviewParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListRounds See a performance's rounds
 	//
@@ -7290,6 +7303,23 @@ func (c *Client) CreateReviewWithBody(ctx context.Context, id int64, params *Cre
 // Corresponds with POST /v1/performances/{id}/reviews (the `CreateReview` operationId).
 func (c *Client) CreateReview(ctx context.Context, id int64, params *CreateReviewParams, body CreateReviewJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCreateReviewRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetMyReview See your own review of a performance
+//
+// To change or delete it. 404 is `not_found` while you have written none.
+//
+// Corresponds with GET /v1/performances/{id}/reviews/mine (the `GetMyReview` operationId).
+func (c *Client) GetMyReview(ctx context.Context, id int64, params *GetMyReviewParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetMyReviewRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -11488,6 +11518,55 @@ func NewCreateReviewRequestWithBody(server string, id int64, params *CreateRevie
 	return req, nil
 }
 
+// NewGetMyReviewRequest constructs an http.Request for the GetMyReview method
+func NewGetMyReviewRequest(server string, id int64, params *GetMyReviewParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/performances/%s/reviews/mine", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListRoundsRequest constructs an http.Request for the ListRounds method
 func NewListRoundsRequest(server string, id int64, params *ListRoundsParams) (*http.Request, error) {
 	var err error
@@ -13623,6 +13702,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/performances/{id}/reviews (the `CreateReview` operationId).
 	CreateReviewWithResponse(ctx context.Context, id int64, params *CreateReviewParams, body CreateReviewJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateReviewResponse, error)
+
+	// GetMyReviewWithResponse See your own review of a performance
+	//
+	// To change or delete it. 404 is `not_found` while you have written none.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/performances/{id}/reviews/mine (the `GetMyReview` operationId).
+	GetMyReviewWithResponse(ctx context.Context, id int64, params *GetMyReviewParams, reqEditors ...RequestEditorFn) (*GetMyReviewResponse, error)
 
 	// ListRoundsWithResponse See a performance's rounds
 	//
@@ -17351,6 +17439,62 @@ func (r CreateReviewResponse) ContentType() string {
 	return ""
 }
 
+// GetMyReviewResponse200Headers the declared response headers of an HTTP 200 response for GetMyReview
+type GetMyReviewResponse200Headers struct {
+	CacheControl *string
+	ETag         *string
+}
+
+type GetMyReviewResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ReviewBody
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetMyReviewResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetMyReviewResponse) GetJSON200() *ReviewBody {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetMyReviewResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetMyReviewResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetMyReviewResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetMyReviewResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetMyReviewResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListRoundsResponse200Headers the declared response headers of an HTTP 200 response for ListRounds
 type ListRoundsResponse200Headers struct {
 	CacheControl *string
@@ -19849,6 +19993,21 @@ func (c *ClientWithResponses) CreateReviewWithResponse(ctx context.Context, id i
 		return nil, err
 	}
 	return ParseCreateReviewResponse(rsp)
+}
+
+// GetMyReviewWithResponse See your own review of a performance
+//
+// To change or delete it. 404 is `not_found` while you have written none.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/performances/{id}/reviews/mine (the `GetMyReview` operationId).
+func (c *ClientWithResponses) GetMyReviewWithResponse(ctx context.Context, id int64, params *GetMyReviewParams, reqEditors ...RequestEditorFn) (*GetMyReviewResponse, error) {
+	rsp, err := c.GetMyReview(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetMyReviewResponse(rsp)
 }
 
 // ListRoundsWithResponse See a performance's rounds
@@ -23089,6 +23248,62 @@ func ParseCreateReviewResponse(rsp *http.Response) (*CreateReviewResponse, error
 			headers.ETag = &value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetMyReviewResponse parses an HTTP response from a GetMyReviewWithResponse call
+func ParseGetMyReviewResponse(rsp *http.Response) (*GetMyReviewResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetMyReviewResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ReviewBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetMyReviewResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

@@ -466,6 +466,7 @@ func TestCatalogueOfReviews(t *testing.T) {
 	rating(0, 0)
 	mine := m.ask(visitor, 201, write, `{"rate":5,"text":"좋아요"}`)
 	m.refused(visitor, 409, "already_reviewed", "", write, `{"rate":5}`)
+	m.ask(visitor, 304, "GET "+write[5:]+"/mine", "", "If-None-Match", mine.header.Get("ETag"))
 	theirs := m.ask(other, 201, write, `{"rate":2}`)
 	rating(3.5, 2)
 	path := fmt.Sprintf("/v1/reviews/%v", mine.body["id"])
