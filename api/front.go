@@ -55,7 +55,7 @@ func (s *Server) front(c *fiber.Ctx) (err error) {
 		// Nobody needs it for 64 KiB, and what it unpacks to has no limit.
 		s.fail(c, problem(codeMediaType, "The body must not be compressed."))
 	default:
-		if err := c.Next(); err != nil {
+		if err := c.Next(); err != nil && !strayed(c, err) {
 			s.fail(c, err)
 		}
 	}

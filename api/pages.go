@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -32,6 +33,22 @@ func (s *Server) page(path string, name func(*fiber.Ctx) string) {
 	}
 	s.router.declare(http.MethodGet, path, route{id: "pages", access: Public, deadline: requestDeadline})
 	s.router.Add(http.MethodGet, path, func(c *fiber.Ctx) error { return sendFile(c, name(c), policy) })
+}
+
+// strayed shows a browser at an address that nobody has a page that says so. Whoever wants no page gets the problem.
+func strayed(c *fiber.Ctx, err error) bool {
+	var unknown *fiber.Error
+	if !errors.As(err, &unknown) || unknown.Code != http.StatusNotFound || c.Method() != http.MethodGet ||
+		!strings.Contains(c.Get(fiber.HeaderAccept), fiber.MIMETextHTML) || strings.HasPrefix(c.Path(), "/v1/") {
+		return false
+	}
+	file, found := web.Find(web.Page)
+	if !found {
+		return false
+	}
+	c.Set(fiber.HeaderContentSecurityPolicy, web.Policy)
+	c.Set(fiber.HeaderContentType, file.ContentType)
+	return c.Status(http.StatusNotFound).Send(file.Body) == nil
 }
 
 func sendFile(c *fiber.Ctx, name, policy string) error {

@@ -112,7 +112,7 @@ func words(t *testing.T, korean, english string) map[string]bool {
 	}
 	ko, en, known := read(korean), read(english), map[string]bool{}
 	for key := range ko {
-		if known[key] = true; en[key] == "" {
+		if known[key] = true; en[key] == "" && !strings.HasPrefix(key, "want.") { // the server speaks English
 			t.Errorf("%s does not say %q", english, key)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -11,12 +12,60 @@ import (
 func TestAccountPages(t *testing.T) {
 	th := openTheatre(t)
 	b := startBrowser(t, "ko-KR")
+	t.Run("wrong at its field", func(t *testing.T) { th.wrongAtField(t, b) })
+	t.Run("ended session", func(t *testing.T) { th.endedSession(t, b) })
 	t.Run("two tabs, one session", func(t *testing.T) { th.oneSession(t, b) })
 	t.Run("password and profile", func(t *testing.T) { th.changeAccount(t, b) })
 	t.Run("forgotten password", func(t *testing.T) { th.forgotten(t, b) })
 	t.Run("Kakao", func(t *testing.T) { th.byKakao(t, b) })
+	t.Run("Kakao without e-mail", func(t *testing.T) { th.noEmail(t, b) })
+	t.Run("linked with Kakao", func(t *testing.T) { th.linked(t, b) })
 	t.Run("closed for ever", func(t *testing.T) { th.withdraws(t, b) })
 	t.Run("coupon", func(t *testing.T) { th.claims(t, b) })
+}
+
+// wrongAtField: what is wrong stands at its field, in the page's language, and the focus is there.
+func (th *theatre) wrongAtField(t *testing.T, b *browser) {
+	w := b.open(t, th.url, 1280, 900)
+	w.visit("/signup?then=/me")
+	w.enter(`[name="name"]`, "김하늘")
+	const there = `(e => [e.name, document.getElementById(e.getAttribute("aria-describedby").split(" ").at(-1)).innerText].join())(document.activeElement)`
+	for _, step := range []struct{ email, password, field, says string }{
+		{"kim@nowhere", "-Enough7!", "email", "kim@example.com처럼"},
+		{customer(3), "-Enough7!", "email", "이미 가입된 이메일입니다"},
+		{"new@example.com", "onlyletters", "password", "영문자·숫자·특수문자를 각각 하나 이상"},
+	} {
+		w.fill(`[name="email"]`, step.email)
+		w.fill(`[name="password"]`, step.password)
+		w.click(`button[type="submit"]`)
+		w.until(fmt.Sprintf(`document.activeElement.matches('[name=%s][aria-invalid="true"]')`, step.field))
+		if said := eval[string](w, there); !strings.HasPrefix(said, step.field+",") || !strings.Contains(said, step.says) {
+			t.Errorf("%s %s: at the focus it says %q", step.email, step.password, said)
+		}
+		w.untilText(`.form-error[role="alert"]`, "입력을 확인해 주세요")
+	}
+	w.fill(`[name="password"]`, "-Enough7!")
+	w.click(`button[type="submit"]`)
+	w.untilText("dd", "new@example.com")
+}
+
+// endedSession: somebody has ended it from another device, so the page asks to log in again and goes on where it was.
+func (th *theatre) endedSession(t *testing.T, b *browser) {
+	w := b.open(t, th.url, 1280, 900)
+	w.visit("/")
+	w.logIn(customer(6), thePassword)
+	w.visit("/coupons")
+	w.until(`document.querySelector("#me") !== null`)
+	mustAsk(t, http.StatusNoContent, "POST", th.url+"/v1/auth/logout-all", th.tokens[6], nil)
+	w.visit("/me")
+	w.untilText(".failed", "로그인이 끝났습니다. 다시 로그인해 주세요")
+	w.click(".failed a")
+	w.enter(`[name="email"]`, customer(6))
+	w.enter(`[name="password"]`, thePassword)
+	w.click(`button[type="submit"]`)
+	w.untilText("dd", customer(6))
+	w.click("#logout")
+	w.untilText(".failed", "로그인하면 내 정보를 볼 수 있습니다") // who has done it himself is told nothing else
 }
 
 // oneSession: no script can read what outlives a page; tabs share it, and a log-out ends it in all of them.
@@ -109,6 +158,57 @@ func (th *theatre) byKakao(t *testing.T, b *browser) {
 	w.untilText("dd", "hanul@kakao.test")
 	w.until(`location.pathname === "/me"`)
 	w.untilText(".card", "비밀번호 없이 카카오로 로그인하는 계정입니다")
+}
+
+// atKakao is what a person does at the fake Kakao.
+func (w *window) atKakao(sub, name string) {
+	w.t.Helper()
+	w.fill(`[name="sub"]`, sub)
+	w.fill(`[name="nickname"]`, name)
+	w.fill(`[name="email"]`, "")
+	w.click(`button[name="agree"]`)
+}
+
+// noEmail: whoever gives Kakao's leave for no e-mail is a customer like any other, and asked for nothing that needs one.
+func (th *theatre) noEmail(t *testing.T, b *browser) {
+	w := b.open(t, th.url, 1280, 900)
+	w.visit("/login?then=/me")
+	w.click(".kakao")
+	w.atKakao("4242", "이름만")
+	w.until(`document.querySelector("[name=name]")?.value === "이름만"`)
+	w.untilText("dd", "없음")
+	w.untilText(".card", "비밀번호 없이 카카오로 로그인하는 계정입니다")
+	if eval[bool](w, `document.querySelector('main a[href="/reset-password"]') !== null`) {
+		t.Error("without an e-mail a link for a password is offered")
+	}
+	w.choose(`[name="language"]`, "en")
+	w.click(`.card:has([name="slack_id"]) button[type="submit"]`)
+	w.untilText(".form-done", "저장했습니다")
+	w.reload()
+	w.until(`document.querySelector("[name=language]")?.value === "en"`)
+}
+
+// linked: an account with a password opens by Kakao as well, and a Kakao account opens one only.
+func (th *theatre) linked(t *testing.T, b *browser) {
+	first := b.open(t, th.url, 1280, 900)
+	first.visit("/")
+	first.logIn(customer(7), thePassword)
+	first.visit("/me")
+	first.click(".kakao")
+	first.atKakao("777", "누구")
+	first.untilText(".notice.good", "카카오 계정을 연결했습니다")
+	other := b.open(t, th.url, 1280, 900)
+	other.visit("/")
+	other.logIn(customer(8), thePassword)
+	other.visit("/me")
+	other.click(".kakao")
+	other.atKakao("777", "누구")
+	other.untilText(".notice.bad", "이미 다른 계정에 연결된 카카오 계정입니다")
+	w := b.open(t, th.url, 1280, 900)
+	w.visit("/login?then=/me")
+	w.click(".kakao")
+	w.atKakao("777", "누구")
+	w.untilText("dd", customer(7))
 }
 
 func (th *theatre) withdraws(t *testing.T, b *browser) {

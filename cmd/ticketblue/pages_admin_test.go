@@ -85,10 +85,10 @@ func (w *window) hallByCSV(t *testing.T) {
 func (w *window) performance(t *testing.T) {
 	w.visit("/admin/performances/new")
 	w.enter(`[name="title"]`, "<i>새 공연</i>")
-	w.choose(`[name="hall"]`, eval[string](w, `[...document.querySelectorAll("[name=hall] option")].find(o => o.innerText === "새 극장").value`))
-	w.enter(`[name="price-S"]`, "50000")
-	w.enter(`[name="price-R"]`, "70000")
-	w.enter(`[name="duration"]`, "90")
+	w.choose(`[name="hall_id"]`, eval[string](w, `[...document.querySelectorAll("[name=hall_id] option")].find(o => o.innerText === "새 극장").value`))
+	w.enter(`[name="prices.S"]`, "50000")
+	w.enter(`[name="prices.R"]`, "70000")
+	w.enter(`[name="duration_minutes"]`, "90")
 	w.click(`button[type="submit"]`)
 	w.untilText("h1", "<i>새 공연</i>")
 
@@ -109,10 +109,10 @@ func (w *window) performance(t *testing.T) {
 	w.fill(`.cards > .card > .form [name="opens_at"]`, at(48))
 	w.fill(`.cards > .card > .form [name="closes_at"]`, at(24))
 	w.fill(`.cards > .card > .form [name="starts_at"]`, at(72))
-	w.click(`.card:has([name="hold"]) > .form button`)
+	w.click(`.card:has([name="hold_seconds"]) > .form button`)
 	w.until(`[...document.querySelectorAll(".form-error")].some(e => e.innerText.length > 0)`)
 	w.fill(`.cards > .card > .form [name="opens_at"]`, at(12))
-	w.click(`.card:has([name="hold"]) > .form button`)
+	w.click(`.card:has([name="hold_seconds"]) > .form button`)
 	w.untilText(".round-item", "판매 예정")
 }
 
@@ -180,12 +180,13 @@ func (th *theatre) adminPhone(t *testing.T, b *browser) {
 	w := b.open(t, th.url, width, 812, chromedp.EmulateMobile, chromedp.EmulateTouch)
 	w.visit("/")
 	w.logIn(theAdmin, thePassword)
-	for _, path := range []string{"/me", "/admin", "/admin/halls", "/admin/halls/1", fmt.Sprintf("/admin/performances/%d", th.show), fmt.Sprintf("/admin/rounds/%d", th.round), "/admin/reservations", "/admin/jobs", "/admin/audit"} {
+	for _, path := range []string{"/me", "/admin", "/admin/halls", "/admin/halls/1", fmt.Sprintf("/admin/performances/%d", th.show), fmt.Sprintf("/admin/rounds/%d", th.round), "/admin/performances/new", "/admin/performers", "/admin/campaigns", "/admin/reservations", "/admin/jobs", "/admin/admins", "/admin/audit"} {
 		w.visit(path)
 		w.until(`document.querySelector("h1") !== null`)
 		if wide := eval[float64](w, `document.documentElement.scrollWidth`); wide > width+0.5 {
 			t.Errorf("%s is %.1f pixels wide", path, wide)
 		}
+		w.named(path)
 	}
 }
 
@@ -234,14 +235,14 @@ func (w *window) campaigns(t *testing.T) {
 	seoul := time.Now().UTC().Add(9 * time.Hour)
 	at := func(hours int) string { return seoul.Add(time.Duration(hours) * time.Hour).Format("2006-01-02T15:04") }
 	w.enter(`.campaign-new [name="name"]`, "<b>봄</b> 쿠폰")
-	w.choose(`.campaign-new [name="kind"]`, "rate")
-	w.enter(`.campaign-new [name="value"]`, "10")
-	w.enter(`.campaign-new [name="cap"]`, "3000")
+	w.choose(`.campaign-new [name="discount.kind"]`, "rate")
+	w.enter(`.campaign-new [name="discount.value"]`, "10")
+	w.enter(`.campaign-new [name="discount.cap"]`, "3000")
 	w.enter(`.campaign-new [name="stock"]`, "5")
 	w.fill(`.campaign-new [name="opens_at"]`, at(48))
 	w.fill(`.campaign-new [name="closes_at"]`, at(24))
 	w.click(`.campaign-new button`)
-	w.untilText(".campaign-new .form-error", "closes_at")
+	w.untilText(".campaign-new .wrong", "시작보다 뒤여야")
 	w.fill(`.campaign-new [name="opens_at"]`, at(12))
 	w.click(`.campaign-new button`)
 	w.untilText(".campaign", "<b>봄</b> 쿠폰")

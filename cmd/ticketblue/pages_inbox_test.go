@@ -117,7 +117,7 @@ func (th *theatre) bellByAsking(t *testing.T, b *browser) {
 	w.logIn(customer(1), thePassword)
 	w.untilUnread(told)
 	w.until(`document.querySelectorAll(".told .fresh").length === 20`)
-	w.click(".more")
+	w.click(".more button")
 	w.until(`document.querySelectorAll(".told .fresh").length === 22`)
 	th.give(t, 1)
 	w.untilUnread(told + 1)

@@ -94,7 +94,7 @@ func (th *theatre) buysAndCancels(t *testing.T, b *browser) {
 	w.click("#pay")
 	w.decide("approve")
 	w.untilText("h1", "예매가 완료되었습니다")
-	w.untilText(".held-seats", "A-1-1 · A-1-2")
+	w.untilText(".held-seats", "A구역 1열 1번 · A구역 1열 2번")
 	w.reload()
 	w.untilText("h1", "예매가 완료되었습니다")
 	w.click(`.paid a[href="/reservations"]`)

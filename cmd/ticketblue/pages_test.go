@@ -31,7 +31,7 @@ type theatre struct {
 }
 
 const (
-	customers   = 8
+	customers   = 14
 	theAdmin    = "admin@example.com"
 	thePassword = "blue-ticket-7!" // everybody's
 )
@@ -41,7 +41,8 @@ func customer(i int) string { return fmt.Sprintf("customer%d@example.com", i) }
 
 func (th *theatre) path() string { return fmt.Sprintf("/rounds/%d?performance=%d", th.round, th.show) }
 
-func openTheatre(t *testing.T) *theatre {
+// openTheatre starts it with what else there was before, if that is told.
+func openTheatre(t *testing.T, before ...func(*theatre, *store)) *theatre {
 	t.Helper()
 	flags := storeFlags{Data: t.TempDir(), LogLevel: "error"}
 	s, err := flags.openOwn(t.Context(), flags.logger())
@@ -78,6 +79,9 @@ func openTheatre(t *testing.T) *theatre {
 		th.users, th.tokens = append(th.users, id), append(th.tokens, token)
 	}
 	_, th.admin = account(theAdmin, ticketing.Admin)
+	for _, make := range before {
+		make(th, s)
+	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -140,6 +144,7 @@ func TestPages(t *testing.T) {
 	t.Run("paused while asking", func(t *testing.T) { th.paused(t, korean) })
 	t.Run("lost answer", func(t *testing.T) { th.lostAnswer(t, korean) })
 	t.Run("phone", func(t *testing.T) { th.phone(t, korean) })
+	t.Run("back, and astray", func(t *testing.T) { th.backAndAstray(t, korean) })
 	t.Run("poster", func(t *testing.T) { th.poster(t, korean) })
 	t.Run("English", func(t *testing.T) { th.english(t, startBrowser(t, "en-US")) })
 }
@@ -250,7 +255,7 @@ func (th *theatre) wholeWay(t *testing.T, b *browser) {
 		t.Errorf("a seat of mine was selected once more")
 	}
 	w.visit("/reservations")
-	w.untilText(".reservation.held", "A-1-3")
+	w.untilText(".reservation.held", "A구역 1열 3번")
 	w.visit(th.path())
 
 	w.click(".release")
@@ -448,20 +453,6 @@ func (th *theatre) phone(t *testing.T, b *browser) {
 		t.Error("with a seat selected the button to reserve is not in sight")
 	}
 	eval[chromedp.Void](w, `localStorage.removeItem("tb.lang")`)
-}
-
-// fits opens a page in a language, which must not be wider than the window.
-func (w *window) fits(path, lang string, width float64) {
-	w.t.Helper()
-	w.visit(path)
-	eval[chromedp.Void](w, `localStorage.setItem("tb.lang", "`+lang+`")`)
-	w.reload()
-	w.until(`document.querySelector("h1") !== null`)
-	widest := eval[float64](w, `Math.max(document.documentElement.scrollWidth,
-		...[...document.querySelectorAll("header *, main *")].filter(e => !e.closest(".spoken, canvas, .poster")).map(e => e.getBoundingClientRect().right))`)
-	if widest > width+0.5 {
-		w.t.Errorf("%s in %s is %.1f pixels wide", path, lang, widest)
-	}
 }
 
 func (th *theatre) english(t *testing.T, b *browser) {

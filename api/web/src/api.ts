@@ -164,7 +164,7 @@ export async function ask<T>(method: string, path: string, extras: Extras = {}):
   try {
     await renew();
   } catch (err) {
-    if (err instanceof Refusal && err.status === 401) forgetSession();
+    if (err instanceof Refusal && err.status === 401) forgetSession(true);
     throw err;
   }
   return send<T>(method, path, extras, await credentials());

@@ -11,6 +11,7 @@ import { MePage } from "./pages/me";
 import { FailPage, SuccessPage } from "./pages/paid";
 import { PerformancePage, PerformancesPage } from "./pages/performances";
 import { ReservationsPage } from "./pages/reservations";
+import { Missing } from "./pages/parts";
 import { RoundPage } from "./pages/round";
 import { SearchPage } from "./pages/search";
 import { address, before, pages, startRouter } from "./router";
@@ -39,6 +40,7 @@ function App() {
         </nav>
       </header>
       <main id="main" tabIndex={-1}>{page(path)}</main>
+      <footer class="hint">{t("app.clock")} · <a href="/docs">API</a></footer>
     </>
   );
 }
@@ -74,7 +76,7 @@ function page(path: string) {
   if (path === "/inbox") return <InboxPage />;
   if (path === "/me") return <MePage />;
   if (path === "/reservations") return <ReservationsPage />;
-  return <PerformancesPage />;
+  return path === "/" ? <PerformancesPage /> : <Missing />;
 }
 
 startRouter();

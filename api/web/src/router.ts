@@ -5,13 +5,40 @@ export const address = signal(new URL(location.href));
 
 export function go(path: string, replace = false): void {
   if (!isPage(new URL(path, location.origin).pathname)) return location.assign(path);
+  const from = location.pathname;
+  if (!replace) keepPlace();
   history[replace ? "replaceState" : "pushState"](null, "", path);
   address.value = new URL(location.href);
+  if (replace || location.pathname === from) return;
   scrollTo(0, 0);
+  document.getElementById("main")?.focus({ preventScroll: true }); // what had the focus may be gone with its page
+}
+
+// Where a page was scrolled to is kept in its entry of the history: it cannot be shown there until it has been loaded again.
+const keepPlace = () => history.replaceState({ y: scrollY }, "");
+const patience = 3_000; // ms in which a page may grow as long as it was
+
+function returnTo(y: number): void {
+  const until = performance.now() + patience, own = new AbortController();
+  for (const hand of ["wheel", "touchstart", "keydown"]) addEventListener(hand, () => own.abort(), { signal: own.signal });
+  const look = () => {
+    if (own.signal.aborted) return;
+    scrollTo(0, y);
+    if (Math.abs(scrollY - y) < 1 || performance.now() > until) own.abort();
+    else requestAnimationFrame(look);
+  };
+  look();
 }
 
 export function startRouter(): void {
-  addEventListener("popstate", () => (address.value = new URL(location.href)));
+  history.scrollRestoration = "manual";
+  addEventListener("pagehide", keepPlace);
+  const place = () => (history.state as { y?: number } | null)?.y ?? 0;
+  returnTo(place());
+  addEventListener("popstate", () => {
+    address.value = new URL(location.href);
+    returnTo(place());
+  });
   addEventListener("click", (event) => {
     const link = (event.target as Element).closest?.("a");
     if (!link || event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;

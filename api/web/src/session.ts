@@ -17,6 +17,7 @@ export interface Tokens {
 }
 
 const kept = "tb.session"; // in localStorage: that there may be a cookie. Strangers need not be asked about
+const maybe = "expected"; // kept while nobody knows whether the visitor comes back from Kakao with a session
 const early = 60_000; // ms before its end from which a token is renewed
 
 /** session is who has logged in: null nobody, undefined not known yet. */
@@ -24,6 +25,9 @@ export const session = signal<Session | null | undefined>(localStorage.getItem(k
 
 /** trouble is why it cannot be found out just now. */
 export const trouble = signal<unknown>(null);
+
+/** lapsed: the session ended without the visitor's doing. */
+export const lapsed = signal(false);
 
 let token = "";
 let until = 0; // by this device's clock
@@ -34,7 +38,7 @@ let beginning = Promise.resolve();
 export function begin(): Promise<void> {
   trouble.value = null;
   return (beginning = find().catch((err: unknown) => {
-    if (ended(err)) forget();
+    if (ended(err)) forget(localStorage.getItem(kept) !== maybe);
     else trouble.value = err;
   }));
 }
@@ -49,6 +53,7 @@ async function identify(): Promise<void> {
   const { body } = await ask<Session>("GET", "/me");
   localStorage.setItem(kept, String(body.id));
   session.value = body;
+  lapsed.value = false;
 }
 
 const ended = (err: unknown) => err instanceof Refusal && err.status === 401;
@@ -63,7 +68,7 @@ export async function who(): Promise<Session | null> {
 
 /** expect is for before the browser leaves for Kakao: it may come back with a session. */
 export function expect(): void {
-  localStorage.setItem(kept, "expected");
+  localStorage.setItem(kept, maybe);
 }
 
 export async function enter(tokens: Tokens): Promise<void> {
@@ -83,8 +88,9 @@ export async function leave(all = false): Promise<void> {
   forget();
 }
 
-/** forget is for when there is no session any more. */
-export function forget(): void {
+/** forget is for when there is no session any more, be it that nobody here has ended it. */
+export function forget(byItself = false): void {
+  lapsed.value = byItself;
   localStorage.removeItem(kept);
   token = "";
   session.value = null;
@@ -112,7 +118,7 @@ export async function credentials(): Promise<Record<string, string>> {
     try {
       await renew();
     } catch (err) {
-      if (ended(err)) forget();
+      if (ended(err)) forget(true);
       else if (Date.now() > until) throw err;
     }
   }

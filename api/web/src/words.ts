@@ -65,12 +65,24 @@ export function won(amount: number): string {
   return lang.value === "ko" ? number(amount) + "원" : "₩" + number(amount);
 }
 
+/** seatNames writes the labels of seats for people, where no plan is at hand. */
+export function seatNames(labels: readonly string[]): string {
+  return labels.map((label) => {
+    const part = /^(.+)-([^-]+)-(\d+)$/.exec(label);
+    return part ? t("seat.short", { section: part[1]!, row: part[2]!, number: part[3]! }) : label;
+  }).join(" · ");
+}
+
 const zone = "Asia/Seoul"; // halls are there, whoever looks from where
 
+// labelled says whose clock it is, to those whose own clock shows another time.
+const labelled = (text: string, at: Date): string => (at.getTimezoneOffset() === -9 * 60 ? text : text + " KST");
+
 export function dateTime(iso: string): string {
-  return new Intl.DateTimeFormat(locale(), {
+  const at = new Date(iso);
+  return labelled(new Intl.DateTimeFormat(locale(), {
     timeZone: zone, year: "numeric", month: "long", day: "numeric", weekday: "short", hour: "2-digit", minute: "2-digit", hour12: false,
-  }).format(new Date(iso));
+  }).format(at), at);
 }
 
 export function date(iso: string): string {
@@ -82,10 +94,13 @@ export function seoul(iso: string): string {
   return new Date(Date.parse(iso) + 9 * 3600_000).toISOString().slice(0, 16);
 }
 
+/** kst says of a label whose time its field takes. */
+export const kst = (label: string): string => label + " (KST)";
+
 export const moment = (field: string): string => field + ":00+09:00";
 
 export function clock(ms: number): string {
-  return new Intl.DateTimeFormat(locale(), { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false }).format(ms);
+  return labelled(new Intl.DateTimeFormat(locale(), { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false }).format(ms), new Date(ms));
 }
 
 /** countdown writes what is left: 2d 03:04:05, 3:04:05 or 4:05. */

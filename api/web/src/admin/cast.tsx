@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { ask, get, type Page, type Performance, type Performer } from "../api";
-import { Field, Form, Outcome, useDeed } from "../pages/forms";
+import { Button, Choice, Field, Form, Outcome, useDeed } from "../pages/forms";
 import { Failed, Loading, useLoaded } from "../pages/parts";
 import { t } from "../words";
 
@@ -27,7 +27,7 @@ export function Cast({ show }: { show: Performance }) {
       {value.value?.length === 0 && <p class="hint">{t("cast.none")}</p>}
       <ul>{value.value?.map((p) => (
         <li key={p.id} class="card-head"><span>{p.name}</span>
-          <button type="button" class="remove" aria-label={t("cast.drop", { name: p.name })} disabled={deed.busy.value} onClick={() => drop(p)}>×</button></li>
+          <Button class="remove" aria-label={t("cast.drop", { name: p.name })} off={deed.busy.value} onClick={() => drop(p)}>×</Button></li>
       ))}</ul>
       <Outcome deed={deed} />
       <Add add={add} />
@@ -37,11 +37,11 @@ export function Cast({ show }: { show: Performance }) {
 
 const offered = 20;
 
-// Add looks a performer up by the beginning of the name: there may be very many.
+// Add looks a performer up by a part of the name: there may be very many.
 function Add({ add }: { add: (p: Performer) => Promise<void> }) {
-  const deed = useDeed(), prefix = useSignal("");
-  const { value } = useLoaded("performers" + prefix.value, async () =>
-    (await get<Page<Performer>>(`/performers?limit=${offered}${prefix.value && "&prefix=" + encodeURIComponent(prefix.value)}`)).items);
+  const deed = useDeed(), part = useSignal("");
+  const { value } = useLoaded("performers" + part.value, async () =>
+    (await get<Page<Performer>>(`/performers?limit=${offered}${part.value && "&contains=" + encodeURIComponent(part.value)}`)).items);
   return (
     <Form quiet deed={deed} submit={t("cast.add")} work={async (f) => {
       const found = value.value?.find((p) => p.id === Number(f["performer"]));
@@ -50,8 +50,8 @@ function Add({ add }: { add: (p: Performer) => Promise<void> }) {
       return t("me.saved");
     }}>
       <div class="pair">
-        <Field label={t("cast.find")} name="prefix" maxLength={50} onInput={(e) => (prefix.value = e.currentTarget.value.trim())} />
-        <label>{t("cast.who")}<select name="performer" required>{value.value?.map((p) => <option key={p.id} value={p.id}>{p.name}</option>)}</select></label>
+        <Field label={t("cast.find")} name="part" maxLength={50} onInput={(e) => (part.value = e.currentTarget.value.trim())} />
+        <Choice label={t("cast.who")} name="performer" required>{value.value?.map((p) => <option key={p.id} value={p.id}>{p.name}{p.birth && ` (${p.birth.slice(0, 4)})`}</option>)}</Choice>
       </div>
     </Form>
   );

@@ -1,6 +1,7 @@
 // The frame around all pages for admins, and a bundle of its own with their words: customers never load it. What admins
 // may do the server decides; this only leads there.
 import type { ComponentChildren } from "preact";
+import { useTitle } from "../pages/parts";
 import { pages } from "../router";
 import { learnWords, t } from "../words";
 import en from "../words/admin.en.json";
@@ -28,6 +29,7 @@ const tabs = [
 
 function Frame({ path, children }: { path: string; children: ComponentChildren }) {
   const at = path.startsWith("/admin/halls") ? "/admin/halls" : tabs.some(([to]) => to === path) ? path : "/admin";
+  useTitle(t(tabs.find(([to]) => to === at)![1]) + " · " + t("admin.title"));
   return (
     <div class="console">
       <ul class="tabs" aria-label={t("admin.title")}>

@@ -1,10 +1,10 @@
 // Halls, and the layout of one: described, looked at, and only then saved.
 import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
-import { ask, get, Mistake, type Hall, type Page } from "../api";
+import { ask, Mistake, type Hall } from "../api";
 import { SeatMap } from "../map/SeatMap";
-import { Field, Form, useDeed, type Fields } from "../pages/forms";
-import { Failed, Loading, useLoaded } from "../pages/parts";
+import { Choice, Field, Form, Text, useDeed, type Deed, type Fields } from "../pages/forms";
+import { Failed, Loading, useLoaded, usePaged } from "../pages/parts";
 import { go } from "../router";
 import { Final } from "./people";
 import { RoundModel } from "../round/model";
@@ -24,7 +24,7 @@ interface Preview {
 const patience = 60_000; // ms: a large layout is sent, read and drawn
 
 export function HallsPage() {
-  const { value, failed, retry } = useLoaded("halls", () => get<Page<Hall>>("/halls?limit=100"));
+  const { value, failed, retry, more } = usePaged<Hall>("/halls?limit=100");
   if (failed.value) return <Failed err={failed.value} retry={retry} />;
   if (!value.value) return <Loading />;
   return (
@@ -34,11 +34,13 @@ export function HallsPage() {
       <ul class="rounds">{value.value.items.map((h) => (
         <li key={h.id}><a class="round-link" href={"/admin/halls/" + h.id}><span class="round-when">{h.name}</span><span class="round-left">{t("pick.seats", { n: h.seats })}</span></a></li>
       ))}</ul>
+      {more}
     </>
   );
 }
 
 export function HallPage({ id }: { id: number }) {
+  const deed = useDeed(); // the form is made anew with what was saved
   const { value, failed, retry } = useLoaded("hall" + id, async () => {
     if (!id) return { hall: null, etag: "", plan: null };
     const { body, etag } = await ask<Hall>("GET", "/halls/" + id);
@@ -46,7 +48,7 @@ export function HallPage({ id }: { id: number }) {
   });
   if (failed.value) return <Failed err={failed.value} retry={retry} />;
   if (!value.value) return <Loading />;
-  return <HallForm key={value.value.etag} {...value.value} saved={retry} />;
+  return <HallForm key={value.value.etag} deed={deed} {...value.value} saved={retry} />;
 }
 
 type Way = "keep" | "seats" | "csv" | "pretix";
@@ -72,8 +74,8 @@ async function textOf(f: Fields): Promise<string> {
   return text;
 }
 
-function HallForm({ hall, etag, plan, saved }: { hall: Hall | null; etag: string; plan: Plan | null; saved: () => void }) {
-  const deed = useDeed(), way = useSignal<Way>(hall ? "keep" : "csv"), preview = useSignal<Preview | null>(null);
+function HallForm({ deed, hall, etag, plan, saved }: { deed: Deed; hall: Hall | null; etag: string; plan: Plan | null; saved: () => void }) {
+  const way = useSignal<Way>(hall ? "keep" : "csv"), preview = useSignal<Preview | null>(null);
   const look = async (f: Fields) => {
     preview.value = null;
     preview.value = (await ask<Preview>("POST", "/admin/plans/preview", { body: await layoutOf(f), patience })).body;
@@ -101,25 +103,23 @@ function HallForm({ hall, etag, plan, saved }: { hall: Hall | null; etag: string
             work={(f) => (way.value === "keep" || preview.value?.ok ? save(f) : look(f))}>
             <Field label={t("hall.name")} name="name" required maxLength={100} defaultValue={hall?.name} />
             <Field label={t("hall.address")} name="address" maxLength={255} defaultValue={hall?.address} />
-            <label>{t("hall.way")}
-              <select name="way" value={way.value} onChange={(e) => (way.value = e.currentTarget.value as Way)}>
-                {hall && <option value="keep">{t("hall.keep")}</option>}
-                <option value="csv">{t("hall.csv")}</option>
-                <option value="pretix">{t("hall.pretix")}</option>
-                <option value="seats">{t("hall.plain")}</option>
-              </select>
-            </label>
+            <Choice label={t("hall.way")} name="way" value={way.value} onChange={(e) => (way.value = e.currentTarget.value as Way)}>
+              {hall && <option value="keep">{t("hall.keep")}</option>}
+              <option value="csv">{t("hall.csv")}</option>
+              <option value="pretix">{t("hall.pretix")}</option>
+              <option value="seats">{t("hall.plain")}</option>
+            </Choice>
             {way.value === "seats" && <Field label={t("hall.seats")} name="seats" type="number" required min={1} max={100000} />}
             {(way.value === "csv" || way.value === "pretix") && (
               <>
                 <Field label={t("hall.file")} name="file" type="file" accept={way.value === "csv" ? ".csv,text/csv" : ".json,application/json"} />
-                <label>{t("hall.text")}<textarea name="text" rows={6} spellcheck={false} placeholder={way.value === "csv" ? "section,row,seat,grade,x,y" : "{ }"} /></label>
+                <Text label={t("hall.text")} name="text" rows={6} spellcheck={false} placeholder={way.value === "csv" ? "section,row,seat,grade,x,y" : "{ }"} />
               </>
             )}
             {way.value === "pretix" && <Field label={t("hall.scale")} name="scale" type="number" min={0.01} max={1000} step="any" placeholder="2" />}
           </Form>
           {preview.value && <Found preview={preview.value} />}
-          {hall && <Final class="drop" lead={t("hall.drop.lead")} word={t("sale.delete")} act={async () => {
+          {hall && <Final class="drop" title={t("sale.delete")} lead={t("hall.drop.lead")} word={t("sale.delete")} act={async () => {
             await ask("DELETE", "/admin/halls/" + hall.id, { match: etag });
             go("/admin/halls", true);
           }} />}

@@ -1,7 +1,7 @@
 // Work by the clock: what is due when, what became of it, and a way to start it.
 import { ask, get } from "../api";
 import { Failed, Loading, useLoaded } from "../pages/parts";
-import { Outcome, useDeed } from "../pages/forms";
+import { Button, Outcome, useDeed } from "../pages/forms";
 import { dateTime, number, t, tMaybe } from "../words";
 
 interface Run {
@@ -53,14 +53,14 @@ export function JobsPage() {
               <td>{dateTime(job.next_due)}</td>
               <Last run={job.last} />
               <td>
-                <button type="button" class="secondary" disabled={deed.busy.value} onClick={() => start(job.name, true)}>{t("jobs.dry")}</button>{" "}
-                <button type="button" class="secondary" disabled={deed.busy.value} onClick={() => start(job.name, false)}>{t("jobs.now")}</button>
+                <Button off={deed.busy.value} onClick={() => start(job.name, true)}>{t("jobs.dry")}</Button>{" "}
+                <Button off={deed.busy.value} onClick={() => start(job.name, false)}>{t("jobs.now")}</Button>
               </td>
             </tr>
           ))}</tbody>
         </table>
       </div>
-      <p class="centered"><button type="button" class="secondary" disabled={deed.busy.value} onClick={() => void deed.run(look)}>{t("jobs.look")}</button></p>
+      <p class="centered"><Button off={deed.busy.value} onClick={() => void deed.run(look)}>{t("jobs.look")}</Button></p>
     </>
   );
 }

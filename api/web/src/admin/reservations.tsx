@@ -1,7 +1,7 @@
 // Customers' reservations: seven filters, and the same as a file. The address keeps what is looked for.
-import { download, get, type Page, type Reservation, type ReservationStatus } from "../api";
-import { Field, Form, Outcome, useDeed, type Fields } from "../pages/forms";
-import { Failed, Loading, useLoaded } from "../pages/parts";
+import { download, type Page, type Reservation, type ReservationStatus } from "../api";
+import { Button, Choice, Field, Form, Outcome, useDeed, type Fields } from "../pages/forms";
+import { Failed, Loading, usePaged } from "../pages/parts";
 import { address, go } from "../router";
 import { dateTime, t, won, type Word } from "../words";
 
@@ -29,12 +29,8 @@ function query(fields: Fields, names: readonly string[]): string {
 
 export function FoundPage() {
   const asked: Fields = Object.fromEntries(address.value.searchParams), here = query(asked, [...filters, "sort"]);
-  const { value, failed, retry } = useLoaded("found" + here, () => get<Search>("/admin/reservations" + here));
+  const { value, failed, retry, more } = usePaged<Found, Search>("/admin/reservations" + (here || "?limit=20"));
   const deed = useDeed(), search = useDeed();
-  const more = () => void deed.run(async () => {
-    const page = value.value!, next = await get<Search>("/admin/reservations" + (here ? here + "&" : "?") + "after=" + encodeURIComponent(page.next!));
-    value.value = { ...next, items: [...page.items, ...next.items] };
-  });
   const take = () => void deed.run(() => download("/admin/reservations.csv" + query(asked, filters)));
   return (
     <>
@@ -45,27 +41,21 @@ export function FoundPage() {
           <Field label={t("found.performance")} name="title" defaultValue={asked.title} maxLength={200} />
           <Field label={t("found.from")} name="from" type="date" defaultValue={asked.from} />
           <Field label={t("found.to")} name="to" type="date" defaultValue={asked.to} />
-          <label>{t("found.status")}
-            <select name="status" defaultValue={asked.status}>
-              <option value="">{t("found.any")}</option>
-              {statuses.map((s) => <option key={s} value={s} selected={asked.status === s}>{t(("reservation." + s) as Word)}</option>)}
-            </select>
-          </label>
+          <Choice label={t("found.status")} name="status">
+            <option value="">{t("found.any")}</option>
+            {statuses.map((s) => <option key={s} value={s} selected={asked.status === s}>{t(("reservation." + s) as Word)}</option>)}
+          </Choice>
           <Field label={t("found.min")} name="min_amount" type="number" min={1} defaultValue={asked.min_amount} />
           <Field label={t("found.max")} name="max_amount" type="number" min={1} defaultValue={asked.max_amount} />
-          <label>{t("found.sort")}
-            <select name="sort">
-              {sorts.map((s) => <option key={s} value={s} selected={asked.sort === s}>{t(("found." + s) as Word)}</option>)}
-            </select>
-          </label>
+          <Choice label={t("found.sort")} name="sort">
+            {sorts.map((s) => <option key={s} value={s} selected={asked.sort === s}>{t(("found." + s) as Word)}</option>)}
+          </Choice>
         </div>
       </Form>
       {failed.value ? <Failed err={failed.value} retry={retry} /> : value.value ? <List found={value.value} /> : <Loading />}
+      {more}
       <Outcome deed={deed} />
-      <p class="centered">
-        {value.value?.next && <button type="button" class="secondary more" disabled={deed.busy.value} onClick={more}>{t("list.more")}</button>}
-        {value.value && value.value.total > 0 && <button type="button" class="secondary csv" disabled={deed.busy.value} onClick={take}>{t("found.csv")}</button>}
-      </p>
+      {value.value && value.value.total > 0 && <p class="centered"><Button class="secondary csv" off={deed.busy.value} onClick={take}>{t("found.csv")}</Button></p>}
     </>
   );
 }

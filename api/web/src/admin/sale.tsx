@@ -1,6 +1,6 @@
 // Opening, pausing and closing a sale. What cannot be undone takes a second step, in the page.
 import { ask, type Round, type RoundStatus } from "../api";
-import { Outcome, useDeed } from "../pages/forms";
+import { Button, Outcome, useDeed } from "../pages/forms";
 import { t, type Word } from "../words";
 
 export function StatusPill({ status, canceled }: { status: RoundStatus; canceled: boolean }) {
@@ -31,17 +31,17 @@ export function SaleButtons({ round, status, canceled, version, changed }: Props
   return (
     <>
       <div class="notice-actions">
-        <button type="button" class="secondary open" disabled={busy || canceled || status === "open" || status === "closed"} onClick={() => act("open")}>{t("sale.open")}</button>
-        <button type="button" class="secondary pause" disabled={busy || canceled || status !== "open"} onClick={() => act("pause")}>{t("sale.pause")}</button>
+        <Button class="secondary open" off={busy || canceled || status === "open" || status === "closed"} onClick={() => act("open")}>{t("sale.open")}</Button>
+        <Button class="secondary pause" off={busy || canceled || status !== "open"} onClick={() => act("pause")}>{t("sale.pause")}</Button>
       </div>
       {!canceled && (
         <details class="final">
           <summary>{t("sale.final")}</summary>
           <p class="hint">{t("sale.final.lead")}</p>
           <div class="notice-actions">
-            <button type="button" class="secondary close" disabled={busy || status === "closed"} onClick={() => act("close")}>{t("sale.close")}</button>
-            <button type="button" class="secondary cancel" disabled={busy} onClick={() => act("cancel")}>{t("sale.cancel")}</button>
-            {version !== undefined && <button type="button" class="secondary drop" disabled={busy} onClick={drop}>{t("sale.delete")}</button>}
+            <Button class="secondary close" off={busy || status === "closed"} onClick={() => act("close")}>{t("sale.close")}</Button>
+            <Button class="secondary cancel" off={busy} onClick={() => act("cancel")}>{t("sale.cancel")}</Button>
+            {version !== undefined && <Button class="secondary drop" off={busy} onClick={drop}>{t("sale.delete")}</Button>}
           </div>
         </details>
       )}

@@ -1,13 +1,11 @@
 // The way to the console. It is loaded when an admin asks for it.
-import { Account, Failed, Loading, useLoaded, useTitle } from "./parts";
+import { Account, Failed, Loading, Missing, useLoaded, useTitle } from "./parts";
 import { t } from "../words";
 
 export function AdminPage({ path }: { path: string }) {
   return (
     <Account title={t("admin.title")} lead={t("admin.login")}>
-      {(who) => who.role === "admin" ? <Loaded path={path} me={who.id} /> : (
-        <div class="failed"><h1>{t("error.title")}</h1><p>{t("error.notfound")}</p><p><a class="secondary" href="/">{t("error.home")}</a></p></div>
-      )}
+      {(who) => who.role === "admin" ? <Loaded path={path} me={who.id} /> : <Missing />}
     </Account>
   );
 }

@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import { get, type Page, type Reservation, type Round } from "../api";
 import { left, standing, start, type Payment, type Provider } from "../checkout/payment";
 import { draw, leave, usesWidgets, type TossWidgets } from "../checkout/provider";
-import { countdown, dateTime, t, won } from "../words";
+import { countdown, dateTime, seatNames, t, won } from "../words";
 import { off, type Coupon } from "./coupons";
 import { Outcome, useDeed, type Deed } from "./forms";
 import { Account, Failed, Loading, useLoaded } from "./parts";
@@ -19,6 +19,7 @@ interface Loaded {
   payment: Payment | null;
   provider: Provider;
   coupons: Usable[];
+  at: number; // tells what was loaded apart from what was loaded before
 }
 
 const ended = ["released", "expired", "canceled"];
@@ -32,7 +33,7 @@ async function load(id: string): Promise<Loaded> {
     get<Round>("/rounds/" + reservation.round),
     held ? get<Page<Usable>>(`/coupons?usable=true&amount=${reservation.amount}&limit=100`) : Promise.resolve({ items: [] }),
   ]);
-  return { reservation, round, payment, provider, coupons: coupons.items };
+  return { reservation, round, payment, provider, coupons: coupons.items, at: performance.now() };
 }
 
 export function CheckoutPage({ id }: { id: string }) {
@@ -56,7 +57,7 @@ function Checkout({ id, user }: { id: string; user: number }) {
       {r.status === "confirmed" && <Ending kind="good" text={t("pay.confirmed")} href="/reservations" link={t("mine.title")} />}
       {ended.includes(r.status) && <Ending kind="bad" text={t("pay.ended")} href={"/rounds/" + r.round} link={t("mine.round", { id: String(r.round) })} />}
       {r.status === "paying" && payment?.status === "confirming" && <Ending kind="info" text={t("pay.confirming")} href="/reservations" link={t("mine.title")} />}
-      {open && <Order loaded={value.value} again={retry} />}
+      {open && <Order key={value.value.at} loaded={value.value} again={retry} />}
     </div>
   );
 }
@@ -67,7 +68,7 @@ export function Purchase({ reservation: r, round }: { reservation: Reservation; 
     <section class="card" aria-label={t("pay.purchase")}>
       {round?.title && <h2>{round.title}</h2>}
       {round && <p>{dateTime(round.starts_at)}</p>}
-      <p class="held-seats">{r.seats.join(" · ")}</p>
+      <p class="held-seats">{seatNames(r.seats)}</p>
       <small>{t("hold.number", { id: r.id })}</small>
     </section>
   );

@@ -1,5 +1,4 @@
 // Coupons: campaigns with what is left of them, and those that I have.
-import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { ask, get, Refusal, type Page } from "../api";
 import { newKey } from "../pending";
@@ -130,7 +129,7 @@ function CampaignItem({ campaign: c, has, claimed }: { campaign: Campaign; has: 
       </p>
       {c.left !== undefined && c.stock && c.status !== "closed" && <meter min={0} max={c.stock} value={c.left} aria-hidden="true" />}
       <Outcome deed={deed} />
-      {has ? <p class="form-done">{t("coupon.has")}</p>
+      {has ? !deed.done.value && <p class="form-done">{t("coupon.has")}</p>
         : session.value === null ? <a class="primary small" href={before("/login")}>{t("coupon.loginclaim")}</a>
         : c.status !== "closed" && <button type="button" class="primary small" disabled={deed.busy.value || gone || !open} onClick={take}>
           {deed.busy.value ? t("form.working") : open ? t("coupon.claim") : `${t("coupon.opens")} ${countdown(opens)}`}

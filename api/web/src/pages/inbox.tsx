@@ -3,8 +3,8 @@ import { useSignalEffect } from "@preact/signals";
 import { ask, get } from "../api";
 import { arrived, countedUnread, details, sentence, unread, type Inbox, type Notice } from "../inbox";
 import { dateTime, t } from "../words";
-import { Outcome, useDeed } from "./forms";
-import { Account, Failed, Loading, useLoaded } from "./parts";
+import { Button, Outcome, useDeed } from "./forms";
+import { Account, Failed, Loading, More, useLoaded } from "./parts";
 
 const pageOf = 20;
 
@@ -34,20 +34,20 @@ function Told({ user }: { user: number }) {
     unread.value = i;
     return t("inbox.marked");
   });
-  const more = () => deed.run(async () => {
-    const page = await get<Inbox>(`/inbox?limit=${pageOf}&after=` + encodeURIComponent(next!));
+  const more = async (after: string) => {
+    const page = await get<Inbox>(`/inbox?limit=${pageOf}&after=` + encodeURIComponent(after));
     value.value = { ...page, items: [...items, ...page.items] };
-  });
+  };
   return (
     <div class="narrow">
       <div class="card-head">
         <h1>{t("inbox.title")}</h1>
-        {items.length > 0 && <button type="button" class="secondary" id="read-all" aria-disabled={unread.value === 0} onClick={() => unread.value > 0 && void mark(0)}>{t("inbox.all")}</button>}
+        {items.length > 0 && <Button id="read-all" off={unread.value === 0} onClick={() => void mark(0)}>{t("inbox.all")}</Button>}
       </div>
       <Outcome deed={deed} />
       {items.length === 0 && <p class="hint">{t("inbox.empty")}</p>}
       <ul class="told">{items.map((n, i) => <Item key={n.id} notice={n} fresh={fresh(n, i)} mark={() => mark(i)} />)}</ul>
-      {next && <p class="centered"><button type="button" class="secondary more" onClick={() => void more()}>{t("mine.more")}</button></p>}
+      <More next={next} load={more} />
     </div>
   );
 }

@@ -1,6 +1,6 @@
 // Logging in, signing up, and setting a password by a mail's link.
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { ask } from "../api";
 import { recall } from "../pending";
 import { address, before, go, keepThen, then } from "../router";
@@ -15,10 +15,11 @@ async function logIn(email: string, password: string): Promise<void> {
 
 export function LoginPage() {
   const next = then(), deed = useDeed(), round = /^\/rounds\/(\d+)/.exec(next);
-  const kakao = address.value.searchParams.get("kakao");
+  const kakao = address.value.searchParams.get("kakao"), stranger = useRef(false);
   useTitle(t("login.title"));
   useEffect(() => {
-    if (session.value) go(next, true);
+    if (session.value === null) stranger.current = true;
+    if (session.value) go(kakao && !stranger.current ? "/me?kakao=" + kakao : next, true); // Kakao's no was to an account being linked
   }, [session.value]);
   return (
     <div class="card login">

@@ -1,11 +1,12 @@
 // What several pages use.
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useEffect } from "preact/hooks";
-import { explain, Refusal, type Performance } from "../api";
+import { useEffect, useRef } from "preact/hooks";
+import { explain, get, Refusal, type Page, type Performance } from "../api";
 import { before } from "../router";
-import { begin, session, trouble, type Session } from "../session";
+import { begin, lapsed, session, trouble, type Session } from "../session";
 import { t, tMaybe } from "../words";
+import { Button, Outcome, useDeed } from "./forms";
 
 /** useTitle names the page in the browser's bar; empty while its name is not known. */
 export function useTitle(title: string) {
@@ -18,7 +19,7 @@ export function Account({ title, lead, children }: { title: string; lead: string
   if (session.value) return <>{children(session.value)}</>;
   if (trouble.value) return <Failed err={trouble.value} retry={() => void begin()} />;
   if (session.value === undefined) return <Loading />;
-  return <div class="failed"><h1>{title}</h1><p>{lead}</p><p><a class="primary small" href={before("/login")}>{t("nav.login")}</a></p></div>;
+  return <div class="failed"><h1>{title}</h1><p role="status">{lapsed.value ? t("refusal.session_ended") : lead}</p><p><a class="primary small" href={before("/login")}>{t("nav.login")}</a></p></div>;
 }
 
 export function Loading() {
@@ -26,26 +27,59 @@ export function Loading() {
 }
 
 export function Failed({ err, retry }: { err: unknown; retry: () => void }) {
-  const missing = err instanceof Refusal && err.status === 404;
+  if (err instanceof Refusal && err.status === 404) return <Missing />;
   return (
     <div class="failed" role="alert">
       <h1>{t("error.title")}</h1>
-      <p>{missing ? t("error.notfound") : explain(err)}</p>
-      <p>{missing ? <a class="secondary" href="/">{t("error.home")}</a> : <button type="button" class="secondary" onClick={retry}>{t("error.retry")}</button>}</p>
+      <p>{explain(err)}</p>
+      <p><button type="button" class="secondary" onClick={retry}>{t("error.retry")}</button></p>
     </div>
   );
 }
 
-/** useLoaded asks once per key, and again when retry is called. */
+/** Missing is for addresses at which there is nothing, or nothing for this visitor. */
+export function Missing() {
+  useTitle(t("error.notfound"));
+  return <div class="failed" role="alert"><h1>{t("error.notfound")}</h1><p><a class="secondary" href="/">{t("error.home")}</a></p></div>;
+}
+
+/** useLoaded asks once per key, and again when retry is called; what is there stays until the answer comes. */
 export function useLoaded<T>(key: string, load: () => Promise<T>) {
-  const value = useSignal<T | null>(null), failed = useSignal<unknown>(null), attempt = useSignal(0);
+  const value = useSignal<T | null>(null), failed = useSignal<unknown>(null), attempt = useSignal(0), shown = useRef("");
   useEffect(() => {
     let current = true;
-    value.value = failed.value = null;
+    if (shown.current !== key) value.value = null;
+    shown.current = key;
+    failed.value = null;
     load().then((v) => current && (value.value = v), (err: unknown) => current && (failed.value = err));
     return () => void (current = false);
   }, [key, attempt.value]);
   return { value, failed, retry: () => attempt.value++ };
+}
+
+/** usePaged is useLoaded for a list that comes page by page. The path has a query. */
+export function usePaged<T, P extends Page<T> = Page<T>>(path: string) {
+  const loaded = useLoaded(path, () => get<P>(path)), page = loaded.value.value;
+  const load = async (after: string) => {
+    const next = await get<P>(path + "&after=" + encodeURIComponent(after));
+    loaded.value.value = { ...next, items: [...page!.items, ...next.items] };
+  };
+  return { ...loaded, more: <More next={page?.next} load={load} /> };
+}
+
+/** More is the way to the next page of the list before it. The focus goes to the first that is new. */
+export function More({ next, load }: { next?: string; load: (after: string) => Promise<void> }) {
+  const deed = useDeed();
+  const press = (event: Event) => {
+    const box = (event.currentTarget as Element).closest(".more")!.previousElementSibling, list = box?.querySelector("tbody") ?? box, shown = list?.children.length ?? 0;
+    void deed.run(() => load(next!)).then(() => setTimeout(() => list?.children[shown]?.querySelector<HTMLElement>("a, button, summary")?.focus()));
+  };
+  return (
+    <div class="more">
+      <Outcome deed={deed} />
+      {next && <Button off={deed.busy.value} onClick={press}>{deed.busy.value ? t("form.working") : t("list.more")}</Button>}
+    </div>
+  );
 }
 
 export const categoryName = (category: string): string => tMaybe("category." + category) ?? category;

@@ -4,17 +4,13 @@ import { useEffect } from "preact/hooks";
 import { get, type Page, type Performance, type Performer, type Round, type RoundTerms } from "../api";
 import { learn, now } from "../time";
 import { countdown, date, dateTime, t, won, type Word } from "../words";
-import { categoryName, Failed, Loading, Poster, useLoaded } from "./parts";
+import { categoryName, Failed, Loading, Poster, useLoaded, usePaged } from "./parts";
 import { Rating, Reviews } from "./reviews";
 import { SearchBox } from "./search";
 
 export function PerformancesPage() {
-  const { value, failed, retry } = useLoaded("performances", () => get<Page<Performance>>("/performances?limit=24"));
+  const { value, failed, retry, more } = usePaged<Performance>("/performances?limit=24");
   useEffect(() => void (document.title = "Ticket Blue"), []);
-  const more = async () => {
-    const page = value.value!, next = await get<Page<Performance>>("/performances?limit=24&after=" + page.next);
-    value.value = { items: [...page.items, ...next.items], next: next.next };
-  };
   if (failed.value) return <Failed err={failed.value} retry={retry} />;
   if (!value.value) return <Loading />;
   return (
@@ -39,7 +35,7 @@ export function PerformancesPage() {
           </li>
         ))}
       </ul>
-      {value.value.next && <p class="centered"><button type="button" class="secondary" onClick={() => void more()}>{t("list.more")}</button></p>}
+      {more}
     </>
   );
 }
@@ -94,6 +90,7 @@ function RoundItem({ terms }: { terms: RoundTerms }) {
     }, () => undefined); // the link works without
   }, [terms.id]);
   const r = round.value, opens = Date.parse(terms.opens_at) - now.value;
+  const look = r && (r.status !== "open" || r.sold_out || r.canceled);
   const status = !r ? null : r.canceled ? "canceled" : r.sold_out ? "sold_out" : r.all_held ? "all_held" : r.status;
   return (
     <li>
@@ -104,7 +101,7 @@ function RoundItem({ terms }: { terms: RoundTerms }) {
           {r?.status === "open" && t("performance.left", { n: r.totals.free })}
           {r?.status === "scheduled" && opens > 0 && `${t("count.opens")} ${countdown(opens)}`}
         </span>
-        <span class="primary small">{r && r.status !== "open" ? t("performance.look") : t("performance.choose")}</span>
+        <span class={look ? "secondary small" : "primary small"}>{look ? t("performance.look") : t("performance.choose")}</span>
       </a>
     </li>
   );

@@ -5,9 +5,9 @@ import { ask, get, Refusal, type Listed, type Page, type Reservation, type Round
 import { standing, type Payment } from "../checkout/payment";
 import { mineHere } from "../round/buying";
 import { now } from "../time";
-import { countdown, dateTime, t, won, type Word } from "../words";
-import { Form, useDeed } from "./forms";
-import { Account, Failed, Loading, useLoaded } from "./parts";
+import { countdown, dateTime, seatNames, t, won, type Word } from "../words";
+import { Choice, Form, Text, useDeed } from "./forms";
+import { Account, Failed, Loading, More, useLoaded } from "./parts";
 
 interface Found extends Page<Listed> {
   partial?: boolean; // only what was made in this tab
@@ -30,9 +30,9 @@ export function ReservationsPage() {
 
 function Reservations({ user }: { user: number }) {
   const { value, failed, retry } = useLoaded("reservations" + user, () => list(""));
-  const more = async () => {
-    const page = value.value!, next = await list(page.next!);
-    value.value = { ...next, items: [...page.items, ...next.items] };
+  const more = async (after: string) => {
+    const next = await list(after);
+    value.value = { ...next, items: [...value.value!.items, ...next.items] };
   };
   if (failed.value) return <Failed err={failed.value} retry={retry} />;
   if (!value.value) return <Loading />;
@@ -42,13 +42,14 @@ function Reservations({ user }: { user: number }) {
       {value.value.partial && <p class="hint">{t("mine.session")}</p>}
       {value.value.items.length === 0 && <p class="hint">{t("mine.empty")}</p>}
       <ul class="reservations">{value.value.items.map((r) => <Item key={r.id} r={r} changed={retry} />)}</ul>
-      {value.value.next && <p class="centered"><button type="button" class="secondary" onClick={() => void more()}>{t("mine.more")}</button></p>}
+      <More next={value.value.next} load={more} />
     </div>
   );
 }
 
 function Item({ r, changed }: { r: Listed; changed: () => void }) {
   const payable = r.status === "held" || r.status === "paying", left = payable && r.expires_at ? Date.parse(r.expires_at) - now.value : 0;
+  const begun = r.starts_at !== undefined && Date.parse(r.starts_at) <= now.value;
   return (
     <li class={"card reservation " + r.status}>
       <div class="card-head">
@@ -57,13 +58,14 @@ function Item({ r, changed }: { r: Listed; changed: () => void }) {
       </div>
       {r.performance && <h2>{r.performance.title}</h2>}
       {r.starts_at && <p>{dateTime(r.starts_at)} · {r.hall}</p>}
-      <p class="held-seats">{r.seats.join(" · ")}</p>
+      <p class="held-seats">{seatNames(r.seats)}</p>
       <div class="total"><small>{dateTime(r.held_at)}</small><strong>{won(r.amount)}</strong></div>
       {left > 0 && <p class="hint">{t("hold.left")} {countdown(left)}</p>}
       {r.status === "canceled" && <Refund id={r.id} />}
-      {r.status === "confirmed" && <Cancellation r={r} changed={changed} />}
+      {r.status === "confirmed" && !begun && <Cancellation r={r} changed={changed} />}
       <p class="notice-actions">
         {payable && left > 0 && <a class="primary small" href={"/checkout/" + r.id}>{r.status === "held" ? t("mine.pay") : t("mine.goon")}</a>}
+        {r.status === "confirmed" && begun && r.performance && <a class="quiet" href={"/performances/" + r.performance.id}>{t("review.write")}</a>}
         <a class="quiet" href={"/rounds/" + r.round}>{t("mine.round", { id: String(r.round) })}</a>
       </p>
     </li>
@@ -112,10 +114,8 @@ function Cancellation({ r, changed }: { r: Listed; changed: () => void }) {
       {payment.value && <p class="hint">{t("cancel.paid", { amount: won(payment.value.amount ?? 0) })}</p>}
       {terms.value && <p class="hint">{terms.value.cancel_until ? t("cancel.terms", { time: dateTime(terms.value.cancel_until), n: terms.value.cancel_fee_percent ?? 0 }) : t("cancel.never")}</p>}
       <Form deed={deed} submit={t("cancel.button")} work={cancel} quiet>
-        <label>{t("cancel.reason")}
-          <select name="reason" required>{reasons.map((x) => <option key={x} value={x}>{t(("cancel." + x) as Word)}</option>)}</select>
-        </label>
-        <label>{t("cancel.note")}<textarea name="note" rows={2} maxLength={200} /></label>
+        <Choice label={t("cancel.reason")} name="reason" required>{reasons.map((x) => <option key={x} value={x}>{t(("cancel." + x) as Word)}</option>)}</Choice>
+        <Text label={t("cancel.note")} name="note" rows={2} maxLength={200} />
       </Form>
     </details>
   );

@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import { get, type Performance } from "../api";
 import { address, go } from "../router";
 import { t, won, type Word } from "../words";
-import { categoryName, Failed, Loading, Poster, useLoaded, useTitle } from "./parts";
+import { categoryName, Failed, Loading, More, Poster, useLoaded, useTitle } from "./parts";
 
 type Mark = { text: string; match: boolean };
 interface Found {
@@ -92,10 +92,10 @@ export function SearchPage() {
     else next.delete(name);
     go("/search?" + next, true);
   };
-  const more = async () => {
+  const more = async (after: string) => {
     const was = value.value!, page = new URLSearchParams(query);
     page.set("kind", "performance");
-    page.set("after", was.performances!.next!);
+    page.set("after", after);
     const next = await get<Answer>("/search?" + page);
     value.value = { ...was, performances: { ...next.performances!, items: [...was.performances!.items, ...next.performances!.items] } };
   };
@@ -113,7 +113,7 @@ export function SearchPage() {
           {["", "starting", "ending", "cheapest", "dearest", "name"].map((s) => <option key={s} value={s}>{t(("search.sort." + (s || "best")) as Word)}</option>)}
         </select>
         <input id="day" type="date" aria-label={t("search.day")} value={asked.get("day") ?? ""} onChange={(e) => change("day", e.currentTarget.value)} />
-        <label><input id="on-sale" type="checkbox" checked={asked.get("on_sale") === "true"} onChange={(e) => change("on_sale", e.currentTarget.checked ? "true" : "")} /> {t("search.onsale")}</label>
+        <label class="check"><input id="on-sale" type="checkbox" checked={asked.get("on_sale") === "true"} onChange={(e) => change("on_sale", e.currentTarget.checked ? "true" : "")} /> {t("search.onsale")}</label>
       </p>
       {failed.value ? <Failed err={failed.value} retry={retry} /> : !a ? <Loading /> : (
         <div aria-live="polite" id="found">
@@ -122,7 +122,7 @@ export function SearchPage() {
           {([["performers", a.performers], ["halls", a.halls]] as const).map(([kind, s]) => s && s.count > 0 && (
             <section key={kind}>
               <h2>{t(("search." + kind) as Word, { n: s.count })}</h2>
-              <ul>{s.items.map((f) => <li key={f.id}><a href={results(f.name!)}><Marked text={f.name!} marks={f.marks.name} /></a> {f.address && <Marked text={f.address} marks={f.marks.address} />}</li>)}</ul>
+              <ul class="names">{s.items.map((f) => <li key={f.id}><a href={results(f.name!)}><Marked text={f.name!} marks={f.marks.name} /></a> {f.address && <small><Marked text={f.address} marks={f.marks.address} /></small>}</li>)}</ul>
             </section>
           ))}
         </div>
@@ -131,7 +131,7 @@ export function SearchPage() {
   );
 }
 
-function Performances({ section, more }: { section: Section; more: () => Promise<void> }) {
+function Performances({ section, more }: { section: Section; more: (after: string) => Promise<void> }) {
   return (
     <section>
       <h2>{t("search.performances", { n: section.count })}</h2>
@@ -151,7 +151,7 @@ function Performances({ section, more }: { section: Section; more: () => Promise
           </li>
         ))}
       </ul>
-      {section.next && <p class="centered"><button type="button" class="secondary" onClick={() => void more()}>{t("list.more")}</button></p>}
+      <More next={section.next} load={more} />
     </section>
   );
 }

@@ -70,6 +70,7 @@ export class RoundModel {
     const model = new RoundModel(0);
     model.plan = plan;
     model.states = new Uint8Array(plan.count);
+    model.sectionFree = Int32Array.from(plan.sections, (s) => s.rows.reduce((n, r) => n + r.seats.length, 0));
     model.seq = 0;
     return model;
   }
