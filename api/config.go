@@ -86,6 +86,7 @@ type Config struct {
 	PaymentBooks PaymentBooks
 	Projections  Projections
 	Found        ReservationSearch
+	FoundByIndex ReservationSearch // nil: no index keeps reservations
 	Runs         Runs
 	Timetable    []Scheduled // of the jobs that Runs knows
 	Search       Search      // what was copied into an index

@@ -39,6 +39,8 @@ type searchReservationsInput struct {
 	Sort  string `query:"sort" enum:"newest,oldest,highest,lowest" default:"newest" doc:"By the moment of the hold, or by the amount"`
 	Limit int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
 	After string `query:"after" maxLength:"80" doc:"The next of the page before, which had the same filters and sort"`
+	// The index's word is a little older, so what has just happened may be missing in it.
+	Engine string `query:"engine" enum:"sql,index" default:"sql" doc:"index asks the search server first, where one keeps reservations (--search-reservations)"`
 }
 
 type foundCustomer struct {
@@ -91,11 +93,18 @@ func (s *Server) searchReservations(ctx context.Context, in *searchReservationsI
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.Found.SearchReservations(ctx, filter, order, after, in.Limit+1)
+	by := s.Found
+	if in.Engine == "index" {
+		by = s.FoundByIndex
+	}
+	if by == nil {
+		return nil, invalid("engine", "sql: no search server keeps reservations here")
+	}
+	found, err := by.SearchReservations(ctx, filter, order, after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	total, err := s.Found.CountReservations(ctx, filter, maxCounted+1)
+	total, err := by.CountReservations(ctx, filter, maxCounted+1)
 	if err != nil {
 		return nil, err
 	}

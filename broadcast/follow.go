@@ -49,6 +49,9 @@ type Follower struct {
 	Together func(ctx context.Context, all []News) error
 }
 
+// Later is an error of who cannot take something in yet, and fails for no fault: nobody is warned.
+type Later interface{ Later() bool }
+
 // News is consecutive events of a stream, the first with seq From.
 type News struct {
 	Stream ticketing.Stream
@@ -320,7 +323,8 @@ func (t *teller) move(s *told, answered, to anchor) error {
 }
 
 func (t *teller) failed(ctx context.Context, s *told, m message, err error) {
-	if s.fails == 0 && ctx.Err() == nil {
+	var later Later
+	if s.fails == 0 && ctx.Err() == nil && !errors.As(err, &later) {
 		t.b.log.Warn("a follower failed; its stream waits", "follower", t.Name, "stream", m.stream, "error", err)
 	}
 	t.b.metrics.followErrs.Inc()

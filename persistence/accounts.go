@@ -136,11 +136,17 @@ func (db *DB) User(ctx context.Context, id ticketing.UserID) (ticketing.User, er
 
 // SetProfile changes what people may change of their accounts (an empty language: stays); ticketing.ErrNotFound when there is none.
 func (db *DB) SetProfile(ctx context.Context, id ticketing.UserID, p ticketing.Profile) error {
-	done, err := db.pool.Exec(ctx, `UPDATE users SET name = $2, slack_id = $3, language = coalesce(nullif($4, ''), language) WHERE id = $1 AND withdrawn_at IS NULL`,
-		int64(id), p.Name, nullable(p.SlackID), p.Language)
-	if err == nil && done.RowsAffected() == 0 {
-		err = ticketing.ErrNotFound
-	}
+	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+		done, err := tx.Exec(ctx, `UPDATE users SET name = $2, slack_id = $3, language = coalesce(nullif($4, ''), language) WHERE id = $1 AND withdrawn_at IS NULL`,
+			int64(id), p.Name, nullable(p.SlackID), p.Language)
+		if err == nil && done.RowsAffected() == 0 {
+			return ticketing.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		return db.reindex(ctx, tx, ticketing.ReservationChoice{Users: []ticketing.UserID{id}})
+	})
 	if err != nil {
 		return fmt.Errorf("changing account %d: %w", id, err)
 	}
@@ -173,7 +179,7 @@ func (db *DB) Withdraw(ctx context.Context, id ticketing.UserID, now time.Time) 
 		if live {
 			return ticketing.ErrLiveTickets
 		}
-		return endAccounts(ctx, tx, []int64{int64(id)}, []string{email}, now)
+		return db.endAccounts(ctx, tx, []int64{int64(id)}, []string{email}, now)
 	})
 	if err != nil {
 		return fmt.Errorf("withdrawing account %d: %w", id, err)
@@ -183,7 +189,7 @@ func (db *DB) Withdraw(ctx context.Context, id ticketing.UserID, now time.Time) 
 
 // endAccounts takes everything personal from accounts whose rows the caller has locked. What speaks of money stays: it
 // names people by their ids, behind which there is nobody then.
-func endAccounts(ctx context.Context, tx pgx.Tx, ids []int64, emails []string, now time.Time) error {
+func (db *DB) endAccounts(ctx context.Context, tx pgx.Tx, ids []int64, emails []string, now time.Time) error {
 	batch := &pgx.Batch{}
 	batch.Queue(`
 		UPDATE users SET email = NULL, email_verified_at = NULL, name = '', slack_id = NULL, password_hash = '', withdrawn_at = $2
@@ -192,7 +198,19 @@ func endAccounts(ctx context.Context, tx pgx.Tx, ids []int64, emails []string, n
 	batch.Queue(`DELETE FROM identities WHERE user_id = ANY ($1)`, ids)
 	batch.Queue(`DELETE FROM password_resets WHERE user_id = ANY ($1)`, ids)
 	batch.Queue(`DELETE FROM outbox WHERE recipient = ANY ($1)`, emails)
-	return tx.SendBatch(ctx, batch).Close()
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return err
+	}
+	for part := range slices.Chunk(ids, indexedTogether) {
+		which := ticketing.ReservationChoice{}
+		for _, id := range part {
+			which.Users = append(which.Users, ticketing.UserID(id))
+		}
+		if err := db.reindex(ctx, tx, which); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // WithdrawnSince lists the accounts that were withdrawn after then.

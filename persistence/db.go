@@ -43,6 +43,9 @@ type Options struct {
 	Enqueue func(ctx context.Context, tx pgx.Tx, jobs []ticketing.Job) error
 	// NoticeJob makes the job that tells somebody something. Needed by tasks that do.
 	NoticeJob func(ticketing.Notice) ticketing.Job
+	// IndexJob makes the job that looks after reservations in a search index, when a customer's name or a performance's
+	// title has changed at that moment. nil: there is none.
+	IndexJob func(which ticketing.ReservationChoice, at time.Time) ticketing.Job
 }
 
 // DB is the room's door: the catalogue, the accounts and the journal's reading side, over one pool of connections.
@@ -56,6 +59,7 @@ type DB struct {
 
 	enqueue   func(ctx context.Context, tx pgx.Tx, jobs []ticketing.Job) error
 	noticeJob func(ticketing.Notice) ticketing.Job
+	indexJob  func(which ticketing.ReservationChoice, at time.Time) ticketing.Job
 	clock     func() time.Time
 
 	onEdit atomic.Pointer[func(ticketing.Stream, ticketing.Head)]
@@ -79,7 +83,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &DB{dsn: o.DSN, log: o.Log, pool: pool, enqueue: o.Enqueue, noticeJob: o.NoticeJob, clock: o.Clock}, nil
+	return &DB{dsn: o.DSN, log: o.Log, pool: pool, enqueue: o.Enqueue, noticeJob: o.NoticeJob, indexJob: o.IndexJob, clock: o.Clock}, nil
 }
 
 // Close gives all pooled connections back; it waits for those in use.

@@ -97,6 +97,11 @@ func (db *DB) UpdatePerformance(ctx context.Context, p ticketing.Performance, re
 		if err := e.checkRounds(ctx, updated, rounds); err != nil {
 			return err
 		}
+		if was.Title != p.Title {
+			if err := db.reindex(ctx, e, ticketing.ReservationChoice{Performance: p.ID}); err != nil {
+				return err
+			}
+		}
 		if err := e.saved(ctx, ticketing.NounPerformance, p.ID); err != nil || maps.Equal(was.Prices, p.Prices) {
 			return err
 		}

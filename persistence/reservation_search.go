@@ -37,6 +37,10 @@ type storedFound struct {
 func (db *DB) SearchReservations(ctx context.Context, f ticketing.ReservationFilter, o ticketing.ReservationOrder,
 	after ticketing.ReservationPlace, limit int) ([]ticketing.FoundReservation, error) {
 	sql, args := searchSQL(f, o, after, limit)
+	return db.found(ctx, sql, args)
+}
+
+func (db *DB) found(ctx context.Context, sql string, args []any) ([]ticketing.FoundReservation, error) {
 	stored, err := many(ctx, db, scanFound, sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("searching reservations: %w", err)
@@ -71,12 +75,9 @@ func countSQL(f ticketing.ReservationFilter, most int) (string, []any) {
 // joined to it: else what is read for each shown one makes the planner walk past thousands.
 func searchSQL(f ticketing.ReservationFilter, o ticketing.ReservationOrder, after ticketing.ReservationPlace, limit int) (string, []any) {
 	where, args := filterSQL(f)
-	key, direction, beyond := "r.held_at", "", ">"
-	if o.ByAmount() {
-		key = "r.amount"
-	}
+	key, beyond := keyOf(o), ">"
 	if o.Descending() {
-		direction, beyond = " DESC", "<"
+		beyond = "<"
 	}
 	if after != (ticketing.ReservationPlace{}) {
 		n := len(args)
@@ -87,10 +88,26 @@ func searchSQL(f ticketing.ReservationFilter, o ticketing.ReservationOrder, afte
 		args = append(args, place, int64(after.ID.Round), int64(after.ID.Number))
 		where += fmt.Sprintf(" AND (%s, r.round, r.number) %s ($%d, $%d, $%d)", key, beyond, n+1, n+2, n+3)
 	}
+	return pageSQL("reservations", where, args, o, limit)
+}
+
+// pageSQL reads a page of those in a table that the condition lets through.
+func pageSQL(table, where string, args []any, o ticketing.ReservationOrder, limit int) (string, []any) {
+	direction := ""
+	if o.Descending() {
+		direction = " DESC"
+	}
 	args = append(args, pageSize(limit))
-	order := fmt.Sprintf("ORDER BY %s%[2]s, r.round%[2]s, r.number%[2]s", key, direction)
-	page := fmt.Sprintf("(SELECT * FROM reservations r WHERE %s %s LIMIT $%d) r", where, order, len(args))
+	order := fmt.Sprintf("ORDER BY %s%[2]s, r.round%[2]s, r.number%[2]s", keyOf(o), direction)
+	page := fmt.Sprintf("(SELECT * FROM %s r WHERE %s %s LIMIT $%d) r", table, where, order, len(args))
 	return strings.Replace(selectFound, "reservations r\n", page+"\n", 1) + order, args
+}
+
+func keyOf(o ticketing.ReservationOrder) string {
+	if o.ByAmount() {
+		return "r.amount"
+	}
+	return "r.held_at"
 }
 
 // filterSQL is the condition on a row r of reservations. Parts of names and titles are found by an index of their

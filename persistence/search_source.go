@@ -41,8 +41,11 @@ var foundBy = map[ticketing.SearchKind]found{
 	ticketing.FindPerformers:   {selectFoundPerformer, scanFoundPerformer},
 }
 
-// SearchDocuments returns the documents of those that there are, of a kind in the catalogue.
+// SearchDocuments returns the documents of those that there are.
 func (db *DB) SearchDocuments(ctx context.Context, kind ticketing.SearchKind, ids []string) ([]ticketing.SearchDocument, error) {
+	if kind == ticketing.FindReservations {
+		return db.reservationDocuments(ctx, ids)
+	}
 	numbers := make([]int64, 0, len(ids))
 	for _, id := range ids {
 		n, err := strconv.ParseInt(id, 10, 64)
@@ -59,9 +62,12 @@ func (db *DB) SearchDocuments(ctx context.Context, kind ticketing.SearchKind, id
 	return docs, nil
 }
 
-// SearchDocumentsAfter returns at most limit documents of a kind in the catalogue, in the order of their ids, those after
-// the given one; "" is before the first.
+// SearchDocumentsAfter returns at most limit documents of a kind, in the order of their ids, those after the given one; ""
+// is before the first.
 func (db *DB) SearchDocumentsAfter(ctx context.Context, kind ticketing.SearchKind, after string, limit int) ([]ticketing.SearchDocument, error) {
+	if kind == ticketing.FindReservations {
+		return db.reservationDocumentsAfter(ctx, after, limit)
+	}
 	var id int64
 	if after != "" {
 		var err error

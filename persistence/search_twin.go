@@ -77,7 +77,7 @@ type twinPage struct {
 }
 
 func (t Twin) search(ctx context.Context, q ticketing.SearchQuery) (r ticketing.SearchResult, err error) {
-	if q.Filter.OfReservations() || q.Kind != ticketing.FindPerformances && q.Filter != (ticketing.SearchFilter{}) {
+	if q.Kind != ticketing.FindPerformances && q.Filter != (ticketing.SearchFilter{}) {
 		return r, nil
 	}
 	sql, args, err := twinSQL(q)

@@ -113,5 +113,5 @@ func dormantUsers(ctx context.Context, p *portion) (more bool, err error) {
 	if err != nil || p.run.DryRun || len(ids) == 0 {
 		return true, err
 	}
-	return true, endAccounts(ctx, p, ids, emails, p.asOf())
+	return true, p.db.endAccounts(ctx, p, ids, emails, p.asOf())
 }

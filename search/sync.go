@@ -18,6 +18,7 @@ import (
 
 // Source is where documents come from: what is true at the moment of asking.
 type Source interface {
+	ReservationSource
 	// SearchDocuments returns the documents of those that there are.
 	SearchDocuments(ctx context.Context, kind ticketing.SearchKind, ids []string) ([]ticketing.SearchDocument, error)
 	// SearchDocumentsAfter returns at most limit documents in an order of the ids, those after the given one; "" is before
@@ -63,9 +64,10 @@ func NewSync(engine Engine, source Source, log *slog.Logger, metrics prometheus.
 	return s
 }
 
-// Change is what happened in a stream.
+// Change is what happened in a stream, from an event on.
 type Change struct {
 	Stream ticketing.Stream
+	From   uint64
 	Events []ticketing.Event
 }
 

@@ -29,6 +29,16 @@ type ReservationFilter struct {
 	Max    KRW // of the amount; 0: no limit
 }
 
+// ReservationChoice means some reservations: all of a performance, all of some users, or of one round the whole, or those
+// with these numbers and of these users.
+type ReservationChoice struct {
+	Performance int64
+	Round       RoundID
+	Whole       bool // of the round
+	Numbers     []uint32
+	Users       []UserID
+}
+
 // FoundReservation is a reservation as an admin sees it.
 type FoundReservation struct {
 	ReservationSummary

@@ -30,7 +30,7 @@ type SearchDocument struct {
 	ID   string     `json:"id"` // in its kind: "17"; of a reservation "42-7"
 	// Name is a performance's title, a hall's or performer's name, or the title of a reservation's performance.
 	Name       string             `json:"name"`
-	Hall       SearchRef          `json:"hall,omitzero"`        // of a performance, a reservation
+	Hall       SearchRef          `json:"hall,omitzero"`        // of a performance
 	Address    string             `json:"address,omitempty"`    // of a hall
 	Nation     string             `json:"nation,omitempty"`     // of a performer
 	Performers []SearchRef        `json:"performers,omitempty"` // of a performance, ascending by id
@@ -50,14 +50,14 @@ type SearchRef struct {
 	Name string `json:"name"`
 }
 
-// SearchReservation is what only the document of a reservation has.
+// SearchReservation is what only the document of a reservation has: what admins filter and sort by, and nothing else of
+// its customer than his name.
 type SearchReservation struct {
 	User     UserID            `json:"user"`
-	UserName string            `json:"user_name"`
+	UserName string            `json:"user_name"` // "" of a closed account
 	Status   ReservationStatus `json:"status"`
 	Amount   KRW               `json:"amount"`
 	HeldAt   Millis            `json:"held_at"`
-	StartsAt Millis            `json:"starts_at"`
 }
 
 // SearchSort is an order of hits.
@@ -71,24 +71,20 @@ const (
 	SortEnding    SearchSort = "ending"   // performances: what ends first
 	SortCheapest  SearchSort = "cheapest" // performances: by the cheapest grade
 	SortDearest   SearchSort = "dearest"  // performances: by the dearest grade, the highest first
-	SortNewest    SearchSort = "newest"   // reservations: what was held last
-	SortOldest    SearchSort = "oldest"   // reservations: what was held first
-	SortHighest   SearchSort = "highest"  // reservations: by amount, the highest first
-	SortLowest    SearchSort = "lowest"   // reservations: by amount, the lowest first
 )
 
-// SearchSorts are the orders that hits of a kind can have; the first is meant when none is named.
+// SearchSorts are the orders that hits of a public kind can have; the first is meant when none is named. Reservations are
+// found by a ReservationFilter.
 var SearchSorts = map[SearchKind][]SearchSort{
 	FindPerformances: {SortRelevance, SortName, SortStarting, SortEnding, SortCheapest, SortDearest},
 	FindHalls:        {SortRelevance, SortName},
 	FindPerformers:   {SortRelevance, SortName},
-	FindReservations: {SortNewest, SortOldest, SortHighest, SortLowest},
 }
 
-// SearchFilter says which documents are hits at all. Zero fields leave nothing out. Those of performances leave out all
-// documents of other kinds when set, and so do those of reservations.
+// SearchFilter says which documents are hits at all. Zero fields leave nothing out; any other leaves out all that are no
+// performances.
 type SearchFilter struct {
-	Category  string // of performances from here on
+	Category  string
 	Performer int64
 	Hall      int64
 	From      Day // shown on this day or later
@@ -96,13 +92,6 @@ type SearchFilter struct {
 	MinPrice  KRW // a grade costs this or more
 	MaxPrice  KRW // a grade costs this or less
 	OnSale    bool
-
-	UserName  string // of reservations from here on: has this in it, capitals or not
-	Status    ReservationStatus
-	HeldFrom  Day // held on this day in Seoul or later
-	HeldTo    Day // held on this day in Seoul or earlier
-	MinAmount KRW
-	MaxAmount KRW
 }
 
 // SearchQuery asks for documents of one kind.
@@ -132,7 +121,7 @@ func (q SearchQuery) Validate() error {
 	case utf8.RuneCountInString(q.Text) > MaxSearchText:
 		return invalid("q", "at most %d characters", MaxSearchText)
 	case SearchSorts[q.Kind] == nil:
-		return invalid("kind", "performance, hall, performer or reservation")
+		return invalid("kind", "performance, hall or performer")
 	case !slices.Contains(SearchSorts[q.Kind], q.Sort) && q.Sort != SortRelevance:
 		return invalid("sort", "one of %s", sortNames(q.Kind))
 	case q.Limit < 1 || q.Limit > MaxSearchPage:
@@ -151,11 +140,6 @@ func sortNames(kind SearchKind) string {
 	return strings.Join(names, ", ")
 }
 
-// OfReservations tells whether it leaves out everything but reservations.
-func (f SearchFilter) OfReservations() bool {
-	return f.UserName != "" || f.Status != 0 || f.HeldFrom != "" || f.HeldTo != "" || f.MinAmount != 0 || f.MaxAmount != 0
-}
-
 func (f SearchFilter) validate() error {
 	if f.Category != "" && !slices.Contains(Categories, f.Category) {
 		return invalid("category", "one of %s", strings.Join(Categories, ", "))
@@ -163,16 +147,10 @@ func (f SearchFilter) validate() error {
 	for _, day := range []struct {
 		field string
 		Day
-	}{{"from", f.From}, {"to", f.To}, {"held_from", f.HeldFrom}, {"held_to", f.HeldTo}} {
+	}{{"from", f.From}, {"to", f.To}} {
 		if _, ok := ParseDay(string(day.Day)); day.Day != "" && !ok {
 			return invalid(day.field, "a day such as 2026-12-24")
 		}
-	}
-	if !utf8.ValidString(f.UserName) || strings.ContainsRune(f.UserName, 0) {
-		return invalid("user_name", "text in UTF-8, without the character 0")
-	}
-	if utf8.RuneCountInString(f.UserName) > MaxPersonName {
-		return invalid("user_name", "at most %d characters", MaxPersonName)
 	}
 	return nil
 }

@@ -2,11 +2,16 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
+	"time"
 
+	"ticketblue/api"
 	"ticketblue/broadcast"
 	"ticketblue/persistence"
 	"ticketblue/search"
@@ -38,12 +43,51 @@ func (n *node) startSync(context.Context) error {
 			n.log.Error("the search index does not follow the catalogue any more", "err", err)
 		}
 	})
+	if !n.cmd.Search.Reservations {
+		n.inBackground("search index of reservations", n.forgetReservations)
+		return nil
+	}
+	n.inBackground("search index's follower of sales", func(ctx context.Context) {
+		err := n.broadcast.Follow(ctx, salesIndexer(n.store, n.sync))
+		if ctx.Err() == nil {
+			n.log.Error("the search index does not follow reservations any more", "err", err)
+		}
+	})
 	return nil
+}
+
+// forgetReservations deletes the names that an index was given when it kept reservations.
+func (n *node) forgetReservations(ctx context.Context) {
+	index, ok := n.index.(*typesense.Engine)
+	if !ok {
+		return
+	}
+	tick := time.NewTicker(forgetEvery)
+	defer tick.Stop()
+	for index.Forget(ctx) != nil {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+const forgetEvery = 30 * time.Second // until the server has answered
+
+// reservationsByIndex finds reservations by the index; nil when it keeps none.
+func (n *node) reservationsByIndex() api.ReservationSearch {
+	index, ok := n.index.(search.ReservationIndex)
+	if !ok || !n.cmd.Search.Reservations {
+		return nil
+	}
+	return search.NewReservations(index, n.store)
 }
 
 // searchFlags say where the index is. The server's key is no flag, for flags are seen by every process on the machine.
 type searchFlags struct {
 	TypesenseURL string `name:"typesense-url" env:"TB_TYPESENSE_URL" placeholder:"URL" help:"Typesense server for the search index instead of Postgres: http://host:8108. Its key: TB_TYPESENSE_API_KEY."`
+	Reservations bool   `name:"search-reservations" env:"TB_SEARCH_RESERVATIONS" help:"Keep reservations on the Typesense server too, with their customers' names, for admins' search with engine=index."`
 }
 
 // open opens the engine that is configured. A server need not answer yet.
@@ -51,6 +95,9 @@ func (f searchFlags) open(ctx context.Context, s *store, log *slog.Logger) (engi
 	if f.TypesenseURL != "" {
 		engine, err = f.typesense()
 		return engine, func() {}, err
+	}
+	if f.Reservations {
+		return nil, nil, errors.New("--search-reservations needs a Typesense server (TB_TYPESENSE_URL): in Postgres, reservations are searched where they are")
 	}
 	pool, err := persistence.OpenPool(ctx, s.dsn, "ticketblue-search", searchConns, log)
 	if err != nil {
@@ -68,22 +115,69 @@ func (f searchFlags) typesense() (search.Engine, error) {
 	if key == "" {
 		return nil, errors.New("TB_TYPESENSE_URL needs the server's key in TB_TYPESENSE_API_KEY")
 	}
-	return typesense.New(typesense.Options{URL: f.TypesenseURL, APIKey: key}), nil
+	return typesense.New(typesense.Options{URL: f.TypesenseURL, APIKey: key, Reservations: f.Reservations}), nil
 }
 
 // indexer follows the catalogue for the index. Its place is kept by NATS; what is lost with that is told again.
 func indexer(journal broadcast.Journal, sync *search.Sync) broadcast.Follower {
 	return broadcast.Follower{
-		Name: "search", Of: []string{"catalogue"}, Journal: journal,
-		Do: func(ctx context.Context, s ticketing.Stream, _ uint64, events []ticketing.Event) error {
-			return sync.Told(ctx, []search.Change{{Stream: s, Events: events}})
-		},
-		Together: func(ctx context.Context, all []broadcast.News) error {
-			changes := make([]search.Change, len(all))
-			for i, n := range all {
-				changes[i] = search.Change{Stream: n.Stream, Events: n.Events}
-			}
-			return sync.Told(ctx, changes)
-		},
+		Name: "search", Of: []string{"catalogue"}, Journal: journal, Do: alone(sync.Told), Together: together(sync.Told),
 	}
+}
+
+// salesIndexer follows rounds for an index that keeps reservations.
+func salesIndexer(journal broadcast.Journal, sync *search.Sync) broadcast.Follower {
+	return broadcast.Follower{
+		Name: "search-reservations", Of: []string{"round"}, Journal: journal, Do: alone(sync.ToldOfSales), Together: together(sync.ToldOfSales),
+	}
+}
+
+func together(told func(context.Context, []search.Change) error) func(context.Context, []broadcast.News) error {
+	return func(ctx context.Context, all []broadcast.News) error {
+		changes := make([]search.Change, len(all))
+		for i, n := range all {
+			changes[i] = search.Change{Stream: n.Stream, From: n.From, Events: n.Events}
+		}
+		return told(ctx, changes)
+	}
+}
+
+func alone(told func(context.Context, []search.Change) error) func(context.Context, ticketing.Stream, uint64, []ticketing.Event) error {
+	return func(ctx context.Context, s ticketing.Stream, from uint64, events []ticketing.Event) error {
+		return told(ctx, []search.Change{{Stream: s, From: from, Events: events}})
+	}
+}
+
+// indexJobKind looks after reservations in the index whose customer or performance has another name now.
+const indexJobKind = "index_reservations"
+
+type indexArgs struct {
+	Which ticketing.ReservationChoice `json:"which"`
+	After string                      `json:"after,omitempty"`
+	At    time.Time                   `json:"at"`
+}
+
+func indexJob(which ticketing.ReservationChoice, at time.Time) ticketing.Job {
+	return indexArgs{Which: which, At: at}.job()
+}
+
+func (a indexArgs) job() ticketing.Job {
+	args, _ := json.Marshal(a) // numbers and a time
+	return ticketing.Job{Kind: indexJobKind, Key: fmt.Sprintf("%s:%x", indexJobKind, sha256.Sum256(args)), Args: args}
+}
+
+// indexReservations refreshes a slice, and leaves the next one to another job.
+func (n *node) indexReservations(ctx context.Context, args []byte) error {
+	var a indexArgs
+	err := json.Unmarshal(args, &a)
+	if err == nil {
+		a.After, err = n.sync.RefreshReservations(ctx, a.Which, a.After)
+	}
+	if err == nil && a.After != "" {
+		err = n.store.EnqueueAll(ctx, []ticketing.Job{a.job()})
+	}
+	if err != nil {
+		return fmt.Errorf("looking after reservations in the search index: %w", err)
+	}
+	return nil
 }

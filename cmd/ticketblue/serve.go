@@ -262,7 +262,7 @@ func (n *node) startHTTP(ctx context.Context) error {
 		return err
 	}
 	server := api.New(api.Config{
-		Sales: n.actors, Accounts: n.store, Catalogue: n.store, Reservations: n.store, Found: n.store, Campaigns: n.store, Inbox: n.store, Projections: n.projector, Live: n.hub,
+		Sales: n.actors, Accounts: n.store, Catalogue: n.store, Reservations: n.store, Found: n.store, FoundByIndex: n.reservationsByIndex(), Campaigns: n.store, Inbox: n.store, Projections: n.projector, Live: n.hub,
 		Payments: n.settler, PaymentBooks: n.store,
 		Search: search.NewFinder(n.index), SearchSQL: search.NewFinder(n.store.Twin()),
 		Posters: n.store, Blobs: n.blobs, Runs: n.store, Timetable: scheduled(),

@@ -100,7 +100,7 @@ func (f storeFlags) open(ctx context.Context, log *slog.Logger, dsn string, priv
 		return nil, err
 	}
 	s.jobs.Declare(kinds...)
-	s.DB, err = persistence.Open(ctx, persistence.Options{DSN: dsn, Log: log, Enqueue: s.jobs.Enqueue, NoticeJob: notify.NoticeJob})
+	s.DB, err = persistence.Open(ctx, persistence.Options{DSN: dsn, Log: log, Enqueue: s.jobs.Enqueue, NoticeJob: notify.NoticeJob, IndexJob: indexJob})
 	return s, err
 }
 

@@ -17,13 +17,14 @@ import (
 
 // kinds are all the kinds of job there are. Every process that opens the database may enqueue them; only serve
 // works them.
-var kinds = slices.Concat([]string{persistence.PosterUnused, persistence.MailPasswordReset, persistence.GiveWelcome, jobs.TaskDue, jobs.TaskRun}, payments.Kinds, notify.Kinds)
+var kinds = slices.Concat([]string{persistence.PosterUnused, persistence.MailPasswordReset, persistence.GiveWelcome, jobs.TaskDue, jobs.TaskRun, indexJobKind}, payments.Kinds, notify.Kinds)
 
 // startJobs begins to work what was enqueued, here or by another process.
 func (n *node) startJobs(ctx context.Context) error {
 	work := n.store.jobs
 	work.Register(persistence.PosterUnused, n.posterUnused)
 	work.Register(persistence.GiveWelcome, gifts{n.actors, n.log}.welcome)
+	work.Register(indexJobKind, n.indexReservations)
 	n.registerNotices()
 	n.registerPayments()
 	work.Keep(n.tasks(), n.store, time.Now)

@@ -83,7 +83,7 @@ func (s *statement) order() []key {
 // conditions are what every hit fulfils.
 func (s *statement) conditions() string {
 	f := s.q.Filter
-	if f.OfReservations() || f != (ticketing.SearchFilter{}) && s.q.Kind != ticketing.FindPerformances {
+	if f != (ticketing.SearchFilter{}) && s.q.Kind != ticketing.FindPerformances {
 		return "false"
 	}
 	all := []string{"true"}

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,7 +38,9 @@ const (
 type Options struct {
 	URL    string // "http://typesense:8108"
 	APIKey string // one that may do everything with collections, documents and aliases whose names begin with Prefix
-	Prefix string // of all names on the server, which others may use as well; default DefaultPrefix
+	// Reservations has it keep those too, with the names of their customers.
+	Reservations bool
+	Prefix       string // of all names on the server, which others may use as well; default DefaultPrefix
 }
 
 // DefaultPrefix is what the names of aliases and collections begin with.
@@ -47,20 +50,25 @@ const DefaultPrefix = "tb_"
 type Engine struct {
 	server *client.Client
 	prefix string
+	kinds  []ticketing.SearchKind
 }
 
 var _ search.Engine = (*Engine)(nil)
 
 // New makes the engine. Nothing is asked of the server yet.
 func New(o Options) *Engine {
-	return &Engine{prefix: cmp.Or(o.Prefix, DefaultPrefix), server: client.NewClient(
+	kinds := slices.Clone(ticketing.PublicKinds)
+	if o.Reservations {
+		kinds = append(kinds, ticketing.FindReservations)
+	}
+	return &Engine{kinds: kinds, prefix: cmp.Or(o.Prefix, DefaultPrefix), server: client.NewClient(
 		client.WithServer(strings.TrimSuffix(o.URL, "/")), client.WithAPIKey(o.APIKey),
 		client.WithConnectionTimeout(answerLimit), client.WithCircuitBreakerTimeout(restLimit),
 	)}
 }
 
-// Kinds are the public ones.
-func (e *Engine) Kinds() []ticketing.SearchKind { return ticketing.PublicKinds }
+// Kinds are the public ones, and reservations when it was asked to keep them.
+func (e *Engine) Kinds() []ticketing.SearchKind { return e.kinds }
 
 // Ready asks the server for its health.
 func (e *Engine) Ready(ctx context.Context) error {

@@ -103,29 +103,13 @@ func nearlyWord(w []rune) condition {
 
 // filterOf is what the query's filter lets through.
 func filterOf(q ticketing.SearchQuery) []condition {
-	f := q.Filter
-	if f == (ticketing.SearchFilter{}) {
+	switch {
+	case q.Filter == (ticketing.SearchFilter{}):
 		return nil
-	}
-	if ofReservations := f.OfReservations(); ofReservations != (q.Kind == ticketing.FindReservations) || f != only(f, ofReservations) {
+	case q.Kind != ticketing.FindPerformances:
 		return []condition{nothing()}
 	}
-	if q.Kind == ticketing.FindReservations {
-		return ofReservation(f)
-	}
-	if q.Kind != ticketing.FindPerformances {
-		return []condition{nothing()}
-	}
-	return ofPerformance(f)
-}
-
-// only leaves of a filter what is about one kind.
-func only(f ticketing.SearchFilter, reservations bool) ticketing.SearchFilter {
-	if reservations {
-		return ticketing.SearchFilter{UserName: f.UserName, Status: f.Status, HeldFrom: f.HeldFrom, HeldTo: f.HeldTo, MinAmount: f.MinAmount, MaxAmount: f.MaxAmount}
-	}
-	f.UserName, f.Status, f.HeldFrom, f.HeldTo, f.MinAmount, f.MaxAmount = "", 0, "", "", 0, 0
-	return f
+	return ofPerformance(q.Filter)
 }
 
 func ofPerformance(f ticketing.SearchFilter) (all []condition) {
@@ -152,31 +136,6 @@ func ofPerformance(f ticketing.SearchFilter) (all []condition) {
 	}
 	if f.OnSale {
 		all = append(all, compare(fieldOnSale, "=", 1))
-	}
-	return all
-}
-
-func ofReservation(f ticketing.SearchFilter) (all []condition) {
-	if name := joined(f.UserName); len(name) > 0 {
-		all = append(all, contains(fieldUserGrams, name))
-	} else if f.UserName != "" {
-		all = append(all, nothing())
-	}
-	if f.Status != 0 {
-		all = append(all, compare(fieldStatus, "=", int64(f.Status)))
-	}
-	if f.HeldFrom != "" {
-		all = append(all, compare(fieldHeldAt, ">=", int64(f.HeldFrom.Start())))
-	}
-	if f.HeldTo != "" {
-		const day = 24 * 60 * 60 * 1000 // milliseconds
-		all = append(all, compare(fieldHeldAt, "<", int64(f.HeldTo.Start())+day))
-	}
-	if f.MinAmount != 0 {
-		all = append(all, compare(fieldAmount, ">=", int64(f.MinAmount)))
-	}
-	if f.MaxAmount != 0 {
-		all = append(all, compare(fieldAmount, "<=", int64(f.MaxAmount)))
 	}
 	return all
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func TestFilters(t *testing.T) {
-	perf, res := ticketing.FindPerformances, ticketing.FindReservations
+	const perf = ticketing.FindPerformances
 	for _, c := range []struct {
 		q    ticketing.SearchQuery
 		want string
@@ -22,14 +22,7 @@ func TestFilters(t *testing.T) {
 		{ticketing.SearchQuery{Kind: perf, Filter: ticketing.SearchFilter{From: "2026-12-24", To: "2026-12-31", MinPrice: 1, MaxPrice: 2, Hall: 3, Performer: 4}},
 			"(performers:=4 && hall:=3 && to_day:>=20261224 && from_day:<=20261231 && max_price:>=1 && min_price:<=2)"},
 		{ticketing.SearchQuery{Kind: perf, Filter: ticketing.SearchFilter{Category: "a` || on_sale:=`0"}}, "category:=`a || on_sale:=0`"},
-		{ticketing.SearchQuery{Kind: perf, Filter: ticketing.SearchFilter{MinAmount: 1}}, "id:=`-`"},
 		{ticketing.SearchQuery{Kind: ticketing.FindHalls, Filter: ticketing.SearchFilter{Category: "musical"}}, "id:=`-`"},
-		{ticketing.SearchQuery{Kind: res, Filter: ticketing.SearchFilter{OnSale: true}}, "id:=`-`"},
-		{ticketing.SearchQuery{Kind: res, Filter: ticketing.SearchFilter{OnSale: true, MinAmount: 1}}, "id:=`-`"},
-		{ticketing.SearchQuery{Kind: res, Filter: ticketing.SearchFilter{UserName: "` || id:>1"}}, "(user_grams:=`id1`)"},
-		{ticketing.SearchQuery{Kind: res, Filter: ticketing.SearchFilter{UserName: "!"}}, "id:=`-`"},
-		{ticketing.SearchQuery{Kind: res, Filter: ticketing.SearchFilter{Status: ticketing.Confirmed, HeldFrom: "1970-01-02", HeldTo: "1970-01-02", MinAmount: 5, MaxAmount: 6}},
-			"(status:=3 && held_at:>=54000000 && held_at:<140400000 && amount:>=5 && amount:<=6)"},
 	} {
 		got := ""
 		if all := filterOf(c.q); len(all) > 0 {
@@ -76,71 +69,18 @@ func FuzzSearch(f *testing.F) {
 		e, _ := open(t)
 		conformance.Fill(t, e)
 		conformance.Hostile(t, e, text)
-		q := ticketing.SearchQuery{Kind: ticketing.FindReservations, Filter: ticketing.SearchFilter{UserName: typed, MinAmount: 1}, Limit: 10}
-		if q.Validate() != nil {
-			return
-		}
-		fillReservations(t, e)
-		results, err := e.Search(t.Context(), []ticketing.SearchQuery{q})
+		putReservations(t, e)
+		places, err := findReservations(t, e, search.ReservationQuery{Filter: ticketing.ReservationFilter{User: typed, Title: text, Min: 2000}, Limit: 10})
 		if err != nil {
-			t.Fatalf("%q: %v", typed, err)
+			t.Fatalf("%q %q: %v", text, typed, err)
 		}
-		for _, hit := range results[0].Hits {
-			if !strings.Contains(string(joined(hit.Held.UserName)), string(joined(typed))) {
-				t.Errorf("%q found %q", typed, hit.Held.UserName)
+		for _, id := range strings.Fields(places) {
+			d := reservations()[id]
+			if d.Held.Amount < 2000 || len([]rune(typed)) <= maxGram && !strings.Contains(strings.ToLower(d.Held.UserName), strings.ToLower(typed)) {
+				t.Errorf("%q %q found %+v", text, typed, d.Held)
 			}
 		}
 	})
-}
-
-func fillReservations(t testing.TB, e *Engine) {
-	t.Helper()
-	var docs []ticketing.SearchDocument
-	for i, name := range []string{"홍길동", "김유나", "Kim Yuna"} {
-		docs = append(docs, ticketing.SearchDocument{Kind: ticketing.FindReservations, ID: fmt.Sprintf("42-%d", i+1), Name: "레미제라블", Hall: ticketing.SearchRef{ID: 1, Name: "Blue Arena"},
-			Held: &ticketing.SearchReservation{User: ticketing.UserID(i + 1), UserName: name, Status: ticketing.Held + ticketing.ReservationStatus(i), Amount: ticketing.KRW(1000 * (i + 1)), HeldAt: ticketing.Millis(i)}})
-	}
-	if err := e.Put(t.Context(), docs); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// Reservations are found by all their filters and in all their orders.
-func TestReservations(t *testing.T) {
-	e, _ := open(t)
-	fillReservations(t, e)
-	for _, c := range []struct {
-		text string
-		f    ticketing.SearchFilter
-		sort ticketing.SearchSort
-		want string
-	}{
-		{"", ticketing.SearchFilter{}, "", "42-3 42-2 42-1"},
-		{"", ticketing.SearchFilter{}, ticketing.SortOldest, "42-1 42-2 42-3"},
-		{"", ticketing.SearchFilter{}, ticketing.SortHighest, "42-3 42-2 42-1"},
-		{"제라", ticketing.SearchFilter{UserName: "길동"}, "", "42-1"},
-		{"레미제라불", ticketing.SearchFilter{Status: ticketing.Paying}, "", "42-2"},
-		{"", ticketing.SearchFilter{UserName: "yuNA"}, "", "42-3"},
-		{"", ticketing.SearchFilter{MinAmount: 2000, MaxAmount: 2000}, "", "42-2"},
-		{"", ticketing.SearchFilter{HeldFrom: "1970-01-01", HeldTo: "1970-01-01"}, ticketing.SortLowest, "42-1 42-2 42-3"},
-		{"", ticketing.SearchFilter{HeldFrom: "1970-01-02"}, "", ""},
-		{"", ticketing.SearchFilter{Category: "musical"}, "", ""},
-	} {
-		results, err := e.Search(t.Context(), []ticketing.SearchQuery{{Kind: ticketing.FindReservations, Text: c.text, Filter: c.f, Sort: c.sort, Limit: 9}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got []string
-		for _, hit := range results[0].Hits {
-			got = append(got, hit.ID)
-		}
-		if strings.Join(got, " ") != c.want {
-			t.Errorf("%q %+v %s: %v, want %s", c.text, c.f, c.sort, got, c.want)
-		}
-	}
-	if err := e.Delete(t.Context(), ticketing.FindReservations, []string{"42-1] || id:[42-2"}); err == nil {
-		t.Error("what is no id was deleted")
-	}
 }
 
 // A server that does not answer is told as such to everybody, and nothing of what it was asked comes out.

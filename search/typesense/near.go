@@ -37,7 +37,7 @@ func (e *Engine) forgive(ctx context.Context, queries []ticketing.SearchQuery, w
 			}
 			words := search.Words(queries[i].Text)
 			for _, d := range docs {
-				if isHit(queries[i], d, words, true) {
+				if search.Matches(d, words, true) {
 					hits[n] = append(hits[n], d)
 				}
 			}

@@ -112,10 +112,6 @@ var orders = map[ticketing.SearchSort]string{
 	ticketing.SortEnding:   ascending(fieldTo),
 	ticketing.SortCheapest: ascending(fieldMinPrice),
 	ticketing.SortDearest:  descending(fieldMaxPrice),
-	ticketing.SortNewest:   descending(fieldHeldAt),
-	ticketing.SortOldest:   ascending(fieldHeldAt),
-	ticketing.SortHighest:  descending(fieldAmount),
-	ticketing.SortLowest:   ascending(fieldAmount),
 }
 
 func ascending(f field) string  { return string(f) + ":asc" }
@@ -126,12 +122,9 @@ func orderOf(q ticketing.SearchQuery, words []string) string {
 	if order := orders[q.Sort]; order != "" {
 		return order
 	}
-	rest := map[ticketing.SearchKind]string{
-		ticketing.FindPerformances: descending(fieldOnSale) + "," + ascending(fieldTo),
-		ticketing.FindReservations: descending(fieldHeldAt),
-	}[q.Kind]
-	if rest == "" {
-		rest = ascending(fieldPlain)
+	rest := ascending(fieldPlain)
+	if q.Kind == ticketing.FindPerformances {
+		rest = descending(fieldOnSale) + "," + ascending(fieldTo)
 	}
 	if len(words) == 0 {
 		return rest
@@ -161,7 +154,7 @@ func resultOf(q ticketing.SearchQuery, r api.MultiSearchResultItem) (ticketing.S
 	result := ticketing.SearchResult{Count: count(r), Categories: categoriesOf(q, r)}
 	words := search.Words(q.Text)
 	for _, d := range docs {
-		if isHit(q, d, words, false) {
+		if search.Matches(d, words, false) { // again: a filter compares pieces of long words
 			result.Hits = append(result.Hits, ticketing.SearchHit{SearchDocument: d})
 		} else {
 			result.Count--
@@ -171,14 +164,6 @@ func resultOf(q ticketing.SearchQuery, r api.MultiSearchResultItem) (ticketing.S
 		result.Next = formatPlace(false, after)
 	}
 	return result, nil
-}
-
-// isHit looks at a document again: a filter compares pieces of long words.
-func isHit(q ticketing.SearchQuery, d ticketing.SearchDocument, words []string, near bool) bool {
-	if name := q.Filter.UserName; name != "" && (d.Held == nil || !strings.Contains(string(joined(d.Held.UserName)), string(joined(name)))) {
-		return false
-	}
-	return search.Matches(d, words, near)
 }
 
 func documentsOf(r api.MultiSearchResultItem) ([]ticketing.SearchDocument, error) {

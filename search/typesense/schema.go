@@ -3,7 +3,6 @@ package typesense
 import (
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,7 +34,11 @@ const (
 	fieldMinPrice   field = "min_price"
 	fieldMaxPrice   field = "max_price"
 	fieldOnSale     field = "on_sale"
-	fieldUserGrams  field = "user_grams" // of a reservation's customer
+	fieldTitleGrams field = "title_grams" // of a reservation from here on, coded; of its performance
+	fieldUserGrams  field = "user_grams"  // of its customer's name
+	fieldUser       field = "user"
+	fieldRound      field = "round"
+	fieldNumber     field = "number"
 	fieldStatus     field = "status"
 	fieldHeldAt     field = "held_at"
 	fieldAmount     field = "amount"
@@ -65,19 +68,24 @@ func fields(kind ticketing.SearchKind) []api.Field {
 	number := func(name field, kind string) api.Field {
 		return api.Field{Name: string(name), Type: kind, Sort: pointer.True()}
 	}
+	document := api.Field{Name: string(fieldDocument), Type: "string", Index: pointer.False(), Optional: pointer.True()}
+	if kind == ticketing.FindReservations {
+		return []api.Field{
+			{Name: string(fieldTitleGrams), Type: "string[]"}, {Name: string(fieldUserGrams), Type: "string[]"},
+			number(fieldUser, "int64"), number(fieldRound, "int64"), number(fieldNumber, "int64"), number(fieldStatus, "int32"),
+			number(fieldHeldAt, "int64"), number(fieldAmount, "int64"), document,
+		}
+	}
 	all := []api.Field{
 		texts(fieldGrams), texts(fieldNameGrams), texts(fieldHeads),
 		{Name: string(fieldPlain), Type: "string", Locale: pointer.String(korean), Sort: pointer.True()},
 		{Name: string(fieldLetters), Type: "string"}, {Name: string(fieldInitials), Type: "string"},
-		{Name: string(fieldDocument), Type: "string", Index: pointer.False(), Optional: pointer.True()},
+		document,
 	}
-	switch kind {
-	case ticketing.FindPerformances:
+	if kind == ticketing.FindPerformances {
 		all = append(all, api.Field{Name: string(fieldCategory), Type: "string", Facet: pointer.True()},
 			api.Field{Name: string(fieldPerformers), Type: "int64[]"}, number(fieldHall, "int64"),
 			number(fieldFrom, "int32"), number(fieldTo, "int32"), number(fieldMinPrice, "int64"), number(fieldMaxPrice, "int64"), number(fieldOnSale, "int32"))
-	case ticketing.FindReservations:
-		all = append(all, texts(fieldUserGrams), number(fieldStatus, "int32"), number(fieldHeldAt, "int64"), number(fieldAmount, "int64"))
 	}
 	return all
 }
@@ -87,6 +95,9 @@ func onServer(d ticketing.SearchDocument) (map[string]any, error) {
 	body, err := json.Marshal(d)
 	if err != nil {
 		return nil, err
+	}
+	if d.Kind == ticketing.FindReservations {
+		return reservationOnServer(d, string(body))
 	}
 	var texts []string
 	for _, f := range search.Found(d) {
@@ -98,8 +109,7 @@ func onServer(d ticketing.SearchDocument) (map[string]any, error) {
 		string(fieldGrams): grams(texts...), string(fieldNameGrams): grams(d.Name), string(fieldHeads): heads(name), string(fieldPlain): string(name),
 		string(fieldLetters): coded(search.Letters(d.Name)), string(fieldInitials): coded(search.Initials(d.Name)),
 	}
-	switch d.Kind {
-	case ticketing.FindPerformances:
+	if d.Kind == ticketing.FindPerformances {
 		performers := []int64{}
 		for _, p := range d.Performers {
 			performers = append(performers, p.ID)
@@ -111,12 +121,6 @@ func onServer(d ticketing.SearchDocument) (map[string]any, error) {
 		if d.OnSale {
 			doc[string(fieldOnSale)] = 1
 		}
-	case ticketing.FindReservations:
-		if d.Held == nil {
-			return nil, fmt.Errorf("the document of reservation %s has none", d.ID)
-		}
-		doc[string(fieldUserGrams)], doc[string(fieldStatus)] = grams(d.Held.UserName), int(d.Held.Status)
-		doc[string(fieldHeldAt)], doc[string(fieldAmount)] = int64(d.Held.HeldAt), int64(d.Held.Amount)
 	}
 	return doc, nil
 }

@@ -61,6 +61,7 @@ func New(key string) *Server {
 		"DELETE /collections/{name}":           s.drop,
 		"GET /aliases/{name}":                  s.alias,
 		"PUT /aliases/{name}":                  s.point,
+		"DELETE /aliases/{name}":               s.unpoint,
 		"DELETE /collections/{name}/documents": s.deleteDocuments,
 		"POST /multi_search":                   s.multiSearch,
 	} {
@@ -207,6 +208,16 @@ func (s *Server) point(r *http.Request) (int, any) {
 	name := r.PathValue("name")
 	s.aliases[name] = body.Target
 	return http.StatusOK, object{"name": name, "collection_name": body.Target}
+}
+
+func (s *Server) unpoint(r *http.Request) (int, any) {
+	name := r.PathValue("name")
+	target, found := s.aliases[name]
+	if !found {
+		return http.StatusNotFound, errNotFound
+	}
+	delete(s.aliases, name)
+	return http.StatusOK, object{"name": name, "collection_name": target}
 }
 
 func (s *Server) importDocuments(w http.ResponseWriter, r *http.Request) {
