@@ -50,7 +50,7 @@ func (db *DB) reservationDocuments(ctx context.Context, ids []string) ([]ticketi
 
 // reservationDocumentsAfter is a page of all of them.
 func (db *DB) reservationDocumentsAfter(ctx context.Context, after string, limit int) ([]ticketing.SearchDocument, error) {
-	round, number, err := reservationPlace(after)
+	round, number, err := startOfPage(after)
 	if err != nil {
 		return nil, err
 	}
@@ -62,8 +62,8 @@ func (db *DB) reservationDocumentsAfter(ctx context.Context, after string, limit
 	return docs, nil
 }
 
-// reservationPlace reads an id to go on after; "" is before the first.
-func reservationPlace(after string) (round, number int64, err error) {
+// startOfPage reads an id to go on after; "" is before the first.
+func startOfPage(after string) (round, number int64, err error) {
 	if after == "" {
 		return 0, 0, nil
 	}
@@ -77,7 +77,7 @@ func reservationPlace(after string) (round, number int64, err error) {
 // ReservationsNaming lists the reservations that a choice means, in the order of their ids, at most limit of them after the
 // given one.
 func (db *DB) ReservationsNaming(ctx context.Context, which ticketing.ReservationChoice, after string, limit int) ([]string, error) {
-	round, number, err := reservationPlace(after)
+	round, number, err := startOfPage(after)
 	if err != nil {
 		return nil, err
 	}

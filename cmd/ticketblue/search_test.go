@@ -67,12 +67,13 @@ type gallery struct {
 	carrier *broadcast.Broadcaster
 	engine  *moody
 	sync    *search.Sync
-	stop    func() // the follower dies
+	where   searchFlags
+	stop    func() // the followers die
 }
 
 func openGallery(t *testing.T, seed uint64, where searchFlags) *gallery {
 	t.Helper()
-	l := &gallery{museum: openMuseum(t)}
+	l := &gallery{museum: openMuseum(t), where: where}
 	carrier, err := broadcast.Start(t.Context(), broadcast.Options{Dir: t.TempDir(), Rewind: l.store.RewindRelayed})
 	if err != nil {
 		t.Fatal(err)
@@ -112,6 +113,9 @@ func (l *gallery) follow() {
 	var both sync.WaitGroup
 	both.Go(func() { l.sync.Run(ctx) })
 	both.Go(func() { _ = l.carrier.Follow(ctx, indexer(l.store, l.sync)) })
+	if l.where.Reservations {
+		both.Go(func() { _ = l.carrier.Follow(ctx, salesIndexer(l.store, l.sync)) })
+	}
 	l.stop = func() { cancel(); both.Wait() }
 }
 
@@ -163,10 +167,17 @@ func (l *gallery) agrees(within time.Duration) {
 // TestIndexIsTheCatalogue: after any edits, sales, failures of the engine, deaths of the follower and rebuilds in between, the
 // index has what the database has, and nothing else.
 func TestIndexIsTheCatalogue(t *testing.T) {
-	for seed, where := range []searchFlags{{}, {}, {}, fakeTypesense(t)} {
+	all := fakeTypesense(t)
+	all.Reservations = true
+	for seed, where := range []searchFlags{{}, {}, {}, fakeTypesense(t), all} {
 		seed := uint64(seed)
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			l := openGallery(t, seed, where)
+			for i, name := range []string{"김하늘", "이바다"} {
+				if _, err := l.store.CreateUser(t.Context(), ticketing.User{Email: fmt.Sprintf("c%d@example.com", i), Name: name, Role: ticketing.Customer, CreatedAt: l.now()}); err != nil {
+					t.Fatal(err)
+				}
+			}
 			l.engine.often = 0.15
 			chance := rand.New(rand.NewPCG(seed, 2))
 			c := &changes{gallery: l, chance: chance}
@@ -185,10 +196,19 @@ func TestIndexIsTheCatalogue(t *testing.T) {
 				default:
 					c.change()
 				}
+				if where.Reservations {
+					c.sell()
+				}
 			}
 			l.engine.calm()
 			rebuilding.Wait()
+			for _, show := range c.shows {
+				c.reindexed(ticketing.ReservationChoice{Performance: show})
+			}
 			l.agrees(2 * answerLimit) // what a dead follower has not acknowledged comes again after 30 seconds
+			if where.Reservations {
+				l.conformReservations()
+			}
 		})
 	}
 }
