@@ -888,6 +888,24 @@ func (e SearchReservationsParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for SearchReservationsParamsEngine.
+const (
+	SearchReservationsParamsEngineIndex SearchReservationsParamsEngine = "index"
+	SearchReservationsParamsEngineSql   SearchReservationsParamsEngine = "sql"
+)
+
+// Valid indicates whether the value is a known member of the SearchReservationsParamsEngine enum.
+func (e SearchReservationsParamsEngine) Valid() bool {
+	switch e {
+	case SearchReservationsParamsEngineIndex:
+		return true
+	case SearchReservationsParamsEngineSql:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ExportReservationsParamsStatus.
 const (
 	ExportReservationsParamsStatusCanceled  ExportReservationsParamsStatus = "canceled"
@@ -3305,6 +3323,9 @@ type SearchReservationsParams struct {
 
 	// After The next of the page before, which had the same filters and sort
 	After *string `form:"after,omitempty" json:"after,omitempty"`
+
+	// Engine index asks the search server first, where one keeps reservations (--search-reservations)
+	Engine *SearchReservationsParamsEngine `form:"engine,omitempty" json:"engine,omitempty"`
 }
 
 // SearchReservationsParamsStatus defines parameters for SearchReservations.
@@ -3312,6 +3333,9 @@ type SearchReservationsParamsStatus string
 
 // SearchReservationsParamsSort defines parameters for SearchReservations.
 type SearchReservationsParamsSort string
+
+// SearchReservationsParamsEngine defines parameters for SearchReservations.
+type SearchReservationsParamsEngine string
 
 // ExportReservationsParams defines parameters for ExportReservations.
 type ExportReservationsParams struct {
@@ -9352,6 +9376,18 @@ func NewSearchReservationsRequest(server string, params *SearchReservationsParam
 		if params.After != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Engine != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "engine", *params.Engine, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
