@@ -219,11 +219,21 @@ func TestSearchAmongManyReservations(t *testing.T) {
 			sql, args = searchSQL(f, order, place, 21)
 			within(t, tenth, admin, fmt.Sprintf("%s, %s, further on", name, order), sql, args...)
 		}
-		sql, args := countSQL(f, 100)
+		some := []ticketing.ReservationID{{Round: 8, Number: 7}, {Round: 9, Number: 8}, {Round: 4000, Number: 1}}
+		sql, args := amongSQL(some, f, ticketing.NewestFirst)
+		within(t, tenth, admin, name+", among a few", sql, args...)
+		sql, args = countSQL(f, 100)
 		within(t, tenth, admin, name+", counted", sql, args...)
 		if measured {
 			timed(t, db, name, f)
 		}
+	}
+	for name, which := range map[string]ticketing.ReservationChoice{
+		"a performance's": {Performance: 9}, "a customer's": {Users: []ticketing.UserID{9}}, "a round's": {Round: 9, Whole: true},
+		"some of a round's": {Round: 9, Numbers: []uint32{8, 2008}, Users: []ticketing.UserID{9, 10}},
+	} {
+		sql, args := namingSQL(which, 0, 0, 500)
+		within(t, tenth, admin, name, sql, args...)
 	}
 	list, err := db.SearchReservations(t.Context(), ticketing.ReservationFilter{User: name, Title: title}, ticketing.NewestFirst, ticketing.ReservationPlace{}, MaxPage)
 	if err != nil || len(list) == 0 || !slices.IsSortedFunc(list, func(a, b ticketing.FoundReservation) int { return int(b.HeldAt - a.HeldAt) }) {

@@ -81,7 +81,20 @@ func (db *DB) ReservationsNaming(ctx context.Context, which ticketing.Reservatio
 	if err != nil {
 		return nil, err
 	}
-	args := []any{round, number, limit}
+	sql, args := namingSQL(which, round, number, limit)
+	ids, err := many(ctx, db, func(row pgx.CollectableRow) (string, error) {
+		var id ticketing.ReservationID
+		err := row.Scan(&id.Round, &id.Number)
+		return id.String(), err
+	}, sql, args...)
+	if err != nil {
+		return nil, fmt.Errorf("listing reservations for the index: %w", err)
+	}
+	return ids, nil
+}
+
+func namingSQL(which ticketing.ReservationChoice, round, number int64, limit int) (sql string, args []any) {
+	args = []any{round, number, limit}
 	where := ""
 	switch {
 	case which.Performance != 0:
@@ -93,15 +106,7 @@ func (db *DB) ReservationsNaming(ctx context.Context, which ticketing.Reservatio
 	default:
 		where, args = `r.round = $4 AND (r.number = ANY ($5) OR r.user_id = ANY ($6))`, append(args, int64(which.Round), which.Numbers, which.Users)
 	}
-	ids, err := many(ctx, db, func(row pgx.CollectableRow) (string, error) {
-		var id ticketing.ReservationID
-		err := row.Scan(&id.Round, &id.Number)
-		return id.String(), err
-	}, `SELECT r.round, r.number FROM reservations r WHERE `+where+` AND (r.round, r.number) > ($1, $2) ORDER BY r.round, r.number LIMIT $3`, args...)
-	if err != nil {
-		return nil, fmt.Errorf("listing reservations for the index: %w", err)
-	}
-	return ids, nil
+	return `SELECT r.round, r.number FROM reservations r WHERE ` + where + ` AND (r.round, r.number) > ($1, $2) ORDER BY r.round, r.number LIMIT $3`, args
 }
 
 // indexedTogether is how many customers are named in one job at most.
@@ -136,6 +141,11 @@ func (db *DB) ProjectedUpTo(ctx context.Context, streams []ticketing.Stream) (ma
 // ReservationsAmong returns those of ids that the filter lets through, in order: what SearchReservations would list, were
 // there no others.
 func (db *DB) ReservationsAmong(ctx context.Context, ids []ticketing.ReservationID, f ticketing.ReservationFilter, o ticketing.ReservationOrder) ([]ticketing.FoundReservation, error) {
+	sql, args := amongSQL(ids, f, o)
+	return db.found(ctx, sql, args)
+}
+
+func amongSQL(ids []ticketing.ReservationID, f ticketing.ReservationFilter, o ticketing.ReservationOrder) (string, []any) {
 	rounds, numbers := make([]int64, len(ids)), make([]int64, len(ids))
 	for i, id := range ids {
 		rounds[i], numbers[i] = int64(id.Round), int64(id.Number)
@@ -144,9 +154,8 @@ func (db *DB) ReservationsAmong(ctx context.Context, ids []ticketing.Reservation
 	n := len(args)
 	args = append(args, rounds, numbers)
 	// OFFSET 0: the few are chosen by their keys before anything else is asked of them, whatever the planner believes.
-	sql, args := pageSQL(fmt.Sprintf(`(SELECT s.* FROM unnest($%d::bigint[], $%d::bigint[]) i (round, number) JOIN reservations s USING (round, number) OFFSET 0)`,
+	return pageSQL(fmt.Sprintf(`(SELECT s.* FROM unnest($%d::bigint[], $%d::bigint[]) i (round, number) JOIN reservations s USING (round, number) OFFSET 0)`,
 		n+1, n+2), where, args, o, len(ids))
-	return db.found(ctx, sql, args)
 }
 
 // AccountByEmail is whose e-mail a text is; 0 when it is nobody's.

@@ -202,6 +202,7 @@ func TestIndexIsTheCatalogue(t *testing.T) {
 			}
 			l.engine.calm()
 			rebuilding.Wait()
+			c.projected()
 			for _, show := range c.shows {
 				c.reindexed(ticketing.ReservationChoice{Performance: show})
 			}
@@ -219,6 +220,7 @@ type changes struct {
 	chance                           *rand.Rand
 	halls, shows, rounds, performers []int64
 	hours                            int
+	last                             map[ticketing.Stream]uint64 // event of what was sold
 }
 
 func (c *changes) pick(from []int64) (id int64, ok bool) {
