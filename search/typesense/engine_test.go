@@ -47,18 +47,20 @@ func TestLive(t *testing.T) {
 		return
 	}
 	n := 0
-	conformance.Run(t, func(t *testing.T) search.Engine {
+	live := func(t *testing.T) *Engine {
 		n++
 		e := New(Options{URL: url, APIKey: os.Getenv("TB_TYPESENSE_API_KEY"), Prefix: fmt.Sprintf("tbtest%d_%d_", time.Now().UnixNano(), n)})
 		t.Cleanup(func() { sweep(t, e) })
 		return e
-	})
+	}
+	conformance.Run(t, func(t *testing.T) search.Engine { return live(t) })
+	t.Run("reservations", func(t *testing.T) { testReservations(t, live(t)) })
 }
 
 // sweep deletes what an engine has on its server.
 func sweep(t *testing.T, e *Engine) {
 	const none = ""
-	for _, kind := range ticketing.PublicKinds {
+	for _, kind := range append([]ticketing.SearchKind{ticketing.FindReservations}, ticketing.PublicKinds...) {
 		if _, err := e.server.Alias(e.aliasOf(kind)).Delete(context.Background()); err != nil {
 			t.Log(err) // it was not made
 		}

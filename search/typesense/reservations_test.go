@@ -48,52 +48,57 @@ func findReservations(t testing.TB, e *Engine, q search.ReservationQuery) (ids s
 func TestReservations(t *testing.T) {
 	for version := range carriers {
 		e, _ := openChecked(t, version)
-		if _, err := findReservations(t, e, search.ReservationQuery{Limit: 9}); !errors.Is(err, search.ErrNotBuilt) {
-			t.Errorf("before anything was put in: %v", err)
+		testReservations(t, e)
+	}
+}
+
+func testReservations(t *testing.T, e *Engine) {
+	t.Helper()
+	if _, err := findReservations(t, e, search.ReservationQuery{Limit: 9}); !errors.Is(err, search.ErrNotBuilt) {
+		t.Errorf("before anything was put in: %v", err)
+	}
+	putReservations(t, e)
+	for _, c := range []struct {
+		f     ticketing.ReservationFilter
+		order ticketing.ReservationOrder
+		user  ticketing.UserID
+		want  string
+	}{
+		{ticketing.ReservationFilter{}, ticketing.NewestFirst, 0, "43-4 43-3 42-2 42-1"},
+		{ticketing.ReservationFilter{}, ticketing.OldestFirst, 0, "42-1 42-2 43-3 43-4"},
+		{ticketing.ReservationFilter{}, ticketing.HighestFirst, 0, "43-4 43-3 42-2 42-1"},
+		{ticketing.ReservationFilter{}, ticketing.LowestFirst, 0, "42-1 42-2 43-3 43-4"},
+		{ticketing.ReservationFilter{User: "길동"}, ticketing.NewestFirst, 0, "42-1"},
+		{ticketing.ReservationFilter{User: "m yuN"}, ticketing.NewestFirst, 0, "43-3"},
+		{ticketing.ReservationFilter{User: "kim@example.com"}, ticketing.NewestFirst, 2, "42-2"},
+		{ticketing.ReservationFilter{User: "없다"}, ticketing.NewestFirst, 0, ""},
+		{ticketing.ReservationFilter{Title: "0% l"}, ticketing.LowestFirst, 0, "42-1 42-2 43-3 43-4"},
+		{ticketing.ReservationFilter{Title: "%"}, ticketing.LowestFirst, 0, "42-1 42-2 43-3 43-4"},
+		{ticketing.ReservationFilter{Title: "_"}, ticketing.LowestFirst, 0, ""},
+		{ticketing.ReservationFilter{Title: "`"}, ticketing.LowestFirst, 0, ""},
+		{ticketing.ReservationFilter{Min: 2000, Max: 2000}, ticketing.OldestFirst, 0, "43-3 43-4"},
+		{ticketing.ReservationFilter{Status: ticketing.Paying}, ticketing.NewestFirst, 0, "42-2"},
+		{ticketing.ReservationFilter{From: "1970-01-01", To: "1970-01-01"}, ticketing.OldestFirst, 0, "42-1 42-2 43-3 43-4"},
+		{ticketing.ReservationFilter{From: "1970-01-02"}, ticketing.NewestFirst, 0, ""},
+	} {
+		q := search.ReservationQuery{Filter: c.f, Order: c.order, User: c.user, Limit: 9}
+		if got, err := findReservations(t, e, q); got != c.want || err != nil {
+			t.Errorf("%+v %s: %s, %v, want %s", c.f, c.order, got, err, c.want)
 		}
-		putReservations(t, e)
-		for _, c := range []struct {
-			f     ticketing.ReservationFilter
-			order ticketing.ReservationOrder
-			user  ticketing.UserID
-			want  string
-		}{
-			{ticketing.ReservationFilter{}, ticketing.NewestFirst, 0, "43-4 43-3 42-2 42-1"},
-			{ticketing.ReservationFilter{}, ticketing.OldestFirst, 0, "42-1 42-2 43-3 43-4"},
-			{ticketing.ReservationFilter{}, ticketing.HighestFirst, 0, "43-4 43-3 42-2 42-1"},
-			{ticketing.ReservationFilter{}, ticketing.LowestFirst, 0, "42-1 42-2 43-3 43-4"},
-			{ticketing.ReservationFilter{User: "길동"}, ticketing.NewestFirst, 0, "42-1"},
-			{ticketing.ReservationFilter{User: "m yuN"}, ticketing.NewestFirst, 0, "43-3"},
-			{ticketing.ReservationFilter{User: "kim@example.com"}, ticketing.NewestFirst, 2, "42-2"},
-			{ticketing.ReservationFilter{User: "없다"}, ticketing.NewestFirst, 0, ""},
-			{ticketing.ReservationFilter{Title: "0% l"}, ticketing.LowestFirst, 0, "42-1 42-2 43-3 43-4"},
-			{ticketing.ReservationFilter{Title: "%"}, ticketing.LowestFirst, 0, "42-1 42-2 43-3 43-4"},
-			{ticketing.ReservationFilter{Title: "_"}, ticketing.LowestFirst, 0, ""},
-			{ticketing.ReservationFilter{Title: "`"}, ticketing.LowestFirst, 0, ""},
-			{ticketing.ReservationFilter{Min: 2000, Max: 2000}, ticketing.OldestFirst, 0, "43-3 43-4"},
-			{ticketing.ReservationFilter{Status: ticketing.Paying}, ticketing.NewestFirst, 0, "42-2"},
-			{ticketing.ReservationFilter{From: "1970-01-01", To: "1970-01-01"}, ticketing.OldestFirst, 0, "42-1 42-2 43-3 43-4"},
-			{ticketing.ReservationFilter{From: "1970-01-02"}, ticketing.NewestFirst, 0, ""},
-		} {
-			q := search.ReservationQuery{Filter: c.f, Order: c.order, User: c.user, Limit: 9}
-			if got, err := findReservations(t, e, q); got != c.want || err != nil {
-				t.Errorf("%+v %s: %s, %v, want %s", c.f, c.order, got, err, c.want)
+		want := strings.Fields(c.want)
+		if n, err := e.CountReservations(t.Context(), q); n != len(want) || err != nil {
+			t.Errorf("%+v: %d are counted, %v", c.f, n, err)
+		}
+		for i := range want { // page by page
+			q.Limit = 1
+			places, err := e.FindReservations(t.Context(), q)
+			if err != nil || len(places) != 1 || places[0].ID.String() != want[i] {
+				t.Fatalf("%+v %s: page %d is %v, %v, want %s", c.f, c.order, i, places, err, want[i])
 			}
-			want := strings.Fields(c.want)
-			if n, err := e.CountReservations(t.Context(), q); n != len(want) || err != nil {
-				t.Errorf("%+v: %d are counted, %v", c.f, n, err)
-			}
-			for i := range want { // page by page
-				q.Limit = 1
-				places, err := e.FindReservations(t.Context(), q)
-				if err != nil || len(places) != 1 || places[0].ID.String() != want[i] {
-					t.Fatalf("%+v %s: page %d is %v, %v, want %s", c.f, c.order, i, places, err, want[i])
-				}
-				q.After = places[0]
-			}
-			if places, err := e.FindReservations(t.Context(), q); len(places) > 0 || err != nil {
-				t.Errorf("%+v %s: behind the last there is %v, %v", c.f, c.order, places, err)
-			}
+			q.After = places[0]
+		}
+		if places, err := e.FindReservations(t.Context(), q); len(places) > 0 || err != nil {
+			t.Errorf("%+v %s: behind the last there is %v, %v", c.f, c.order, places, err)
 		}
 	}
 }
