@@ -74,7 +74,7 @@ claims: ## Claim 100,000 times, ten clients of each of 1,000 customers, through 
 lint: ## Run the linters of .golangci.yml (the first run compiles them: minutes)
 	go tool -modfile=tools/go.mod golangci-lint run
 
-bench-search: build ## Search 225,000 documents by the index and by SQL; the first time they are made, in a minute or two
+bench-search: build ## Search 225,000 documents by the index and by SQL: some five minutes; the first time ten more, while they are made and followed
 	@mkdir -p report
 	@[ -d report/search-data ] || { for n in 1 2 3 4 5; do bin/ticketblue seed --size catalogue --seed $$n --data report/search-data; done; \
 	bin/ticketblue rebuild --search --data report/search-data; }
