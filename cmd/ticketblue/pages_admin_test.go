@@ -160,6 +160,13 @@ func (w *window) reservations(t *testing.T) {
 	w.click(`.filters button[type="submit"]`)
 	w.untilText(".found-list tbody", customer(1))
 	w.untilText(".found-list tbody", "A-1-1")
+	w.fill(`[name="min_amount"]`, "7")
+	w.fill(`[name="max_amount"]`, "5")
+	w.click(`.filters button[type="submit"]`)
+	w.untilText(".filters .wrong", "최소 금액보다 작지 않아야")
+	w.fill(`[name="max_amount"]`, "")
+	w.click(`.filters button[type="submit"]`)
+	w.untilText(".found-list tbody", "A-1-1")
 	eval[any](w, `(() => {
 		let file;
 		URL.createObjectURL = (blob) => (file = blob, "#");

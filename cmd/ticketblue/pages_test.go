@@ -241,6 +241,7 @@ func (th *theatre) wholeWay(t *testing.T, b *browser) {
 
 	// What was asked before the log-in is asked now, without another press.
 	w.untilText(".notice.good", "2석을 선점했습니다")
+	w.untilText(".notice.good button", "결제하기")
 	w.untilText(".hold", "A구역 1열 3번 · A구역 1열 4번")
 	shown := eval[string](w, `document.querySelector(".timer").innerText`)
 	if left, err := time.ParseDuration(strings.Replace(shown, ":", "m", 1) + "s"); err != nil || left < 4*time.Minute || left > 5*time.Minute {

@@ -76,7 +76,7 @@ export function seatNames(labels: readonly string[]): string {
 const zone = "Asia/Seoul"; // halls are there, whoever looks from where
 
 // labelled says whose clock it is, to those whose own clock shows another time.
-const labelled = (text: string, at: Date): string => (at.getTimezoneOffset() === -9 * 60 ? text : text + " KST");
+const labelled = (text: string, at: Date): string => (at.getTimezoneOffset() === -9 * 60 ? text : text + "\u00a0KST");
 
 export function dateTime(iso: string): string {
   const at = new Date(iso);

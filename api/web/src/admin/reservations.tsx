@@ -1,5 +1,6 @@
 // Customers' reservations: seven filters, and the same as a file. The address keeps what is looked for.
-import { download, type Page, type Reservation, type ReservationStatus } from "../api";
+import { useEffect } from "preact/hooks";
+import { download, Refusal, type Page, type Reservation, type ReservationStatus } from "../api";
 import { Button, Choice, Field, Form, Outcome, useDeed, type Fields } from "../pages/forms";
 import { Failed, Loading, usePaged } from "../pages/parts";
 import { address, go } from "../router";
@@ -30,7 +31,11 @@ function query(fields: Fields, names: readonly string[]): string {
 export function FoundPage() {
   const asked: Fields = Object.fromEntries(address.value.searchParams), here = query(asked, [...filters, "sort"]);
   const { value, failed, retry, more } = usePaged<Found, Search>("/admin/reservations" + (here || "?limit=20"));
-  const deed = useDeed(), search = useDeed();
+  const deed = useDeed(), search = useDeed(), wrong = failed.value instanceof Refusal && failed.value.status === 422;
+  useEffect(() => { // told at the filter
+    search.failed.value = wrong ? failed.value : null;
+    if (wrong) setTimeout(() => document.querySelector<HTMLElement>(".filters [aria-invalid]")?.focus());
+  }, [failed.value]);
   const take = () => void deed.run(() => download("/admin/reservations.csv" + query(asked, filters)));
   return (
     <>
@@ -52,7 +57,7 @@ export function FoundPage() {
           </Choice>
         </div>
       </Form>
-      {failed.value ? <Failed err={failed.value} retry={retry} /> : value.value ? <List found={value.value} /> : <Loading />}
+      {failed.value ? !wrong && <Failed err={failed.value} retry={retry} /> : value.value ? <List found={value.value} /> : <Loading />}
       {more}
       <Outcome deed={deed} />
       {value.value && value.value.total > 0 && <p class="centered"><Button class="secondary csv" off={deed.busy.value} onClick={take}>{t("found.csv")}</Button></p>}

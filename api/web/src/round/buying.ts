@@ -104,7 +104,9 @@ export class Buying {
     keepMine(made.id);
     this.model.setHolds([...this.model.holds.value.filter((h) => h.id !== made.id), made]);
     if (live.includes(made.status)) {
-      this.notice.value = { kind: "good", text: t("notice.held", { n: made.seats.length, seats: this.model.shortOf(made.seats) }) };
+      // What is held stands beside the map, on a phone far away from what was pressed.
+      const pay = made.status === "held" ? [{ label: t("mine.pay"), run: () => go("/checkout/" + made.id) }] : [];
+      this.notice.value = { kind: "good", text: t("notice.held", { n: made.seats.length, seats: this.model.shortOf(made.seats) }), actions: pay };
     } else {
       this.notice.value = null; // a repeat of a request whose reservation has ended since
     }
