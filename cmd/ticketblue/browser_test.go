@@ -204,9 +204,10 @@ func (w *window) press(keys ...string) {
 
 const maxTabs = 80
 
-// tabTo presses Tab, or Shift and Tab, until the focus is on such an element.
+// tabTo presses Tab, or Shift and Tab, until the focus is on such an element, once there is one.
 func (w *window) tabTo(selector string, back bool) {
 	w.t.Helper()
+	w.until(fmt.Sprintf(`document.querySelector(%s) !== null`, quoted(selector)))
 	var with []chromedp.KeyOption
 	if back {
 		with = append(with, chromedp.KeyModifiers(chromedp.ModifierShift))
