@@ -12,7 +12,7 @@ import (
 func (th *theatre) backAndAstray(t *testing.T, b *browser) {
 	w := b.open(t, th.url, 375, 300)
 	w.visit(fmt.Sprintf("/performances/%d", th.show))
-	w.until(`document.querySelector(".round-link") !== null`)
+	w.until(`document.querySelector(".round-link .pill") !== null && document.querySelector(".reviews .hint") !== null`) // nothing comes above any more
 	y := eval[float64](w, `(document.querySelector(".round-link").scrollIntoView({block: "center"}), scrollY)`)
 	w.click(".round-link")
 	w.until(`document.querySelector(".map > canvas") !== null && document.activeElement.id === "main" && scrollY === 0`)

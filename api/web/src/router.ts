@@ -16,11 +16,11 @@ export function go(path: string, replace = false): void {
 
 // Where a page was scrolled to is kept in its entry of the history: it cannot be shown there until it has been loaded again.
 const keepPlace = () => history.replaceState({ y: scrollY }, "");
-const patience = 3_000; // ms in which a page may grow as long as it was
+const patience = 10_000; // ms in which a page may grow as long as it was
 
 function returnTo(y: number): void {
   const until = performance.now() + patience, own = new AbortController();
-  for (const hand of ["wheel", "touchstart", "keydown"]) addEventListener(hand, () => own.abort(), { signal: own.signal });
+  for (const hand of ["wheel", "pointerdown", "keydown"]) addEventListener(hand, () => own.abort(), { signal: own.signal });
   const look = () => {
     if (own.signal.aborted) return;
     scrollTo(0, y);
