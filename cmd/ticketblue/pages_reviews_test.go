@@ -33,7 +33,8 @@ func TestReviewPages(t *testing.T) {
 		w.visit(path)
 		w.until(`document.querySelectorAll(".review").length === 10`)
 		w.untilText(".reviews h2", "(11)")
-		w.click(".more button")
+		w.tabTo(".more button", false)
+		w.press(kb.Enter)
 		w.until(`document.querySelectorAll(".review").length === 11 && document.querySelector(".more button") === null`)
 		w.untilText(".review:last-child", "<b>1</b>번")
 		if eval[bool](w, `document.querySelector(".write") !== null`) {
@@ -62,8 +63,10 @@ func TestReviewPages(t *testing.T) {
 		w.logIn(theAdmin, thePassword)
 		w.visit(path)
 		w.untilText(".review:first-child", "<b>11</b>번")
-		w.click(".review:first-child summary")
-		w.click(".review:first-child .drop")
+		w.tabTo(".review:first-child summary", false)
+		w.press(kb.Enter)
+		w.tabTo(".review:first-child .drop", false)
+		w.press(kb.Enter)
 		w.untilText(".reviews h2", "(10)")
 		w.until(`!document.body.innerText.includes("<b>11</b>번")`)
 	})
@@ -78,10 +81,7 @@ func (th *theatre) ownReview(t *testing.T, b *browser, path string) {
 	w.untilText(".reservation", "어제의 노래")
 	w.until(`[...document.querySelectorAll(".reservation")].every(r => r.innerText.includes("관람평 쓰기") !== r.innerText.includes("예매 취소"))`) // it is too late to cancel
 	w.visit(path)
-	w.until(`document.querySelector(".write summary") !== null`)
-	w.tabTo(".write summary", false)
-	w.press(kb.Enter)
-	w.until(`document.querySelector(".write textarea") !== null`)
+	w.openOwn()
 	w.tabTo(".write select", false)
 	w.press("4")
 	w.tabTo(".write textarea", false)
@@ -92,8 +92,7 @@ func (th *theatre) ownReview(t *testing.T, b *browser, path string) {
 	w.untilText(".reviews h2", "(12)")
 	w.until(`document.querySelector(".review:first-child .stars").getAttribute("aria-label").includes("4")`)
 	w.reload()
-	w.until(`document.querySelector(".write summary") !== null`)
-	w.click(".write summary")
+	w.openOwn()
 	w.until(`document.querySelector(".write textarea")?.value === "Good" && document.querySelector(".write select").value === "4"`)
 	w.fill(".write textarea", "Good!")
 	w.click(`.write button[type="submit"]`)
@@ -106,10 +105,18 @@ func (th *theatre) ownReview(t *testing.T, b *browser, path string) {
 	w.until(`!document.body.innerText.includes("Good!") && document.querySelector(".write textarea").value === ""`)
 }
 
+// openOwn opens the form by keyboard: while reviews are still coming, it moves under a mouse.
+func (w *window) openOwn() {
+	w.t.Helper()
+	w.tabTo(".write summary", false)
+	w.press(kb.Enter)
+	w.until(`document.querySelector(".write textarea") !== null`)
+}
+
 func (th *theatre) writeReview(w *window, path, text string) {
 	w.t.Helper()
 	w.visit(path)
-	w.click(".write summary")
+	w.openOwn()
 	w.enter(".write textarea", text)
 	w.click(`.write button[type="submit"]`)
 }
