@@ -95,7 +95,8 @@ func (th *theatre) ownReview(t *testing.T, b *browser, path string) {
 	w.openOwn()
 	w.until(`document.querySelector(".write textarea")?.value === "Good" && document.querySelector(".write select").value === "4"`)
 	w.fill(".write textarea", "Good!")
-	w.click(`.write button[type="submit"]`)
+	w.tabTo(`.write button[type="submit"]`, false)
+	w.press(kb.Enter)
 	w.untilText(".review:first-child", "Good!")
 	w.untilText(".review:first-child", "수정됨")
 	w.untilText(".write .form-done", "고쳤습니다")
@@ -118,7 +119,8 @@ func (th *theatre) writeReview(w *window, path, text string) {
 	w.visit(path)
 	w.openOwn()
 	w.enter(".write textarea", text)
-	w.click(`.write button[type="submit"]`)
+	w.tabTo(`.write button[type="submit"]`, false)
+	w.press(kb.Enter)
 }
 
 // review is written by one of the customers as soon as the read tables have his ticket.
