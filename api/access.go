@@ -33,6 +33,7 @@ type route struct {
 	deadline time.Duration
 	body     bool                                         // has one, in JSON
 	query    parameters                                   // that it knows
+	endless  bool                                         // a stream, of which there is no head without the rest
 	tells    string                                       // tag of an operation whose refusals are told; "": not
 	limit    func(c *fiber.Ctx, caller auth.Caller) error // the caller's share, if any
 }
@@ -63,7 +64,12 @@ func (r *router) Add(method, path string, handlers ...fiber.Handler) fiber.Route
 	if !found {
 		panic(fmt.Sprintf("%s %s has not said who may use it", method, path))
 	}
-	return r.server.app.Add(method, path, append([]fiber.Handler{r.server.door(rt, r.metrics.of(rt.id))}, handlers...)...)
+	all := append([]fiber.Handler{r.server.door(rt, r.metrics.of(rt.id))}, handlers...)
+	if method == http.MethodGet && !rt.endless { // HEAD is answered like GET; fasthttp leaves the body out
+		r.declared[http.MethodHead+" "+path] = rt
+		r.server.app.Add(http.MethodHead, path, all...)
+	}
+	return r.server.app.Add(method, path, all...)
 }
 
 // seal panics when a route has come in by another way.

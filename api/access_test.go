@@ -238,6 +238,9 @@ func TestWhatIsNotInTheDocumentIsKnown(t *testing.T) {
 			continue // for people
 		}
 		method, path, _ := strings.Cut(name, " ")
+		if method == http.MethodHead {
+			continue // as GET
+		}
 		if id, _ := readDocument().find(method, path); id == "" {
 			hidden = append(hidden, name)
 		}

@@ -169,6 +169,9 @@ func badOther(h *house) []bad {
 		{name: "order of another kind", call: call{method: "GET", path: "/v1/search?kind=hall&sort=cheapest"}, status: 422, code: invalid, field: "sort"},
 		{name: "order of all kinds", call: call{method: "GET", path: "/v1/search?sort=cheapest"}, status: 422, code: invalid, field: "kind"},
 		{name: "place without kind", call: call{method: "GET", path: "/v1/search?after=x"}, status: 422, code: invalid, field: "kind"},
+		{name: "days the wrong way round", call: call{method: "GET", path: "/v1/search?from=2026-12-24&to=2026-12-23"}, status: 422, code: invalid, field: "to"},
+		{name: "prices the wrong way round", call: call{method: "GET", path: "/v1/search?min_price=2&max_price=1"}, status: 422, code: invalid, field: "max_price"},
+		{name: "shows the wrong way round", call: call{method: "GET", path: "/v1/performances?from=2026-12-24&to=2026-12-23"}, status: 422, code: invalid, field: "to"},
 		{name: "odd engine", call: call{method: "GET", path: "/v1/search?engine=x"}, status: 422, code: invalid, field: "engine"},
 		{name: "hits, page of 101", call: call{method: "GET", path: "/v1/search?limit=101"}, status: 422, code: invalid, field: "limit"},
 		{name: "suggestions, 11", call: call{method: "GET", path: "/v1/search/suggestions?limit=11"}, status: 422, code: invalid, field: "limit"},
@@ -243,7 +246,33 @@ func badAdmin(h *house) []bad {
 			`{"starts_at":"2027-01-03T00:00:00Z","opens_at":"0001-01-02T00:00:00Z","closes_at":"2027-01-01T00:00:00Z"}`), status: 422, code: invalid, field: "opens_at"},
 		{name: "21 seats a user", call: post("performances/1/rounds", strings.Replace(h.roundTimes(), "}", `,"max_per_user":21}`, 1)),
 			status: 422, code: invalid, field: "max_per_user"},
+		{name: "birth in words", call: post("performers", `{"name":"N","birth":"s3cret"}`), status: 422, code: invalid, field: "birth"},
+		{name: "a hall the wrong way round", call: post("halls", `{"name":"H\u202e","seats":1}`), status: 422, code: invalid, field: "name"},
+		{name: "an address the wrong way round", call: post("halls", `{"name":"H","address":"\u2066A","seats":1}`), status: 422, code: invalid, field: "address"},
+		{name: "a performer the wrong way round", call: post("performers", `{"name":"\u200fN"}`), status: 422, code: invalid, field: "name"},
+		{name: "a show the wrong way round", call: post("performances", `{"title":"T\u202d","category":"concert","duration_minutes":1,"hall_id":1,"from":"2026-12-24","to":"2026-12-25","prices":{"standard":1}}`), status: 422, code: invalid, field: "title"},
+		{name: "a campaign the wrong way round", call: post("campaigns", strings.Replace(h.campaignPlan(""), "가을", "\u2069", 1)), status: 422, code: invalid, field: "name"},
+		{name: "a customer the wrong way round", call: post("admins", `{"email":"a@example.com","name":"A\u061c"}`), status: 422, code: invalid, field: "name"},
 		{name: "pause no round", call: call{method: "POST", path: "/v1/admin/rounds/99/pause", token: token}, status: 404, code: "not_found"},
 		{name: "open an odd round", call: call{method: "POST", path: "/v1/admin/rounds/x/open", token: token}, status: 404, code: "not_found"},
+	}
+}
+
+// TestWordingOfBadDays: the field once, and what would be right.
+func TestWordingOfBadDays(t *testing.T) {
+	h := withRound(t, nil)
+	token := h.token(admin, ticketing.Admin)
+	for want, c := range map[string]call{
+		"birth: a day such as 2026-12-24":                                        {"POST", "/v1/admin/performers", token, `{"name":"N","birth":"1980"}`, nil},
+		"birth: a day such as 1980-03-28, from 1900-01-01 to today, or left out": {"POST", "/v1/admin/performers", token, `{"name":"N","birth":"2999-01-01"}`, nil},
+		"from: a day such as 2026-12-24":                                         {method: "GET", path: "/v1/performances?from=soon"},
+		"to: the day of from, or later":                                          {method: "GET", path: "/v1/search?from=2026-12-24&to=2026-12-23"},
+		"opens_at: a moment such as 2026-12-24T19:30:00+09:00": {"POST", "/v1/admin/performances/1/rounds", token,
+			strings.Replace(h.roundTimes(), `"opens_at":"`, `"opens_at":"x`, 1), nil},
+	} {
+		p := h.do(c).wantStatus(http.StatusUnprocessableEntity).problem()
+		if len(p.Errors) != 1 || p.Errors[0].Field+": "+p.Errors[0].Want != want {
+			t.Errorf("%+v, want %s", p.Errors, want)
+		}
 	}
 }

@@ -43,7 +43,7 @@ func (s *Server) campaignAdminRoutes() {
 	register(s, operation{
 		id: "delete-campaign", method: http.MethodDelete, path: "/v1/admin/campaigns/{id}", tag: "admin", access: Admin,
 		status: http.StatusNoContent, errors: []int{http.StatusConflict}, summary: "Delete a campaign of which nobody ever had a coupon",
-		about: "409 is `has_coupons`: close it instead. Asked for by its id, a deleted campaign is closed." + aboutOwner,
+		about: "409 is `has_coupons`: close it instead. Asked for by its id, a deleted campaign is closed, and its coupons are not `claimable`." + aboutOwner,
 	}, s.deleteCampaign)
 }
 
@@ -78,7 +78,9 @@ func (s *Server) renameCampaign(ctx context.Context, in *renameCampaignInput) (*
 
 func (s *Server) deleteCampaign(ctx context.Context, in *campaignInput) (*struct{}, error) {
 	id := ticketing.CampaignID(in.ID)
-	return nil, s.Campaigns.DeleteCampaign(ctx, id, func() error {
+	err := s.Campaigns.DeleteCampaign(ctx, id, func() error {
 		return s.refusal(s.Sales.Do(ctx, ticketing.CampaignStream(id), ticketing.DropCampaign{}))
 	})
+	s.names.Invalidate(id)
+	return nil, err
 }

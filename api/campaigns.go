@@ -58,7 +58,7 @@ type createCampaignInput struct {
 		Discount      discountBody `json:"discount"`
 		MinimumAmount int64        `json:"minimum_amount,omitempty" minimum:"0" maximum:"1000000000" doc:"KRW" example:"50000"`
 		OpensAt       time.Time    `json:"opens_at" example:"2027-03-02T11:00:00Z"`
-		ClosesAt      time.Time    `json:"closes_at" doc:"After opens_at" example:"2027-05-01T09:30:00Z"`
+		ClosesAt      time.Time    `json:"closes_at" doc:"After opens_at, and later than now" example:"2027-05-01T09:30:00Z"`
 		ExpiresAt     time.Time    `json:"expires_at,omitempty" doc:"Of all coupons alike, at closes_at or later; or else life_days"`
 		LifeDays      int          `json:"life_days,omitempty" minimum:"1" maximum:"3650" doc:"Days from the claim to the expiry; or else expires_at" example:"30"`
 	}
@@ -134,10 +134,13 @@ func (s *Server) askCampaign(command ticketing.Command) func(context.Context, *c
 			return nil, err
 		}
 		name, err := s.campaignName(ctx, id)
-		if err != nil {
+		gone := errors.Is(err, ticketing.ErrNotFound)
+		if err != nil && !gone {
 			return nil, err
 		}
-		return &campaignOutput{positionOf(stream, result.Seq), campaignOnWire(id, name, result.Campaign)}, nil
+		body := campaignOnWire(id, name, result.Campaign)
+		body.Claimable = body.Claimable && !gone
+		return &campaignOutput{positionOf(stream, result.Seq), body}, nil
 	}
 }
 
@@ -155,6 +158,9 @@ func (s *Server) createCampaign(ctx context.Context, in *createCampaignInput) (*
 	info := ticketing.CampaignInfo{Name: b.Name, Welcome: b.Welcome, Terms: terms}
 	if err := info.Validate(); err != nil {
 		return nil, err
+	}
+	if terms.ClosesAt <= ticketing.MillisOf(s.Clock()) {
+		return nil, invalid("closes_at", "later than now")
 	}
 	if last := max(terms.ClosesAt, terms.ExpiresAt); last > maxMillis {
 		return nil, invalid("closes_at", "and expires_at before the year 10000")
@@ -196,19 +202,19 @@ func newNamesCache() *namesCache {
 	return otter.Must(&otter.Options[ticketing.CampaignID, string]{MaximumSize: maxCampaignNames})
 }
 
-// campaignName asks the catalogue once for each campaign. One that only its owner knows has no name.
+// campaignName asks the catalogue once for each campaign; ticketing.ErrNotFound for one that was deleted or that only its owner
+// knows.
 func (s *Server) campaignName(ctx context.Context, id ticketing.CampaignID) (string, error) {
-	name, err := s.names.Get(ctx, id, otter.LoaderFunc[ticketing.CampaignID, string](s.loadCampaignName))
-	if errors.Is(err, ticketing.ErrNotFound) {
-		return "", nil
-	}
-	return name, err
+	return s.names.Get(ctx, id, otter.LoaderFunc[ticketing.CampaignID, string](s.loadCampaignName))
 }
 
 func (s *Server) loadCampaignName(ctx context.Context, id ticketing.CampaignID) (string, error) {
 	c, err := s.Campaigns.Campaign(ctx, id)
 	if err != nil {
 		return "", fmt.Errorf("reading the name of campaign %d: %w", id, err)
+	}
+	if c.Deleted {
+		return "", ticketing.ErrNotFound
 	}
 	return c.Name, nil
 }

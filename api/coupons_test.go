@@ -137,6 +137,11 @@ func TestAdminsGiveRenameAndDelete(t *testing.T) {
 		map[string]string{headerIdempotencyKey: "k"}}).wantStatus(http.StatusConflict).problem(); p.Code != "campaign_closed" {
 		t.Errorf("claim of a deleted campaign: %+v", p)
 	}
+	var gone campaignBody
+	h.do(call{method: "GET", path: "/v1/campaigns/2"}).wantStatus(http.StatusOK).decode(&gone)
+	if gone.Status != "closed" || gone.Claimable || gone.Name != "" {
+		t.Errorf("a deleted campaign: %+v", gone)
+	}
 	var page struct{ Items []campaignBody }
 	h.do(call{method: "GET", path: "/v1/admin/campaigns", token: token}).wantStatus(http.StatusOK).decode(&page)
 	if len(page.Items) != 1 || !page.Items[0].Welcome {
@@ -238,6 +243,9 @@ func badCoupons(h *house) []bad {
 		return call{method, "/v1/admin/campaigns" + path, root, body, nil}
 	}
 	list := func(query string) call { return call{method: "GET", path: "/v1/coupons" + query, token: mine} }
+	times := func(opens, closes time.Duration) string {
+		return fmt.Sprintf(`"opens_at":%q,"closes_at":%q`, h.clock.Now().Add(opens).Format(time.RFC3339), h.clock.Now().Add(closes).Format(time.RFC3339))
+	}
 	const invalid = "invalid_input"
 	return []bad{
 		{name: "claim, no key", call: call{method: "POST", path: claimPath, token: theirs}, status: 400, code: "idempotency_key_required"},
@@ -258,6 +266,8 @@ func badCoupons(h *house) []bad {
 		{name: "coupons, amount 0", call: list("?usable=true&amount=0"), status: 422, code: invalid, field: "amount"},
 		{name: "coupons, perhaps usable", call: list("?usable=s3cret"), status: 422, code: invalid, field: "usable"},
 
+		{name: "campaign of yesterday", call: plan(times(time.Hour, 48*time.Hour), times(-48*time.Hour, -24*time.Hour)), status: 422, code: invalid, field: "closes_at"},
+		{name: "campaign that closes now", call: plan(times(time.Hour, 48*time.Hour), times(-time.Hour, 0)), status: 422, code: invalid, field: "closes_at"},
 		{name: "campaign without a name", call: plan(`"name":"가을맞이",`, ""), status: 422, code: invalid, field: "name"},
 		{name: "campaign with a blank name", call: plan(`"가을맞이"`, `" "`), status: 422, code: invalid, field: "name"},
 		{name: "campaign with a long name", call: plan(`"가을맞이"`, `"`+strings.Repeat("가", 201)+`"`), status: 422, code: invalid, field: "name"},

@@ -126,7 +126,9 @@ func (f *fakeCampaigns) Campaign(_ context.Context, id ticketing.CampaignID) (ti
 	if f.broken != nil {
 		return ticketing.CampaignSummary{}, f.broken
 	}
-	return at(f.planned, int64(id), func(ticketing.CampaignSummary) bool { return true })
+	c, err := at(f.planned, int64(id), func(ticketing.CampaignSummary) bool { return true })
+	c.Deleted = f.deleted[id]
+	return c, err
 }
 
 func (f *fakeCampaigns) Campaigns(_ context.Context, public bool, before ticketing.CampaignID, limit int) ([]ticketing.CampaignSummary, error) {

@@ -44,6 +44,7 @@ type operation struct {
 	maxBody  int           // bytes, when it is more than MaxBodyBytes; see largeBody
 	deadline time.Duration // when it is not as with others of its kind
 	upload   bool          // the body is a form with a file
+	endless  bool          // its answer is a stream
 	foreign  bool          // called by what others have written, who may add query parameters of their own
 	sample   string        // of the body, as JSON, where its fields exclude each other and the tags cannot tell
 
@@ -86,7 +87,7 @@ func register[I, O any](s *Server, op operation, handle func(context.Context, *I
 func (s *Server) routeOf(op operation, input reflect.Type, deadline time.Duration) route {
 	rt := route{
 		id: op.id, access: op.access, deadline: deadline, limit: op.limit, tells: op.tells(),
-		body: hasBody[op.method] && !op.noBody && !op.upload,
+		body: hasBody[op.method] && !op.noBody && !op.upload, endless: op.endless,
 	}
 	if !op.foreign {
 		rt.query = parametersOf(input)
@@ -161,6 +162,10 @@ func fieldError(location, message string) FieldError {
 		field, want = strings.TrimPrefix(strings.TrimPrefix(location+"."+missing, "body"), "."), "present"
 	}
 	switch {
+	case want == "string to be RFC 3339 date":
+		want = "a day such as 2026-12-24"
+	case want == "string to be RFC 3339 date-time":
+		want = "a moment such as 2026-12-24T19:30:00+09:00"
 	case want == "unexpected property":
 		want = "absent: there is no such field"
 	case strings.HasPrefix(want, "json:"), strings.HasPrefix(want, "parsing "):

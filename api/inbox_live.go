@@ -96,7 +96,7 @@ func (s *Server) inboxLiveRoute() {
 	events.PrecomputeMessages()
 	hot[inboxEventsInput, eventsOutput](s, operation{
 		id: "watch-inbox", method: http.MethodGet, path: "/v1/inbox/events", tag: "inbox", access: Customer,
-		status: http.StatusOK, errors: []int{http.StatusUnprocessableEntity},
+		endless: true, status: http.StatusOK, errors: []int{http.StatusUnprocessableEntity},
 		summary: "Be told at once",
 		about: "Server-sent events: a `notice` for each new one, `unread` when that count changes, a comment every 15 seconds. Without an id only what " +
 			"comes from now on; who comes back with the last id gets what was missed. A notice may come twice, with the same id. The stream ends with " +

@@ -39,7 +39,7 @@ type eventsOutput struct{}
 func (s *Server) liveRoutes() {
 	hot[eventsInput, eventsOutput](s, operation{
 		id: "watch-round", method: http.MethodGet, path: "/v1/rounds/{id}/events", tag: "rounds", access: Public,
-		status: http.StatusOK, errors: []int{http.StatusUnprocessableEntity},
+		endless: true, status: http.StatusOK, errors: []int{http.StatusUnprocessableEntity},
 		summary: "Watch the seats as they change",
 		about: "Server-sent events: a `snapshot` of all seats, then a `delta` with what has changed, at most ten a " +
 			"second. An event's `id` is the round's seq. Who comes back with the last id gets only what was missed, " +

@@ -107,6 +107,9 @@ func (s *Server) listPerformances(ctx context.Context, in *performancesInput) (*
 			return nil, err
 		}
 	}
+	if err := inOrder(ticketing.Day(in.From), filter.To); err != nil {
+		return nil, err
+	}
 	found, err := s.Catalogue.Performances(ctx, filter, ticketing.PerformanceCursor{To: ticketing.Day(day), ID: id}, in.Limit+1)
 	if err != nil {
 		return nil, err
@@ -117,6 +120,14 @@ func (s *Server) listPerformances(ctx context.Context, in *performancesInput) (*
 	}
 	body := pageOf(found, in.Limit, brief, func(p ticketing.Performance) string { return l.cursor(p.ID, string(p.To)) })
 	return tag(http.StatusOK, 0, body, in.IfNoneMatch)
+}
+
+// inOrder wants the last day of a span not before its first; either may be "".
+func inOrder(from, to ticketing.Day) error {
+	if to != "" && to < from {
+		return invalid("to", "the day of from, or later")
+	}
+	return nil
 }
 
 func dayOf(field, text string) (ticketing.Day, error) {

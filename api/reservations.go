@@ -126,7 +126,7 @@ func (s *Server) reservationRoutes() {
 		summary: "Give held seats back",
 		about: "Only what is not paid yet, else 409: `already_confirmed`, `payment_in_progress` (the provider has been " +
 			"asked for the money), `hold_expired`, `reservation_ended` (canceled). To give back twice is answered like the first " +
-			"time. 404 `not_found` is also for a reservation of somebody else's; 429 is `rate_limited`; 503 is `busy`, " +
+			"time. A coupon of an order of it that was not paid comes back at once, and may be used for another. 404 `not_found` is also for a reservation of somebody else's; 429 is `rate_limited`; 503 is `busy`, " +
 			"`unavailable` or `stream_frozen`.",
 	}, s.releaseReservation)
 }

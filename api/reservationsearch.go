@@ -133,10 +133,10 @@ func (f ReservationFilters) filter() (ticketing.ReservationFilter, error) {
 			return filter, err
 		}
 	}
-	switch {
-	case f.To != "" && filter.To < filter.From:
-		return filter, invalid("to", "the day of from, or later")
-	case f.MaxAmount > 0 && f.MaxAmount < f.MinAmount:
+	if err := inOrder(filter.From, filter.To); err != nil {
+		return filter, err
+	}
+	if f.MaxAmount > 0 && f.MaxAmount < f.MinAmount {
 		return filter, invalid("max_amount", "min_amount or more")
 	}
 	if err := checkWords("user", f.User); err != nil {

@@ -14,11 +14,11 @@ type planRoundInput struct {
 	Body struct {
 		StartsAt         time.Time `json:"starts_at" doc:"The showing" example:"2027-05-01T10:30:00Z"`
 		OpensAt          time.Time `json:"opens_at" doc:"The sale opens by itself" example:"2027-03-02T11:00:00Z"`
-		ClosesAt         time.Time `json:"closes_at" doc:"and closes" example:"2027-05-01T09:30:00Z"`
+		ClosesAt         time.Time `json:"closes_at" doc:"and closes: after opens_at, at starts_at at the latest" example:"2027-05-01T09:30:00Z"`
 		HoldSeconds      int       `json:"hold_seconds,omitempty" minimum:"1" maximum:"86400" default:"300" doc:"How long seats wait for a payment to start" example:"300"`
 		PaySeconds       int       `json:"pay_seconds,omitempty" minimum:"1" maximum:"1200" default:"600" doc:"How long a started payment may take" example:"600"`
 		MaxPerUser       int       `json:"max_per_user,omitempty" minimum:"1" maximum:"20" default:"4" example:"4"`
-		CancelUntil      time.Time `json:"cancel_until,omitempty" doc:"Last moment for a customer's cancellation; without it never" example:"2027-04-30T10:30:00Z"`
+		CancelUntil      time.Time `json:"cancel_until,omitempty" doc:"Last moment for a customer's cancellation, at starts_at at the latest; without it never" example:"2027-04-30T10:30:00Z"`
 		CancelFeePercent int       `json:"cancel_fee_percent,omitempty" minimum:"0" maximum:"100" example:"10"`
 	}
 }
@@ -29,8 +29,8 @@ type rescheduleInput struct {
 	Body struct {
 		StartsAt    time.Time `json:"starts_at" doc:"The showing" example:"2027-05-01T10:30:00Z"`
 		OpensAt     time.Time `json:"opens_at" doc:"The sale opens by itself" example:"2027-03-02T11:00:00Z"`
-		ClosesAt    time.Time `json:"closes_at" doc:"and closes" example:"2027-05-01T09:30:00Z"`
-		CancelUntil time.Time `json:"cancel_until,omitempty" doc:"Last moment for a customer's cancellation; without it never" example:"2027-04-30T10:30:00Z"`
+		ClosesAt    time.Time `json:"closes_at" doc:"and closes: after opens_at, at starts_at at the latest" example:"2027-05-01T09:30:00Z"`
+		CancelUntil time.Time `json:"cancel_until,omitempty" doc:"Last moment for a customer's cancellation, at starts_at at the latest; without it never" example:"2027-04-30T10:30:00Z"`
 	}
 }
 

@@ -49,7 +49,7 @@ type statusBody struct {
 	Plan       string     `json:"plan" doc:"Hash of the seat plan" example:"9d0231423d77b0cc325cfe4dc8020858ae8b0502917fe60b0983c04fd70d987d"`
 	RoundFacts
 	OpensAt    time.Time   `json:"opens_at" example:"2027-03-02T11:00:00Z"`
-	ClosesAt   time.Time   `json:"closes_at" example:"2027-05-01T09:30:00Z"`
+	ClosesAt   time.Time   `json:"closes_at" doc:"At starts_at at the latest" example:"2027-05-01T09:30:00Z"`
 	StartsAt   time.Time   `json:"starts_at" example:"2027-05-01T10:30:00Z"`
 	ServerTime time.Time   `json:"server_time" example:"2027-03-02T11:00:07Z"`
 	Seq        uint64      `json:"seq" example:"1234"`

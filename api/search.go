@@ -206,7 +206,10 @@ func (in *searchInput) filter() (f ticketing.SearchFilter, err error) {
 			*into = read
 		}
 	}
-	return f, nil
+	if in.MaxPrice > 0 && in.MaxPrice < in.MinPrice {
+		return f, invalid("max_price", "min_price or more, or 0")
+	}
+	return f, inOrder(f.From, f.To)
 }
 
 func (s *Server) suggest(ctx context.Context, in *suggestInput) (*suggestOutput, error) {

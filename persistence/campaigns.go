@@ -113,7 +113,7 @@ func (db *DB) DeleteCampaign(ctx context.Context, id ticketing.CampaignID, drop 
 const selectCampaign = `
 	SELECT c.id, c.name, c.welcome, c.stock, c.claimable, c.discount_kind, c.discount_value, c.discount_cap, c.minimum,
 	       c.opens_at, c.closes_at, c.expires_at, c.life_ms,
-	       coalesce(s.phase, 'scheduled'), coalesce(s.issued, 0), coalesce(s.reserved, 0), coalesce(s.redeemed, 0)
+	       coalesce(s.phase, 'scheduled'), coalesce(s.issued, 0), coalesce(s.reserved, 0), coalesce(s.redeemed, 0), c.deleted_at IS NOT NULL
 	  FROM campaigns c LEFT JOIN campaign_states s ON s.campaign = c.id `
 
 func scanCampaign(row pgx.CollectableRow) (ticketing.CampaignSummary, error) {
@@ -123,7 +123,7 @@ func scanCampaign(row pgx.CollectableRow) (ticketing.CampaignSummary, error) {
 	var expiresAt *time.Time
 	t, s := &c.Terms, &c.Status
 	err := row.Scan(&c.ID, &c.Name, &c.Welcome, &t.Stock, &t.Claimable, &kind, &t.Discount.Value, &t.Discount.Cap, &t.Discount.Minimum,
-		&opensAt, &closesAt, &expiresAt, &t.LifeMillis, &phase, &s.Issued, &s.Reserved, &s.Redeemed)
+		&opensAt, &closesAt, &expiresAt, &t.LifeMillis, &phase, &s.Issued, &s.Reserved, &s.Redeemed, &c.Deleted)
 	t.Discount.Kind, _ = ticketing.ParseDiscountKind(kind)
 	t.OpensAt, t.ClosesAt, t.ExpiresAt = ticketing.MillisOf(opensAt), ticketing.MillisOf(closesAt), millis(expiresAt)
 	s.Phase, s.Terms, s.Left = phases[phase], *t, t.Limit()-s.Issued

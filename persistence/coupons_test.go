@@ -338,7 +338,7 @@ func TestCampaignsAreRenamedAndDeleted(t *testing.T) {
 			t.Errorf("campaigns %+v, %v", list, err)
 		}
 	}
-	if _, err := db.Campaign(ctx, c.id); err != nil {
-		t.Errorf("by its id: %v", err)
+	if gone, err := db.Campaign(ctx, c.id); err != nil || !gone.Deleted {
+		t.Errorf("by its id: %+v, %v", gone, err)
 	}
 }

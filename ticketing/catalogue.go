@@ -150,7 +150,7 @@ func (p Performer) Validate(today Day) error {
 
 func (p Performer) checkBirth(today Day) error {
 	if _, ok := ParseDay(string(p.Birth)); p.Birth != "" && (!ok || p.Birth > today) {
-		return invalid("birth", "a day from %s to today, or left out", firstDay)
+		return invalid("birth", "a day such as 1980-03-28, from %s to today, or left out", firstDay)
 	}
 	return nil
 }
@@ -184,19 +184,25 @@ func (r Review) Validate() error {
 	return checkText("text", r.Text, MaxReviewText)
 }
 
-// checkLine wants a text that is not all blank and has no control characters.
+// Unseen tells whether a rune has no place in what people show each other: it is a control character, begins another line,
+// or turns the direction of what stands beside it, so that a name looks like another one or like the words around it.
+func Unseen(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
+}
+
+// checkLine wants a text that is not all blank, in one line and one direction.
 func checkLine(field, text string, limit int) error {
-	if strings.TrimSpace(text) == "" || strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text) {
-		return invalid(field, "text that is not all blank")
+	if strings.TrimSpace(text) == "" || strings.ContainsFunc(text, Unseen) || !utf8.ValidString(text) {
+		return invalid(field, "text that is not all blank, without control and direction characters")
 	}
 	return checkLength(field, text, limit)
 }
 
 // checkText wants a text, perhaps empty, that may have several lines.
 func checkText(field, text string, limit int) error {
-	control := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
-	if strings.ContainsFunc(text, control) || !utf8.ValidString(text) {
-		return invalid(field, "text without control characters")
+	unseen := func(r rune) bool { return Unseen(r) && r != '\n' && r != '\t' }
+	if strings.ContainsFunc(text, unseen) || !utf8.ValidString(text) {
+		return invalid(field, "text without control and direction characters")
 	}
 	return checkLength(field, text, limit)
 }

@@ -93,7 +93,7 @@ func (p Performance) checkDays() error {
 		return invalid("from", "a day such as 2026-12-24")
 	}
 	if _, ok := ParseDay(string(p.To)); !ok || p.To < p.From {
-		return invalid("to", "a day, and not before from")
+		return invalid("to", "a day such as 2026-12-24, and not before from")
 	}
 	return nil
 }
@@ -172,7 +172,8 @@ func (c CampaignInfo) CheckName() error { return checkLine("name", c.Name, MaxCa
 // CampaignSummary is a campaign with its status, as the read tables know it.
 type CampaignSummary struct {
 	CampaignInfo
-	Status CampaignStatus
+	Status  CampaignStatus
+	Deleted bool // in no list any more
 }
 
 // CouponSummary is a coupon with what its customer wants to see beside it in a list.

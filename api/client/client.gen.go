@@ -1303,7 +1303,7 @@ type CreateCampaignInputBody struct {
 	// Claimable true unless told otherwise
 	Claimable *bool `json:"claimable,omitempty"`
 
-	// ClosesAt After opens_at
+	// ClosesAt After opens_at, and later than now
 	//
 	// Examples: 2027-05-01T09:30:00Z
 	ClosesAt time.Time    `json:"closes_at"`
@@ -2213,12 +2213,12 @@ type PlanRoundInputBody struct {
 	// CancelFeePercent Examples: 10
 	CancelFeePercent *int64 `json:"cancel_fee_percent,omitempty"`
 
-	// CancelUntil Last moment for a customer's cancellation; without it never
+	// CancelUntil Last moment for a customer's cancellation, at starts_at at the latest; without it never
 	//
 	// Examples: 2027-04-30T10:30:00Z
 	CancelUntil *time.Time `json:"cancel_until,omitempty"`
 
-	// ClosesAt and closes
+	// ClosesAt and closes: after opens_at, at starts_at at the latest
 	//
 	// Examples: 2027-05-01T09:30:00Z
 	ClosesAt time.Time `json:"closes_at"`
@@ -2677,12 +2677,12 @@ type RenameCampaignInputBody struct {
 
 // RescheduleInputBody defines model for RescheduleInputBody.
 type RescheduleInputBody struct {
-	// CancelUntil Last moment for a customer's cancellation; without it never
+	// CancelUntil Last moment for a customer's cancellation, at starts_at at the latest; without it never
 	//
 	// Examples: 2027-04-30T10:30:00Z
 	CancelUntil *time.Time `json:"cancel_until,omitempty"`
 
-	// ClosesAt and closes
+	// ClosesAt and closes: after opens_at, at starts_at at the latest
 	//
 	// Examples: 2027-05-01T09:30:00Z
 	ClosesAt time.Time `json:"closes_at"`
@@ -3037,7 +3037,9 @@ type StatusBody struct {
 	AllHeld  bool `json:"all_held"`
 	Canceled bool `json:"canceled"`
 
-	// ClosesAt Examples: 2027-05-01T09:30:00Z
+	// ClosesAt At starts_at at the latest
+	//
+	// Examples: 2027-05-01T09:30:00Z
 	ClosesAt time.Time   `json:"closes_at"`
 	Grades   []GradeBody `json:"grades"`
 
@@ -4715,7 +4717,7 @@ type ClientInterface interface {
 
 	// DeleteCampaign Delete a campaign of which nobody ever had a coupon
 	//
-	// 409 is `has_coupons`: close it instead. Asked for by its id, a deleted campaign is closed. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	// 409 is `has_coupons`: close it instead. Asked for by its id, a deleted campaign is closed, and its coupons are not `claimable`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
 	//
 	// Corresponds with DELETE /v1/admin/campaigns/{id} (the `DeleteCampaign` operationId).
 	DeleteCampaign(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -5449,7 +5451,7 @@ type ClientInterface interface {
 
 	// ReleaseReservation Give held seats back
 	//
-	// Only what is not paid yet, else 409: `already_confirmed`, `payment_in_progress` (the provider has been asked for the money), `hold_expired`, `reservation_ended` (canceled). To give back twice is answered like the first time. 404 `not_found` is also for a reservation of somebody else's; 429 is `rate_limited`; 503 is `busy`, `unavailable` or `stream_frozen`.
+	// Only what is not paid yet, else 409: `already_confirmed`, `payment_in_progress` (the provider has been asked for the money), `hold_expired`, `reservation_ended` (canceled). To give back twice is answered like the first time. A coupon of an order of it that was not paid comes back at once, and may be used for another. 404 `not_found` is also for a reservation of somebody else's; 429 is `rate_limited`; 503 is `busy`, `unavailable` or `stream_frozen`.
 	//
 	// Corresponds with DELETE /v1/reservations/{id} (the `ReleaseReservation` operationId).
 	ReleaseReservation(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -5765,7 +5767,7 @@ func (c *Client) CreateCampaign(ctx context.Context, body CreateCampaignJSONRequ
 
 // DeleteCampaign Delete a campaign of which nobody ever had a coupon
 //
-// 409 is `has_coupons`: close it instead. Asked for by its id, a deleted campaign is closed. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+// 409 is `has_coupons`: close it instead. Asked for by its id, a deleted campaign is closed, and its coupons are not `claimable`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
 //
 // Corresponds with DELETE /v1/admin/campaigns/{id} (the `DeleteCampaign` operationId).
 func (c *Client) DeleteCampaign(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -7439,7 +7441,7 @@ func (c *Client) ListReservations(ctx context.Context, params *ListReservationsP
 
 // ReleaseReservation Give held seats back
 //
-// Only what is not paid yet, else 409: `already_confirmed`, `payment_in_progress` (the provider has been asked for the money), `hold_expired`, `reservation_ended` (canceled). To give back twice is answered like the first time. 404 `not_found` is also for a reservation of somebody else's; 429 is `rate_limited`; 503 is `busy`, `unavailable` or `stream_frozen`.
+// Only what is not paid yet, else 409: `already_confirmed`, `payment_in_progress` (the provider has been asked for the money), `hold_expired`, `reservation_ended` (canceled). To give back twice is answered like the first time. A coupon of an order of it that was not paid comes back at once, and may be used for another. 404 `not_found` is also for a reservation of somebody else's; 429 is `rate_limited`; 503 is `busy`, `unavailable` or `stream_frozen`.
 //
 // Corresponds with DELETE /v1/reservations/{id} (the `ReleaseReservation` operationId).
 func (c *Client) ReleaseReservation(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12973,7 +12975,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteCampaignWithResponse Delete a campaign of which nobody ever had a coupon
 	//
-	// 409 is `has_coupons`: close it instead. Asked for by its id, a deleted campaign is closed. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	// 409 is `has_coupons`: close it instead. Asked for by its id, a deleted campaign is closed, and its coupons are not `claimable`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -13793,7 +13795,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReleaseReservationWithResponse Give held seats back
 	//
-	// Only what is not paid yet, else 409: `already_confirmed`, `payment_in_progress` (the provider has been asked for the money), `hold_expired`, `reservation_ended` (canceled). To give back twice is answered like the first time. 404 `not_found` is also for a reservation of somebody else's; 429 is `rate_limited`; 503 is `busy`, `unavailable` or `stream_frozen`.
+	// Only what is not paid yet, else 409: `already_confirmed`, `payment_in_progress` (the provider has been asked for the money), `hold_expired`, `reservation_ended` (canceled). To give back twice is answered like the first time. A coupon of an order of it that was not paid comes back at once, and may be used for another. 404 `not_found` is also for a reservation of somebody else's; 429 is `rate_limited`; 503 is `busy`, `unavailable` or `stream_frozen`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -18737,7 +18739,7 @@ func (c *ClientWithResponses) CreateCampaignWithResponse(ctx context.Context, bo
 
 // DeleteCampaignWithResponse Delete a campaign of which nobody ever had a coupon
 //
-// 409 is `has_coupons`: close it instead. Asked for by its id, a deleted campaign is closed. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+// 409 is `has_coupons`: close it instead. Asked for by its id, a deleted campaign is closed, and its coupons are not `claimable`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -20121,7 +20123,7 @@ func (c *ClientWithResponses) ListReservationsWithResponse(ctx context.Context, 
 
 // ReleaseReservationWithResponse Give held seats back
 //
-// Only what is not paid yet, else 409: `already_confirmed`, `payment_in_progress` (the provider has been asked for the money), `hold_expired`, `reservation_ended` (canceled). To give back twice is answered like the first time. 404 `not_found` is also for a reservation of somebody else's; 429 is `rate_limited`; 503 is `busy`, `unavailable` or `stream_frozen`.
+// Only what is not paid yet, else 409: `already_confirmed`, `payment_in_progress` (the provider has been asked for the money), `hold_expired`, `reservation_ended` (canceled). To give back twice is answered like the first time. A coupon of an order of it that was not paid comes back at once, and may be used for another. 404 `not_found` is also for a reservation of somebody else's; 429 is `rate_limited`; 503 is `busy`, `unavailable` or `stream_frozen`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
