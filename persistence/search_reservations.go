@@ -109,7 +109,7 @@ func namingSQL(which ticketing.ReservationChoice, round, number int64, limit int
 	return `SELECT r.round, r.number FROM reservations r WHERE ` + where + ` AND (r.round, r.number) > ($1, $2) ORDER BY r.round, r.number LIMIT $3`, args
 }
 
-// indexedTogether is how many customers are named in one job at most.
+// indexedTogether is how many customers or reservations are named in one job at most.
 const indexedTogether = 200
 
 // reindex has reservations looked after in a search index once the transaction is committed.

@@ -3,6 +3,7 @@ package persistence
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -108,13 +109,15 @@ func (p *portion) retire(ctx context.Context, id int64) error {
 var purges = []string{
 	`DELETE FROM orders WHERE (round, number, attempt) IN (
 		SELECT d.round, d.number, d.attempt FROM rounds o JOIN orders d ON d.round = o.id WHERE o.performance_id = $1 LIMIT $2)`,
-	`DELETE FROM reservations WHERE (round, number) IN (
-		SELECT r.round, r.number FROM rounds o JOIN reservations r ON r.round = o.id WHERE o.performance_id = $1 LIMIT $2)`,
 	`DELETE FROM reservation_seats WHERE (round, seat) IN (
 		SELECT s.round, s.seat FROM rounds o JOIN reservation_seats s ON s.round = o.id WHERE o.performance_id = $1 LIMIT $2)`,
 	`DELETE FROM round_states WHERE round IN (
 		SELECT s.round FROM rounds o JOIN round_states s ON s.round = o.id WHERE o.performance_id = $1 LIMIT $2)`,
 }
+
+const purgeReservationsSQL = `
+	DELETE FROM reservations WHERE (round, number) IN (
+		SELECT r.round, r.number FROM rounds o JOIN reservations r ON r.round = o.id WHERE o.performance_id = $1 LIMIT $2) RETURNING round, number`
 
 const purgeReviewsSQL = `
 	WITH gone AS (DELETE FROM reviews WHERE id IN (SELECT id FROM reviews WHERE performance_id = $1 LIMIT $2) RETURNING id)
@@ -129,6 +132,29 @@ func (p *portion) purge(ctx context.Context, performance int64) (more bool, err 
 		}
 		more = more || done.RowsAffected() == purgedPerPortion
 	}
+	full, err := p.purgeReservations(ctx, performance)
+	if err != nil {
+		return false, err
+	}
+	more = more || full
 	done, err := p.Exec(ctx, purgeReviewsSQL, performance, purgedPerPortion, p.asOf())
 	return more || done.RowsAffected() == purgedPerPortion, err
+}
+
+// purgeReservations deletes a page of them, says whether it was full, and has a search index forget them too.
+func (p *portion) purgeReservations(ctx context.Context, performance int64) (full bool, err error) {
+	rows, err := p.Query(ctx, purgeReservationsSQL, performance, purgedPerPortion)
+	if err != nil {
+		return false, err
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowToStructByPos[ticketing.ReservationID])
+	if err != nil {
+		return false, err
+	}
+	for part := range slices.Chunk(ids, indexedTogether) {
+		if err := p.db.reindex(ctx, p, ticketing.ReservationChoice{IDs: part}); err != nil {
+			return false, err
+		}
+	}
+	return len(ids) == purgedPerPortion, nil
 }

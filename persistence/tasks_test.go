@@ -301,6 +301,9 @@ func TestOldPerformances(t *testing.T) {
 	if after := h.counts(`SELECT stream FROM streams WHERE retired_at IS NULL`); !maps.Equal(before, after) || len(h.counts(sentSQL)) != 0 {
 		t.Errorf("a dry run has done something: %v", after)
 	}
+	h.db.indexJob = func(which ticketing.ReservationChoice, _ time.Time) ticketing.Job {
+		return ticketing.Job{Kind: "index", Key: fmt.Sprintf("index %d", len(which.IDs))}
+	}
 	want(t, "taken away", h.run(TaskOldPerformances, false, tasksNow), 2, 1, 1)
 	for what, sql := range map[string]string{
 		"performances": `SELECT id::text FROM performances WHERE deleted_at IS NULL`, "rounds": `SELECT performance_id::text FROM rounds WHERE deleted_at IS NULL`,
@@ -319,8 +322,8 @@ func TestOldPerformances(t *testing.T) {
 	if !maps.Equal(left, map[string]int{"round:3": 1, "round:4": 1}) {
 		t.Errorf("streams left: %v", left)
 	}
-	if sent := h.counts(sentSQL); sent["poster:p:replaced"] != 1 {
-		t.Errorf("the poster's files stay: %v", sent)
+	if sent := h.counts(sentSQL); sent["poster:p:replaced"] != 1 || sent["index 5"] != 1 {
+		t.Errorf("the poster's files stay, or reservations in an index: %v", sent)
 	}
 	if _, err := h.db.Load(t.Context(), ticketing.RoundStream(ticketing.RoundID(first))); !errors.Is(err, ticketing.ErrNotFound) {
 		t.Errorf("its machine may be woken: %v", err)

@@ -153,6 +153,18 @@ func (s *Sync) RefreshReservations(ctx context.Context, which ticketing.Reservat
 	if !slices.Contains(s.engine.Kinds(), ticketing.FindReservations) {
 		return "", nil
 	}
+	for part := range slices.Chunk(which.IDs, Batch) {
+		ids := make([]string, len(part))
+		for i, id := range part {
+			ids[i] = id.String()
+		}
+		if err := s.Refresh(ctx, ticketing.FindReservations, ids); err != nil {
+			return "", err
+		}
+	}
+	if len(which.IDs) > 0 {
+		return "", nil
+	}
 	for done := 0; done < sliceOf; {
 		ids, err := s.source.ReservationsNaming(ctx, which, after, Batch)
 		if err != nil || len(ids) == 0 {

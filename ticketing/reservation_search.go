@@ -29,9 +29,10 @@ type ReservationFilter struct {
 	Max    KRW // of the amount; 0: no limit
 }
 
-// ReservationChoice means some reservations: all of a performance, all of some users, or of one round the whole, or those
-// with these numbers and of these users.
+// ReservationChoice means some reservations: these, all of a performance, all of some users, or of one round the whole, or
+// those with these numbers and of these users.
 type ReservationChoice struct {
+	IDs         []ReservationID // they may be no more
 	Performance int64
 	Round       RoundID
 	Whole       bool // of the round
