@@ -86,6 +86,25 @@ func (l *gallery) conformReservations() {
 	}
 }
 
+// clearedAway: what is no more in the tables goes from the index when it is named.
+func (l *gallery) clearedAway() {
+	l.t.Helper()
+	id := ticketing.ReservationID{Round: 1, Number: 4711}
+	ghost := ticketing.SearchDocument{Kind: ticketing.FindReservations, ID: id.String(), Name: "x", Held: &ticketing.SearchReservation{UserName: "x"}}
+	if err := l.engine.Put(l.t.Context(), []ticketing.SearchDocument{ghost}); err != nil {
+		l.t.Fatal(err)
+	}
+	if l.difference() == "" {
+		l.t.Error("a document too many is no difference")
+	}
+	if _, err := l.sync.RefreshReservations(l.t.Context(), ticketing.ReservationChoice{IDs: []ticketing.ReservationID{id}}, ""); err != nil {
+		l.t.Fatal(err)
+	}
+	if differs := l.difference(); differs != "" {
+		l.t.Error(differs)
+	}
+}
+
 func shownAs(r ticketing.FoundReservation) string {
 	return fmt.Sprintf("%s %s %d %s %s %s", r.ID, r.Status, r.Amount, r.Name, r.Email, r.Title)
 }

@@ -209,6 +209,7 @@ func TestIndexIsTheCatalogue(t *testing.T) {
 			l.agrees(2 * answerLimit) // what a dead follower has not acknowledged comes again after 30 seconds
 			if where.Reservations {
 				l.conformReservations()
+				l.clearedAway()
 			}
 		})
 	}
