@@ -136,6 +136,7 @@ func startPostgres(ctx context.Context, data string, log *os.File) (*child, stri
 	for _, setting := range []string{
 		"listen_addresses=", "port=5432", "unix_socket_directories=" + strconv.Quote(socket), "max_connections=100",
 		"fsync=on", "synchronous_commit=on", "full_page_writes=on", "wal_level=replica", "logging_collector=off", "timezone=UTC",
+		"shared_buffers=512MB", "max_wal_size=2GB", "min_wal_size=1GB",
 	} {
 		args = append(args, "-c", setting)
 	}

@@ -171,6 +171,12 @@ func (s *Server) awaitReady(ctx context.Context, c *child) error {
 	}
 }
 
+const (
+	sharedBuffers = "512MB" // taken as it is used
+	maxLog        = "2GB"   // of write-ahead log between two checkpoints, about
+	keptLog       = "1GB"   // of its files, once there were so many, are used again
+)
+
 // arguments are the settings that must hold whatever postgresql.conf says.
 func (s *Server) arguments() []string {
 	args := []string{"-D", s.paths.pgdata}
@@ -182,6 +188,9 @@ func (s *Server) arguments() []string {
 		"max_connections=" + strconv.Itoa(s.opts.MaxConnections),
 		// A commit that was answered is on disk.
 		"fsync=on", "synchronous_commit=on", "full_page_writes=on", "wal_level=replica",
+		// A sale writes a gigabyte of log in a minute. With the defaults, made for the smallest machines, a checkpoint begins
+		// each time, after which every page is written whole once more, and new files of the log wait for the disk.
+		"shared_buffers=" + sharedBuffers, "max_wal_size=" + maxLog, "min_wal_size=" + keptLog,
 		// Our log is the log.
 		"logging_collector=off", "log_destination=stderr", "log_line_prefix=", "log_timezone=UTC", "timezone=UTC",
 	} {
