@@ -3,10 +3,12 @@ package typesense
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
 	"ticketblue/search"
+	"ticketblue/search/typesense/fake"
 	"ticketblue/ticketing"
 )
 
@@ -116,12 +118,56 @@ func TestForgetReservations(t *testing.T) {
 		if _, err := findReservations(t, e, search.ReservationQuery{Limit: 9}); !errors.Is(err, search.ErrNotBuilt) {
 			t.Errorf("after it was forgotten: %v", err)
 		}
-		if c.seen["DELETE /aliases/{aliasName}"] != 1 {
+		if c.seen["DELETE /aliases/{aliasName}"] != 2 {
 			t.Errorf("asked: %v", c.seen)
 		}
 	}
 	e, _ := open(t)
 	if err := e.Delete(t.Context(), ticketing.FindReservations, []string{"42-1] || id:[42-2"}); err == nil {
 		t.Error("what is no id was deleted")
+	}
+}
+
+// refusing answers 503 to what it is told to, and is the server for the rest.
+type refusing struct {
+	*fake.Server
+	method, path string // what begins so; no method: nothing
+}
+
+func (r *refusing) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if req.Method == r.method && strings.HasPrefix(req.URL.Path, r.path) {
+		http.Error(w, "{}", http.StatusServiceUnavailable)
+		return
+	}
+	r.Server.ServeHTTP(w, req)
+}
+
+// Names go in the end, whichever request fails on the way, and those of a draft that no alias ever named.
+func TestForgetAfterFailures(t *testing.T) {
+	for _, path := range []string{"/aliases/", "/collections/"} {
+		server := &refusing{Server: fake.New(testKey)}
+		e := New(Options{URL: listen(t, server), APIKey: testKey})
+		putReservations(t, e)
+		if _, err := e.Rebuild(t.Context(), ticketing.FindReservations); err != nil {
+			t.Fatal(err)
+		}
+		server.method, server.path = http.MethodDelete, path
+		if err := e.Forget(t.Context()); err == nil {
+			t.Errorf("%s: a refused DELETE is no error", path)
+		}
+		server.method = ""
+		if err := e.Forget(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if left := server.Collections(); len(left) > 0 {
+			t.Errorf("%s: %v are left", path, left)
+		}
+	}
+	e, server := open(t)
+	if _, err := e.Rebuild(t.Context(), ticketing.FindReservations); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Forget(t.Context()); err != nil || len(server.Collections()) > 0 {
+		t.Errorf("of a draft alone %v are left, %v", server.Collections(), err)
 	}
 }
