@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -186,9 +187,12 @@ func (o OpsConfig) rebuild(w http.ResponseWriter, r *http.Request) {
 		o.write(w, http.StatusNotFound, opsAnswer{Status: "failed", Reason: "nothing of that name can be rebuilt"})
 		return
 	}
-	if err := rebuild(r.Context()); err != nil {
+	switch err := rebuild(r.Context()); {
+	case errors.Is(err, ticketing.ErrTaskRunning):
+		o.write(w, http.StatusConflict, opsAnswer{Status: "running", Reason: err.Error()})
+	case err != nil:
 		o.write(w, http.StatusInternalServerError, opsAnswer{Status: "failed", Reason: err.Error()})
-		return
+	default:
+		o.say(w, http.StatusOK, "rebuilt")
 	}
-	o.say(w, http.StatusOK, "rebuilt")
 }

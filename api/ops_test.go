@@ -206,3 +206,24 @@ func TestOtherNamesAreMisdirected(t *testing.T) {
 		}
 	}
 }
+
+func TestRebuildWhileOneRuns(t *testing.T) {
+	for want, err := range map[int]error{
+		http.StatusOK:                  nil,
+		http.StatusConflict:            fmt.Errorf("already: %w", ticketing.ErrTaskRunning),
+		http.StatusInternalServerError: errors.New("broken"),
+	} {
+		server := NewOps(nil, slog.Default())
+		server.Open(OpsConfig{
+			Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
+			Rebuild: map[string]func(context.Context) error{"search": func(context.Context) error { return err }},
+		})
+		r := httptest.NewRequest(http.MethodPost, "/rebuild/search", http.NoBody)
+		r.Host = "localhost"
+		w := httptest.NewRecorder()
+		server.Handler.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("%v is answered with %d, want %d", err, w.Code, want)
+		}
+	}
+}

@@ -308,7 +308,7 @@ func (s *Sync) Rebuild(ctx context.Context) error {
 }
 
 // errRebuilding: the other one must end first.
-var errRebuilding = errors.New("the index is being rebuilt already")
+var errRebuilding = fmt.Errorf("the index is being rebuilt already: %w", ticketing.ErrTaskRunning)
 
 func (s *Sync) rebuild(ctx context.Context, kind ticketing.SearchKind) (err error) {
 	s.mu.Lock()
