@@ -80,7 +80,7 @@ func accessMatrix(h *house) map[string]verdict {
 		"get-provider":        {"GET", "/v1/payments/provider", "", anyone("200"), nil},
 		"create-hall":         {"POST", "/v1/admin/halls", `{"name":"H","seats":1}`, adminOnly("201"), nil},
 		"create-performance": {"POST", "/v1/admin/performances",
-			`{"title":"T","category":"concert","hall_id":1,"duration_minutes":1,"prices":{"standard":1}}`, adminOnly("201"), nil},
+			`{"title":"T","category":"concert","hall_id":1,"duration_minutes":1,"prices":{"standard":1000}}`, adminOnly("201"), nil},
 		"preview-plan":     {"POST", "/v1/admin/plans/preview", `{"seats":3}`, adminOnly("200"), nil},
 		"list-reviews":     {"GET", "/v1/performances/1/reviews", "", anyone("200"), nil},
 		"get-review":       {"GET", "/v1/reviews/1", "", anyone("200"), nil},
@@ -102,7 +102,7 @@ func accessMatrix(h *house) map[string]verdict {
 		"update-performer": {"PUT", "/v1/admin/performers/1", `{"name":"A"}`, adminOnly("200"), nil},
 		"delete-performer": {"DELETE", "/v1/admin/performers/2", "", adminOnly("204"), nil},
 		"update-performance": {"PUT", "/v1/admin/performances/1",
-			`{"title":"T","category":"concert","hall_id":1,"duration_minutes":1,"prices":{"standard":1}}`, adminOnly("200"), nil},
+			`{"title":"T","category":"concert","hall_id":1,"duration_minutes":1,"prices":{"standard":1000}}`, adminOnly("200"), nil},
 		"delete-performance": {"DELETE", "/v1/admin/performances/2", "", adminOnly("204"), nil},
 		"list-performers-of": {"GET", "/v1/performances/1/performers", "", anyone("200"), nil},
 		"link-performer":     {"POST", "/v1/admin/performances/1/performers", `{"performer_id":2}`, adminOnly("204"), nil},
@@ -142,7 +142,7 @@ func (h *house) furnish() {
 	token := h.token(admin, ticketing.Admin)
 	for _, c := range [][2]string{
 		{"/v1/admin/performers", `{"name":"A"}`}, {"/v1/admin/performers", `{"name":"B"}`},
-		{"/v1/admin/performances", `{"title":"T","category":"concert","hall_id":1,"duration_minutes":1,"prices":{"standard":1}}`},
+		{"/v1/admin/performances", `{"title":"T","category":"concert","hall_id":1,"duration_minutes":1,"prices":{"standard":1000}}`},
 		{"/v1/admin/performances/1/rounds", h.roundTimes()},
 	} {
 		h.do(call{"POST", c[0], token, c[1], nil}).wantStatus(http.StatusCreated)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -16,7 +17,7 @@ type performanceFields struct {
 	From            string           `json:"from,omitempty" format:"date" doc:"First day in Seoul; today when left out" example:"2027-04-01"`
 	To              string           `json:"to,omitempty" format:"date" doc:"Last day in Seoul; a year after the first when left out" example:"2027-05-31"`
 	DurationMinutes int              `json:"duration_minutes" minimum:"1" maximum:"1440" example:"120"`
-	Prices          map[string]int64 `json:"prices" minProperties:"1" maxProperties:"16" doc:"KRW for each grade of the hall" example:"{\"R\":132000}"`
+	Prices          map[string]int64 `json:"prices" minProperties:"1" maxProperties:"16" doc:"KRW for each grade of the hall, and of its rounds that are not over: 0, or 100 to 100000000" example:"{\"R\":132000}"`
 	Description     string           `json:"description,omitempty" maxLength:"4000" example:"스무 해를 노래하다"`
 }
 
@@ -49,7 +50,8 @@ func (s *Server) performanceAdminRoutes() {
 		id: "update-performance", method: http.MethodPut, path: "/v1/admin/performances/{id}", tag: "admin", access: Admin,
 		status: http.StatusOK, errors: []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusUnprocessableEntity},
 		summary: "Replace what is known of a performance",
-		about: "New prices are those of later reservations, in its rounds too; who holds seats keeps his. 409 is `in_use` (it has " +
+		about: "New prices are those of later reservations, in its rounds too; who holds seats keeps his. Rounds that are not over " +
+			"may have an older plan of the hall than the newest: other prices are then for the grades of all of these plans. 409 is `in_use` (it has " +
 			"rounds in its hall) or `round_clash` (it has become too long for the next showing). 412 is `changed_meanwhile`." + aboutOwner,
 	}, s.updatePerformance)
 	register(s, operation{
@@ -70,8 +72,9 @@ func (s *Server) performanceAdminRoutes() {
 	}, s.unlinkPerformer)
 }
 
-// performanceOf checks the fields of a performance against its hall's newest plan.
-func (s *Server) performanceOf(ctx context.Context, f performanceFields) (ticketing.Performance, error) {
+// performanceOf checks the fields of a performance; it replaces another, or the zero one. Prices stay as they are
+// without a look at them: who changes a title is not asked for the price of a grade that the hall has got since.
+func (s *Server) performanceOf(ctx context.Context, f performanceFields, was ticketing.Performance) (ticketing.Performance, error) {
 	p := ticketing.Performance{
 		Title: f.Title, Category: f.Category, HallID: f.HallID, DurationMinutes: f.DurationMinutes, Description: f.Description,
 		From: ticketing.Day(f.From), To: ticketing.Day(f.To), Prices: map[string]ticketing.KRW{},
@@ -83,16 +86,49 @@ func (s *Server) performanceOf(ctx context.Context, f performanceFields) (ticket
 	if err != nil {
 		return p, fieldMissing(err, "hall_id", "the id of a hall")
 	}
-	plan, err := s.Catalogue.Plan(ctx, hall.PlanHash)
-	if err != nil {
-		return p, fmt.Errorf("reading the plan of hall %d: %w", hall.ID, asInternal(err))
-	}
 	p.HallName = hall.Name
-	return p, p.Validate(plan)
+	if err := p.Validate(); err != nil || was.HallID == p.HallID && maps.Equal(was.Prices, p.Prices) {
+		return p, err
+	}
+	grades, err := s.gradesOnSale(ctx, hall, was.ID)
+	if err != nil {
+		return p, err
+	}
+	return p, p.CheckPrices(grades)
+}
+
+// gradesOnSale are those of the hall's newest plan, and those of the older plans that rounds of a performance (0: none)
+// are still sold by.
+func (s *Server) gradesOnSale(ctx context.Context, hall ticketing.Hall, performance int64) ([]string, error) {
+	plans := []ticketing.Hash{hall.PlanHash}
+	if performance != 0 {
+		rounds, err := s.Catalogue.RoundsOf(ctx, performance)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rounds {
+			if r.Phase != ticketing.Closed && !r.Canceled && !slices.Contains(plans, r.PlanHash) {
+				plans = append(plans, r.PlanHash)
+			}
+		}
+	}
+	var grades []string
+	for _, hash := range plans {
+		plan, err := s.Catalogue.Plan(ctx, hash)
+		if err != nil {
+			return nil, fmt.Errorf("reading a plan of hall %d: %w", hall.ID, asInternal(err))
+		}
+		for _, grade := range plan.Grades {
+			if !slices.Contains(grades, grade) {
+				grades = append(grades, grade)
+			}
+		}
+	}
+	return grades, nil
 }
 
 func (s *Server) createPerformance(ctx context.Context, in *createPerformanceInput) (*tagged[performanceBody], error) {
-	p, err := s.performanceOf(ctx, in.Body)
+	p, err := s.performanceOf(ctx, in.Body, ticketing.Performance{})
 	if err == nil && p.To < s.today() {
 		err = invalid("to", "today or later")
 	}
@@ -110,10 +146,11 @@ func (s *Server) updatePerformance(ctx context.Context, in *updatePerformanceInp
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.Catalogue.Performance(ctx, in.ID); err != nil { // before the hall is found missing
+	was, err := s.Catalogue.Performance(ctx, in.ID) // before the hall is found missing
+	if err != nil {
 		return nil, err
 	}
-	p, err := s.performanceOf(ctx, in.Body)
+	p, err := s.performanceOf(ctx, in.Body, was)
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ const (
 	// AlarmAfter is when a person is told of an order whose outcome is still unknown.
 	AlarmAfter = 15 * time.Minute
 	// MinCharge is the least that a card can be charged.
-	MinCharge ticketing.KRW = 100
+	MinCharge = ticketing.MinCharge
 
 	// HandlerHead is the head start of the handler that confirms a payment, before a job does the same: longer than a
 	// request may take, and than keeping the evidence of its last question.

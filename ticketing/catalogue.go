@@ -122,6 +122,9 @@ const (
 // MaxPrice is the highest price of one seat, in KRW.
 const MaxPrice KRW = 100_000_000
 
+// MinCharge is the least that a provider charges, in KRW: what is not free costs so much or more.
+const MinCharge KRW = 100
+
 // MaxDuration is the longest a performance may last, in minutes.
 const MaxDuration = 1440
 

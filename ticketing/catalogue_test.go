@@ -1,6 +1,7 @@
 package ticketing
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"strings"
@@ -54,12 +55,23 @@ func TestCatalogueRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := Performance{Title: "TWENTY", Category: "concert", DurationMinutes: 120, From: "2026-12-01", To: "2026-12-24",
-		Description: "two\nlines", Prices: map[string]KRW{"standard": 1}}
+		Description: "two\nlines", Prices: map[string]KRW{"standard": MinCharge}}
 	show := func(change func(*Performance)) error {
 		p := good
 		p.Prices = maps.Clone(p.Prices)
 		change(&p)
-		return p.Validate(plan)
+		return cmp.Or(p.Validate(), p.CheckPrices(plan.Grades))
+	}
+	for price, fine := range map[KRW]bool{-1: false, 0: true, 1: false, MinCharge - 1: false, MinCharge: true, MaxPrice: true, MaxPrice + 1: false} {
+		var wrong *Invalid
+		err := show(func(p *Performance) { p.Prices["standard"] = price })
+		if fine && err != nil || !fine && (!errors.As(err, &wrong) || wrong.Field != "prices.standard" || wrong.Want != "0, or 100 to 100000000") {
+			t.Errorf("a price of %d: %v", price, err)
+		}
+	}
+	var missing *Invalid
+	if err := show(func(p *Performance) { p.Prices = map[string]KRW{"VIP": 0} }); !errors.As(err, &missing) || *missing != (Invalid{"prices.standard", "present"}) {
+		t.Errorf("without a price: %v", err)
 	}
 	performer := func(birth Day) error { return Performer{Name: "A", Birth: birth}.Validate("2026-11-22") }
 	for field, err := range map[string]error{
@@ -70,7 +82,7 @@ func TestCatalogueRecords(t *testing.T) {
 		"description":      show(func(p *Performance) { p.Description = strings.Repeat("가", MaxDescription+1) }),
 		"from":             show(func(p *Performance) { p.From = "2026-02-30" }),
 		"to":               show(func(p *Performance) { p.To = "2026-11-30" }),
-		"prices":           show(func(p *Performance) { p.Prices["VIP"] = 1 }),
+		"prices":           show(func(p *Performance) { p.Prices["VIP"] = MinCharge }),
 		"prices.standard":  show(func(p *Performance) { p.Prices["standard"] = MaxPrice + 1 }),
 		"birth":            performer("2026-11-23"),
 		"name":             Hall{Name: "a\nb"}.Validate(),

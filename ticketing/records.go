@@ -68,14 +68,13 @@ func (p Performance) WithDays(today Day) Performance {
 	return p
 }
 
-// Validate checks the performance against the plan of its hall; an *Invalid names the field.
-func (p Performance) Validate(plan *Plan) error {
+// Validate checks the performance but for its prices; an *Invalid names the field.
+func (p Performance) Validate() error {
 	return cmp.Or(
 		checkLine("title", p.Title, MaxTitle),
 		p.checkKind(),
 		checkText("description", p.Description, MaxDescription),
-		p.checkDays(),
-		checkPrices(p.Prices, plan.Grades))
+		p.checkDays())
 }
 
 func (p Performance) checkKind() error {
@@ -98,15 +97,19 @@ func (p Performance) checkDays() error {
 	return nil
 }
 
-// checkPrices wants one price for every grade of the hall and no other.
-func checkPrices(prices map[string]KRW, grades []string) error {
+// CheckPrices wants one price for each of some different grades and no other; an *Invalid names the field.
+func (p Performance) CheckPrices(grades []string) error {
 	for _, grade := range grades {
-		if price, found := prices[grade]; !found || price < 0 || price > MaxPrice {
-			return invalid("prices."+grade, "from 0 to %d", MaxPrice)
+		price, found := p.Prices[grade]
+		if !found {
+			return invalid("prices."+grade, "present")
+		}
+		if price != 0 && (price < MinCharge || price > MaxPrice) {
+			return invalid("prices."+grade, "0, or %d to %d", MinCharge, MaxPrice)
 		}
 	}
-	if len(prices) != len(grades) {
-		return invalid("prices", "of the hall's grades only: %s", strings.Join(grades, ", "))
+	if len(p.Prices) != len(grades) {
+		return invalid("prices", "of these grades only: %s", strings.Join(grades, ", "))
 	}
 	return nil
 }

@@ -2136,7 +2136,7 @@ type PerformanceFields struct {
 	// HallId Examples: 1
 	HallId int64 `json:"hall_id"`
 
-	// Prices KRW for each grade of the hall
+	// Prices KRW for each grade of the hall, and of its rounds that are not over: 0, or 100 to 100000000
 	//
 	// Examples: {"R":132000}
 	Prices map[string]int64 `json:"prices"`
@@ -4864,7 +4864,7 @@ type ClientInterface interface {
 
 	// UpdatePerformanceWithBody Replace what is known of a performance
 	//
-	// New prices are those of later reservations, in its rounds too; who holds seats keeps his. 409 is `in_use` (it has rounds in its hall) or `round_clash` (it has become too long for the next showing). 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	// New prices are those of later reservations, in its rounds too; who holds seats keeps his. Rounds that are not over may have an older plan of the hall than the newest: other prices are then for the grades of all of these plans. 409 is `in_use` (it has rounds in its hall) or `round_clash` (it has become too long for the next showing). 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4873,7 +4873,7 @@ type ClientInterface interface {
 
 	// UpdatePerformance Replace what is known of a performance
 	//
-	// New prices are those of later reservations, in its rounds too; who holds seats keeps his. 409 is `in_use` (it has rounds in its hall) or `round_clash` (it has become too long for the next showing). 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	// New prices are those of later reservations, in its rounds too; who holds seats keeps his. Rounds that are not over may have an older plan of the hall than the newest: other prices are then for the grades of all of these plans. 409 is `in_use` (it has rounds in its hall) or `round_clash` (it has become too long for the next showing). 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -6104,7 +6104,7 @@ func (c *Client) DeletePerformance(ctx context.Context, id int64, params *Delete
 
 // UpdatePerformanceWithBody Replace what is known of a performance
 //
-// New prices are those of later reservations, in its rounds too; who holds seats keeps his. 409 is `in_use` (it has rounds in its hall) or `round_clash` (it has become too long for the next showing). 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+// New prices are those of later reservations, in its rounds too; who holds seats keeps his. Rounds that are not over may have an older plan of the hall than the newest: other prices are then for the grades of all of these plans. 409 is `in_use` (it has rounds in its hall) or `round_clash` (it has become too long for the next showing). 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -6123,7 +6123,7 @@ func (c *Client) UpdatePerformanceWithBody(ctx context.Context, id int64, params
 
 // UpdatePerformance Replace what is known of a performance
 //
-// New prices are those of later reservations, in its rounds too; who holds seats keeps his. 409 is `in_use` (it has rounds in its hall) or `round_clash` (it has become too long for the next showing). 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+// New prices are those of later reservations, in its rounds too; who holds seats keeps his. Rounds that are not over may have an older plan of the hall than the newest: other prices are then for the grades of all of these plans. 409 is `in_use` (it has rounds in its hall) or `round_clash` (it has become too long for the next showing). 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -13140,7 +13140,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdatePerformanceWithBodyWithResponse Replace what is known of a performance
 	//
-	// New prices are those of later reservations, in its rounds too; who holds seats keeps his. 409 is `in_use` (it has rounds in its hall) or `round_clash` (it has become too long for the next showing). 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	// New prices are those of later reservations, in its rounds too; who holds seats keeps his. Rounds that are not over may have an older plan of the hall than the newest: other prices are then for the grades of all of these plans. 409 is `in_use` (it has rounds in its hall) or `round_clash` (it has become too long for the next showing). 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13149,7 +13149,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdatePerformanceWithResponse Replace what is known of a performance
 	//
-	// New prices are those of later reservations, in its rounds too; who holds seats keeps his. 409 is `in_use` (it has rounds in its hall) or `round_clash` (it has become too long for the next showing). 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	// New prices are those of later reservations, in its rounds too; who holds seats keeps his. Rounds that are not over may have an older plan of the hall than the newest: other prices are then for the grades of all of these plans. 409 is `in_use` (it has rounds in its hall) or `round_clash` (it has become too long for the next showing). 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -19018,7 +19018,7 @@ func (c *ClientWithResponses) DeletePerformanceWithResponse(ctx context.Context,
 
 // UpdatePerformanceWithBodyWithResponse Replace what is known of a performance
 //
-// New prices are those of later reservations, in its rounds too; who holds seats keeps his. 409 is `in_use` (it has rounds in its hall) or `round_clash` (it has become too long for the next showing). 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+// New prices are those of later reservations, in its rounds too; who holds seats keeps his. Rounds that are not over may have an older plan of the hall than the newest: other prices are then for the grades of all of these plans. 409 is `in_use` (it has rounds in its hall) or `round_clash` (it has become too long for the next showing). 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -19033,7 +19033,7 @@ func (c *ClientWithResponses) UpdatePerformanceWithBodyWithResponse(ctx context.
 
 // UpdatePerformanceWithResponse Replace what is known of a performance
 //
-// New prices are those of later reservations, in its rounds too; who holds seats keeps his. 409 is `in_use` (it has rounds in its hall) or `round_clash` (it has become too long for the next showing). 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+// New prices are those of later reservations, in its rounds too; who holds seats keeps his. Rounds that are not over may have an older plan of the hall than the newest: other prices are then for the grades of all of these plans. 409 is `in_use` (it has rounds in its hall) or `round_clash` (it has become too long for the next showing). 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

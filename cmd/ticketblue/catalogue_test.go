@@ -293,15 +293,15 @@ func TestCatalogueOfPerformances(t *testing.T) {
 			title, category, hall, day(from), day(to), minutes, price)
 	}
 	for field, bad := range map[string]string{
-		"to":              body("T", "concert", 2, 1, 60, `"standard":1`),
-		"category":        body("T", "opera", 1, 2, 60, `"standard":1`),
-		"prices.standard": body("T", "concert", 1, 2, 60, `"VIP":1`),
-		"prices":          body("T", "concert", 1, 2, 60, `"standard":1,"VIP":1`),
+		"to":              body("T", "concert", 2, 1, 60, `"standard":1000`),
+		"category":        body("T", "opera", 1, 2, 60, `"standard":1000`),
+		"prices.standard": body("T", "concert", 1, 2, 60, `"VIP":1000`),
+		"prices":          body("T", "concert", 1, 2, 60, `"standard":1000,"VIP":1000`),
 	} {
 		m.refused(curator, 422, "invalid_input", field, "POST /v1/admin/performances", bad)
 	}
-	m.refused(curator, 422, "invalid_input", "to", "POST /v1/admin/performances", body("T", "concert", -9, -1, 60, `"standard":1`))
-	late := m.id("POST /v1/admin/performances", body("late", "musical", 10, 20, 60, `"standard":1`))
+	m.refused(curator, 422, "invalid_input", "to", "POST /v1/admin/performances", body("T", "concert", -9, -1, 60, `"standard":1000`))
+	late := m.id("POST /v1/admin/performances", body("late", "musical", 10, 20, 60, `"standard":1000`))
 	soon := m.id("POST /v1/admin/performances", body("soon", "concert", 0, 5, 60, `"standard":50000`))
 	titles := func(query string) (all string) {
 		next := "GET /v1/performances?limit=1" + query
@@ -338,7 +338,7 @@ func TestCatalogueOfPerformances(t *testing.T) {
 	m.refused(curator, 422, "invalid_input", "to", edit, body("soon", "concert", 0, 1, 60, `"standard":50000`))
 	m.refused(curator, 422, "invalid_input", "from", edit, body("soon", "concert", 4, 5, 60, `"standard":50000`))
 	elsewhere := m.hall("Other")
-	m.refused(curator, 409, "in_use", "", edit, strings.Replace(body("soon", "concert", 0, 5, 60, `"standard":1`), fmt.Sprintf(`"hall_id":%d`, hall), fmt.Sprintf(`"hall_id":%d`, elsewhere), 1))
+	m.refused(curator, 409, "in_use", "", edit, strings.Replace(body("soon", "concert", 0, 5, 60, `"standard":1000`), fmt.Sprintf(`"hall_id":%d`, hall), fmt.Sprintf(`"hall_id":%d`, elsewhere), 1))
 	changed := m.ask(curator, 200, edit, body("sooner", "concert", 0, 5, 90, `"standard":70000`))
 	if changed.body["title"] != "sooner" || changed.body["version"] != 2.0 {
 		t.Errorf("changed %v", changed.body)

@@ -165,7 +165,7 @@ func (i *invention) addShows(ctx context.Context) error {
 				i.showings[of[k].hall]++
 			}
 			shows[k] = i.show(of[k])
-			if err := shows[k].Validate(i.planOf[of[k].hall]); err != nil {
+			if err := cmp.Or(shows[k].Validate(), shows[k].CheckPrices(i.planOf[of[k].hall].Grades)); err != nil {
 				return err
 			}
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -195,7 +196,7 @@ func TestDemoCatalogue(t *testing.T) {
 		}
 		plan, err := s.Plan(t.Context(), hall.PlanHash)
 		if err == nil {
-			err = p.Validate(plan)
+			err = cmp.Or(p.Validate(), p.CheckPrices(plan.Grades))
 		}
 		if err != nil {
 			t.Errorf("%s: %v", p.Title, err)
