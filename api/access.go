@@ -34,6 +34,7 @@ type route struct {
 	body     bool                                         // has one, in JSON
 	query    parameters                                   // that it knows
 	endless  bool                                         // a stream, of which there is no head without the rest
+	gains    bool                                         // its caller may have seats afterwards
 	tells    string                                       // tag of an operation whose refusals are told; "": not
 	limit    func(c *fiber.Ctx, caller auth.Caller) error // the caller's share, if any
 }
@@ -112,6 +113,9 @@ func (s *Server) door(rt route, observe observer) fiber.Handler {
 func (s *Server) pass(c *fiber.Ctx, rt route) error {
 	if changes(c.Method()) && !s.sameOrigin(c) {
 		return problem(codeCrossOrigin, "")
+	}
+	if rt.gains {
+		defer s.gaining.enter().Add(-1)
 	}
 	caller, err := s.admit(c, rt.access)
 	if err != nil {

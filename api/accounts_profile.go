@@ -73,10 +73,10 @@ func (s *Server) profileRoutes() {
 	register(s, operation{
 		id: "withdraw", method: http.MethodPost, path: "/v1/me/withdraw", tag: "accounts", access: Customer,
 		status: http.StatusNoContent, errors: []int{http.StatusForbidden, http.StatusConflict, http.StatusNotFound, http.StatusUnprocessableEntity},
-		limit: s.userShare, summary: "Close my account for ever",
+		limit: s.userShare, deadline: withdrawDeadline, summary: "Close my account for ever",
 		about: "Needs the password, else 401 `credentials_invalid`; an account without one must have logged in by Kakao within the last 5 minutes " +
 			"(`reauthentication_required`; GET /v1/auth/kakao?again=true). `live_tickets` while seats are held or there is a ticket for a show " +
-			"to come, `admin_account` for admins. All tokens end at once, personal data goes, and the e-mail can never be used again.",
+			"to come, `admin_account` for admins; 503 `busy` while too much is sold to see that. All tokens end at once, personal data goes, and the e-mail can never be used again.",
 	}, s.withdraw)
 }
 
@@ -189,11 +189,28 @@ func (s *Server) withdraw(ctx context.Context, in *withdrawInput) (*leftOutput, 
 	}
 	// First: a reservation made with a token of his after the look at his tickets would be nobody's.
 	s.Tokens.Revoke(user.ID)
-	if err := s.Accounts.Withdraw(ctx, user.ID, s.Clock()); err != nil {
+	err = s.awaitGains(ctx)
+	if err == nil {
+		err = s.Accounts.Withdraw(ctx, user.ID, s.Clock())
+	}
+	if err != nil {
 		if !errors.Is(err, ticketing.ErrNotFound) { // another request of his was first
 			s.Tokens.Restore(user.ID)
 		}
 		return nil, err
 	}
 	return s.left(), nil
+}
+
+// awaitGains waits until what was let in before has been answered and is in the tables: what is looked at then is all there
+// will be of who is let in no more.
+func (s *Server) awaitGains(ctx context.Context) error {
+	err := s.gaining.settle(ctx)
+	if err == nil {
+		err = s.Projections.AwaitCommitted(ctx)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return problem(ticketing.CodeBusy, "Too much is being sold just now to see whether you have tickets.")
+	}
+	return err
 }

@@ -26,6 +26,7 @@ const (
 	closeGrace       = time.Second // for the last answers to reach slow callers at shutdown
 	requestDeadline  = 5 * time.Second
 	hotDeadline      = 3 * time.Second
+	withdrawDeadline = 8 * time.Second        // a password, and the read tables to get as far as the journal in a rush
 	positionWait     = 500 * time.Millisecond // for the read tables to get as far as the caller has seen
 	unavailableDelay = time.Second            // what Retry-After says when nobody knows better
 	retrySpread      = 3                      // seconds over which those come back that were refused together
@@ -72,6 +73,9 @@ type Projections interface {
 	// AwaitProjected waits until the read tables hold the stream's event seq. The error is the context's when it
 	// ends first, and ticketing.ErrNotFound for an unknown stream.
 	AwaitProjected(ctx context.Context, s ticketing.Stream, seq uint64) error
+	// AwaitCommitted waits until they hold all that had been committed when it was called. The error is the context's when
+	// it ends first.
+	AwaitCommitted(ctx context.Context) error
 }
 
 // Config is what the api is made of.

@@ -45,6 +45,7 @@ type operation struct {
 	deadline time.Duration // when it is not as with others of its kind
 	upload   bool          // the body is a form with a file
 	endless  bool          // its answer is a stream
+	gains    bool          // its caller may have seats afterwards: who withdraws waits for it
 	foreign  bool          // called by what others have written, who may add query parameters of their own
 	sample   string        // of the body, as JSON, where its fields exclude each other and the tags cannot tell
 
@@ -87,7 +88,7 @@ func register[I, O any](s *Server, op operation, handle func(context.Context, *I
 func (s *Server) routeOf(op operation, input reflect.Type, deadline time.Duration) route {
 	rt := route{
 		id: op.id, access: op.access, deadline: deadline, limit: op.limit, tells: op.tells(),
-		body: hasBody[op.method] && !op.noBody && !op.upload, endless: op.endless,
+		body: hasBody[op.method] && !op.noBody && !op.upload, endless: op.endless, gains: op.gains,
 	}
 	if !op.foreign {
 		rt.query = parametersOf(input)

@@ -19,6 +19,8 @@ type fakeLists struct {
 	at      map[ticketing.Stream]uint64
 	broken  error
 	awaited []string
+
+	onCommitted func() // instead of waiting for what is committed
 }
 
 func (f *fakeLists) ReservationsOf(_ context.Context, user ticketing.UserID, after ticketing.ReservationCursor, limit int) ([]ticketing.ReservationSummary, error) {
@@ -43,6 +45,13 @@ func (f *fakeLists) Reservation(_ context.Context, user ticketing.UserID, id tic
 		}
 	}
 	return ticketing.ReservationSummary{}, ticketing.ErrNotFound
+}
+
+func (f *fakeLists) AwaitCommitted(context.Context) error {
+	if f.onCommitted != nil {
+		f.onCommitted()
+	}
+	return nil
 }
 
 func (f *fakeLists) AwaitProjected(ctx context.Context, s ticketing.Stream, seq uint64) error {

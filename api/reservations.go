@@ -104,7 +104,7 @@ type reserveOutput struct {
 func (s *Server) reservationRoutes() {
 	hot[reserveInput, reserveOutput](s, operation{
 		id: "reserve", method: http.MethodPost, path: "/v1/rounds/{id}/reservations", tag: "reservations",
-		access: Customer, limit: s.reserveShare, status: http.StatusCreated,
+		access: Customer, limit: s.reserveShare, gains: true, status: http.StatusCreated,
 		errors:  []int{http.StatusConflict, http.StatusUnprocessableEntity},
 		summary: "Hold seats",
 		about: "All of the `seats` or none; or the `best_available` ones. 409 with the first that applies of " +

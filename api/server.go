@@ -35,6 +35,7 @@ type Server struct {
 	boards    *boards
 	names     *namesCache // of campaigns
 	drain     drain
+	gaining   underway
 
 	exports exportCount
 

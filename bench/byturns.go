@@ -38,10 +38,11 @@ type wrong struct {
 	bound   float64 // PASS needs this ratio of answers per second in them to those in the others
 	env     []string
 	disturb func(target string) (end func() error, err error)
-	settle  func() error // after every slice, before anything else is measured; optional
-	check   func() error // after the last slice: what else must be so; optional
-	ways    []string     // in which it is wrong, by turns; optional
-	pay     *payer       // pays for reservations in all slices; optional
+	always  func(target string, wrong bool) (end func() error, err error) // what goes on in all slices, wrong or not; optional
+	settle  func() error                                                  // after every slice, before anything else is measured; optional
+	check   func() error                                                  // after the last slice: what else must be so; optional
+	ways    []string                                                      // in which it is wrong, by turns; optional
+	pay     *payer                                                        // pays for reservations in all slices; optional
 }
 
 // run plays the workload and judges it: everything of run, and the ratio.
@@ -91,12 +92,29 @@ func (t *Turns) run(ctx context.Context, out io.Writer, progress *report.Progres
 
 // turn begins a slice, the first being 0, and returns what ends it.
 func (w wrong) turn(target string, slice int) (func() error, error) {
-	end, err := func() error { return nil }, error(nil)
-	if slice > 0 && slice%2 == 0 {
-		end, err = w.disturb(target)
+	var ends []func() error
+	isWrong := slice > 0 && slice%2 == 0
+	if isWrong {
+		end, err := w.disturb(target)
+		if err != nil {
+			return nil, err
+		}
+		ends = append(ends, end)
 	}
-	if err != nil || w.settle == nil {
-		return end, err
+	if w.always != nil {
+		end, err := w.always(target, isWrong)
+		if err != nil {
+			return nil, err
+		}
+		ends = append(ends, end)
 	}
-	return func() error { return errors.Join(end(), w.settle()) }, nil
+	if w.settle != nil {
+		ends = append(ends, w.settle)
+	}
+	return func() (err error) {
+		for _, end := range ends {
+			err = errors.Join(err, end())
+		}
+		return err
+	}, nil
 }

@@ -24,8 +24,8 @@ type Flood struct {
 	Logins float64 `default:"200" help:"Log-ins per second in every other slice, each to another account and with a wrong password."`
 	Bound  float64 `default:"0.9" help:"PASS needs at least this ratio of answers per second, beside the flood over without it."`
 
-	Honest      float64 `default:"3" help:"Log-ins per second beside the flood with the right password, from browsers that have logged in before."`
-	HonestBound float64 `default:"0.9" help:"PASS needs at least this share of them to get in."`
+	Honest      float64 `default:"3" help:"Log-ins per second in all slices with the right password, from browsers that have logged in before: what a flood adds is all that differs."`
+	HonestBound float64 `default:"0.9" help:"PASS needs at least this share of those beside the flood to get in."`
 }
 
 // floodConnections are enough for all log-ins that wait at the same time.
@@ -44,56 +44,72 @@ func (f *Flood) Validate() error {
 
 // run plays the spread workload. A log-in of a slice that is over is waited for before the next one begins.
 func (f *Flood) run(ctx context.Context, out io.Writer, progress *report.Progress) bool {
-	r := &flooding{Flood: f, wrong: load.NewMeter(), right: load.NewMeter()}
-	pass := f.Turns.run(ctx, out, progress, wrong{name: "the flood", bound: f.Bound, check: r.check, disturb: func(target string) (func() error, error) {
-		return r.slice(ctx, target)
-	}})
+	r := &flooding{Flood: f, wrong: load.NewMeter(), right: load.NewMeter(), calm: load.NewMeter()}
+	pass := f.Turns.run(ctx, out, progress, wrong{
+		name: "the flood", bound: f.Bound, check: r.check,
+		disturb: func(target string) (func() error, error) { return r.flood(ctx, target) },
+		always:  func(target string, flooded bool) (func() error, error) { return r.honest(ctx, target, flooded) },
+	})
 	sum := r.wrong.Summary()
 	fmt.Fprintf(out, "log-ins of the flood: %v, ms p50 %.0f p99 %.0f, %d sent late\n", sum.Codes, sum.Latency.P50, sum.Latency.P99, r.late)
-	sum = r.right.Summary()
-	fmt.Fprintf(out, "known browsers' log-ins: %v, ms p50 %.0f p99 %.0f\n", sum.Codes, sum.Latency.P50, sum.Latency.P99)
+	for name, meter := range map[string]*load.Meter{"beside the flood": r.right, "without it": r.calm} {
+		sum := meter.Summary()
+		fmt.Fprintf(out, "known browsers' log-ins %s: %v, ms p50 %.0f p99 %.0f\n", name, sum.Codes, sum.Latency.P50, sum.Latency.P99)
+	}
 	return pass
 }
 
 // flooding is what has been tried so far.
 type flooding struct {
 	*Flood
-	wrong, right *load.Meter
-	number       atomic.Int64
-	late         int
-	browsers     []*browser // made before the first flood
+	wrong, right, calm *load.Meter // calm: those who are right while there is no flood
+	number             atomic.Int64
+	late               int
+	browsers           []*browser // made before the first slice
 }
 
-// slice begins a flood, and the log-ins of honest people beside it.
-func (r *flooding) slice(ctx context.Context, target string) (end func() error, err error) {
+// flood begins one. What is under way at the end of a slice is waited for before the next one begins.
+func (r *flooding) flood(ctx context.Context, target string) (end func() error, err error) {
 	c, err := client.New(target, floodConnections, 30*time.Second)
 	if err != nil {
 		return nil, err
 	}
+	flood := r.crowd(ctx, r.Logins, r.wrong, func(int) load.Outcome { return tryLogin(c, r.number.Add(1)) })
+	return func() error {
+		r.late += (<-flood).Late
+		c.Close()
+		return nil
+	}, nil
+}
+
+// honest begins the log-ins of people who know their passwords.
+func (r *flooding) honest(ctx context.Context, target string, flooded bool) (end func() error, err error) {
 	if r.browsers == nil {
 		if r.browsers, err = newBrowsers(target, honestAccounts); err != nil {
 			return nil, err
 		}
 	}
-	crowd := func(rate float64, meter *load.Meter, ask func(i int) load.Outcome) chan load.Report {
-		crowd := &load.Crowd{
-			Workers: floodConnections, Retry: load.Retry{Tries: 1}, Asked: meter, Looked: load.NewMeter(), Ask: ask,
-			Offsets: load.Schedule(load.Steady, int(rate*r.Slice.Seconds()), rate, rand.New(rand.NewPCG(1, uint64(r.number.Load())))),
-		}
-		done := make(chan load.Report, 1)
-		go func() { done <- crowd.Run(ctx) }()
-		return done
+	meter := r.calm
+	if flooded {
+		meter = r.right
 	}
-	flood := crowd(r.Logins, r.wrong, func(int) load.Outcome { return tryLogin(c, r.number.Add(1)) })
-	honest := crowd(r.Honest, r.right, func(int) load.Outcome {
+	honest := r.crowd(ctx, r.Honest, meter, func(int) load.Outcome {
 		return r.browsers[int(r.number.Add(1))%len(r.browsers)].logIn(target)
 	})
 	return func() error {
-		r.late += (<-flood).Late
 		<-honest
-		c.Close()
 		return nil
 	}, nil
+}
+
+func (r *flooding) crowd(ctx context.Context, rate float64, meter *load.Meter, ask func(i int) load.Outcome) chan load.Report {
+	crowd := &load.Crowd{
+		Workers: floodConnections, Retry: load.Retry{Tries: 1}, Asked: meter, Looked: load.NewMeter(), Ask: ask,
+		Offsets: load.Schedule(load.Steady, int(rate*r.Slice.Seconds()), rate, rand.New(rand.NewPCG(1, uint64(r.number.Load())))),
+	}
+	done := make(chan load.Report, 1)
+	go func() { done <- crowd.Run(ctx) }()
+	return done
 }
 
 // check wants the flood refused for being wrong, and those who are known let in.

@@ -58,6 +58,57 @@ func (p *Projector) AwaitProjected(ctx context.Context, s ticketing.Stream, seq 
 	}
 }
 
+// AwaitCommitted waits until the read tables hold all that had been committed when it was called, but for frozen streams, as
+// long as ctx allows: then it returns the error of ctx. Also ErrTooManyWait.
+func (p *Projector) AwaitCommitted(ctx context.Context) error {
+	for {
+		heads, err := many(ctx, p.db, pgx.RowToStructByPos[streamHead], headsSQL, MaxHints)
+		if err != nil {
+			return fmt.Errorf("looking for what is not in the read tables: %w", err)
+		}
+		if err := p.awaitAll(ctx, heads); err != nil || len(heads) < MaxHints {
+			return err
+		}
+	}
+}
+
+type streamHead struct {
+	Stream ticketing.Stream
+	Seq    uint64
+}
+
+const headsSQL = `
+SELECT stream, head FROM (
+  SELECT s.stream, s.projected_seq, (SELECT j.to_seq FROM journal j WHERE j.stream = s.stream ORDER BY j.from_seq DESC LIMIT 1) AS head
+    FROM streams s WHERE s.frozen_at IS NULL) f
+ WHERE head > projected_seq ORDER BY stream LIMIT $1`
+
+// awaitAll waits for several streams at the same time.
+func (p *Projector) awaitAll(ctx context.Context, heads []streamHead) error {
+	waiters := make([]*waiter, 0, len(heads))
+	for _, h := range heads {
+		w, err := p.await(h.Stream, h.Seq)
+		if err != nil {
+			return err
+		}
+		if w == nil {
+			continue
+		}
+		defer p.leave(h.Stream, w)
+		waiters = append(waiters, w)
+		p.Hint(h.Stream)
+	}
+	signal(p.hurry)
+	for _, w := range waiters {
+		select {
+		case <-w.reached:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for %d streams in the read tables: %w", len(waiters), ctx.Err())
+		}
+	}
+	return nil
+}
+
 // await registers a waiter; nil when there is nothing to wait for.
 func (p *Projector) await(s ticketing.Stream, seq uint64) (*waiter, error) {
 	p.mu.Lock()

@@ -301,6 +301,30 @@ func TestAwaitProjected(t *testing.T) {
 	}
 }
 
+// What was committed in any stream is in the tables afterwards, though nobody has named a stream.
+func TestAwaitCommitted(t *testing.T) {
+	db := openDB(t, freshDSN(t))
+	boxes := []*boxOffice{openBoxOffice(t.Context(), t, db, gradedPlan(t)), openBoxOffice(t.Context(), t, db, gradedPlan(t))}
+	p := startProjector(t, db, ProjectorOptions{SweepEvery: time.Hour, PassPause: time.Hour}) // only who waits makes it move
+	for turn := range 3 {
+		for _, b := range boxes {
+			b.reserve(ticketing.UserID(turn+1), turn)
+			b.commit(t.Context(), 0)
+		}
+		if err := p.AwaitCommitted(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range boxes {
+			if at, err := db.Projected(t.Context(), b.stream); err != nil || at != b.head.To {
+				t.Errorf("%s is projected up to %d of %d, %v", b.stream, at, b.head.To, err)
+			}
+		}
+	}
+	if s := p.Stats(); s.Waiting != 0 {
+		t.Errorf("%d still wait", s.Waiting)
+	}
+}
+
 // A jobs room that refuses holds its stream up, and only that; nothing is frozen, and nothing is written without
 // its jobs.
 func TestRefusedJobs(t *testing.T) {
