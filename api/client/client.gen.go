@@ -5326,7 +5326,7 @@ type ClientInterface interface {
 
 	// WithdrawWithBody Close my account for ever
 	//
-	// Needs the password, else 401 `credentials_invalid`; an account without one must have logged in by Kakao within the last 5 minutes (`reauthentication_required`; GET /v1/auth/kakao?again=true). `live_tickets` while seats are held or there is a ticket for a show to come, `admin_account` for admins. All tokens end at once, personal data goes, and the e-mail can never be used again.
+	// Needs the password, else 401 `credentials_invalid`; an account without one must have logged in by Kakao within the last 5 minutes (`reauthentication_required`; GET /v1/auth/kakao?again=true). `live_tickets` while seats are held or there is a ticket for a show to come, `admin_account` for admins; 503 `busy` while too much is sold to see that. All tokens end at once, personal data goes, and the e-mail can never be used again.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -5335,7 +5335,7 @@ type ClientInterface interface {
 
 	// Withdraw Close my account for ever
 	//
-	// Needs the password, else 401 `credentials_invalid`; an account without one must have logged in by Kakao within the last 5 minutes (`reauthentication_required`; GET /v1/auth/kakao?again=true). `live_tickets` while seats are held or there is a ticket for a show to come, `admin_account` for admins. All tokens end at once, personal data goes, and the e-mail can never be used again.
+	// Needs the password, else 401 `credentials_invalid`; an account without one must have logged in by Kakao within the last 5 minutes (`reauthentication_required`; GET /v1/auth/kakao?again=true). `live_tickets` while seats are held or there is a ticket for a show to come, `admin_account` for admins; 503 `busy` while too much is sold to see that. All tokens end at once, personal data goes, and the e-mail can never be used again.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -7146,7 +7146,7 @@ func (c *Client) ChangePassword(ctx context.Context, body ChangePasswordJSONRequ
 
 // WithdrawWithBody Close my account for ever
 //
-// Needs the password, else 401 `credentials_invalid`; an account without one must have logged in by Kakao within the last 5 minutes (`reauthentication_required`; GET /v1/auth/kakao?again=true). `live_tickets` while seats are held or there is a ticket for a show to come, `admin_account` for admins. All tokens end at once, personal data goes, and the e-mail can never be used again.
+// Needs the password, else 401 `credentials_invalid`; an account without one must have logged in by Kakao within the last 5 minutes (`reauthentication_required`; GET /v1/auth/kakao?again=true). `live_tickets` while seats are held or there is a ticket for a show to come, `admin_account` for admins; 503 `busy` while too much is sold to see that. All tokens end at once, personal data goes, and the e-mail can never be used again.
 //
 // Takes any type of body and a specified content type.
 //
@@ -7165,7 +7165,7 @@ func (c *Client) WithdrawWithBody(ctx context.Context, contentType string, body 
 
 // Withdraw Close my account for ever
 //
-// Needs the password, else 401 `credentials_invalid`; an account without one must have logged in by Kakao within the last 5 minutes (`reauthentication_required`; GET /v1/auth/kakao?again=true). `live_tickets` while seats are held or there is a ticket for a show to come, `admin_account` for admins. All tokens end at once, personal data goes, and the e-mail can never be used again.
+// Needs the password, else 401 `credentials_invalid`; an account without one must have logged in by Kakao within the last 5 minutes (`reauthentication_required`; GET /v1/auth/kakao?again=true). `live_tickets` while seats are held or there is a ticket for a show to come, `admin_account` for admins; 503 `busy` while too much is sold to see that. All tokens end at once, personal data goes, and the e-mail can never be used again.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -13648,7 +13648,7 @@ type ClientWithResponsesInterface interface {
 
 	// WithdrawWithBodyWithResponse Close my account for ever
 	//
-	// Needs the password, else 401 `credentials_invalid`; an account without one must have logged in by Kakao within the last 5 minutes (`reauthentication_required`; GET /v1/auth/kakao?again=true). `live_tickets` while seats are held or there is a ticket for a show to come, `admin_account` for admins. All tokens end at once, personal data goes, and the e-mail can never be used again.
+	// Needs the password, else 401 `credentials_invalid`; an account without one must have logged in by Kakao within the last 5 minutes (`reauthentication_required`; GET /v1/auth/kakao?again=true). `live_tickets` while seats are held or there is a ticket for a show to come, `admin_account` for admins; 503 `busy` while too much is sold to see that. All tokens end at once, personal data goes, and the e-mail can never be used again.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13657,7 +13657,7 @@ type ClientWithResponsesInterface interface {
 
 	// WithdrawWithResponse Close my account for ever
 	//
-	// Needs the password, else 401 `credentials_invalid`; an account without one must have logged in by Kakao within the last 5 minutes (`reauthentication_required`; GET /v1/auth/kakao?again=true). `live_tickets` while seats are held or there is a ticket for a show to come, `admin_account` for admins. All tokens end at once, personal data goes, and the e-mail can never be used again.
+	// Needs the password, else 401 `credentials_invalid`; an account without one must have logged in by Kakao within the last 5 minutes (`reauthentication_required`; GET /v1/auth/kakao?again=true). `live_tickets` while seats are held or there is a ticket for a show to come, `admin_account` for admins; 503 `busy` while too much is sold to see that. All tokens end at once, personal data goes, and the e-mail can never be used again.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -19874,7 +19874,7 @@ func (c *ClientWithResponses) ChangePasswordWithResponse(ctx context.Context, bo
 
 // WithdrawWithBodyWithResponse Close my account for ever
 //
-// Needs the password, else 401 `credentials_invalid`; an account without one must have logged in by Kakao within the last 5 minutes (`reauthentication_required`; GET /v1/auth/kakao?again=true). `live_tickets` while seats are held or there is a ticket for a show to come, `admin_account` for admins. All tokens end at once, personal data goes, and the e-mail can never be used again.
+// Needs the password, else 401 `credentials_invalid`; an account without one must have logged in by Kakao within the last 5 minutes (`reauthentication_required`; GET /v1/auth/kakao?again=true). `live_tickets` while seats are held or there is a ticket for a show to come, `admin_account` for admins; 503 `busy` while too much is sold to see that. All tokens end at once, personal data goes, and the e-mail can never be used again.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -19889,7 +19889,7 @@ func (c *ClientWithResponses) WithdrawWithBodyWithResponse(ctx context.Context, 
 
 // WithdrawWithResponse Close my account for ever
 //
-// Needs the password, else 401 `credentials_invalid`; an account without one must have logged in by Kakao within the last 5 minutes (`reauthentication_required`; GET /v1/auth/kakao?again=true). `live_tickets` while seats are held or there is a ticket for a show to come, `admin_account` for admins. All tokens end at once, personal data goes, and the e-mail can never be used again.
+// Needs the password, else 401 `credentials_invalid`; an account without one must have logged in by Kakao within the last 5 minutes (`reauthentication_required`; GET /v1/auth/kakao?again=true). `live_tickets` while seats are held or there is a ticket for a show to come, `admin_account` for admins; 503 `busy` while too much is sold to see that. All tokens end at once, personal data goes, and the e-mail can never be used again.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
