@@ -150,15 +150,18 @@ func (t *teller) consume(ctx context.Context) error {
 	defer t.leave(messages)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
+	reading, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
 	go func() { // a stream made anew has no such consumer, and nobody tells the iterator
-		defer stop()
 		t.showLag(watching, consumer, renewed)
+		messages.Drain() // what was sent to us and dropped would come to the follower's next run only after ackWait
+		time.AfterFunc(leaveWithin, giveUp)
 	}()
 	fetched := make(chan jetstream.Msg, maxTogether)
-	var ended error
+	var ended, unanswered error
 	go func() {
 		defer close(fetched)
-		ended = t.fetch(watching, messages, fetched)
+		ended = t.fetch(reading, messages, fetched)
 	}()
 	for msg := range fetched {
 		batch := []jetstream.Msg{msg}
@@ -166,13 +169,13 @@ func (t *teller) consume(ctx context.Context) error {
 			batch = append(batch, <-fetched) // closed only when it is empty
 		}
 		if err := t.handleAll(ctx, batch); err != nil {
-			return err
+			unanswered = err // NATS has gone away; what it sent before is told all the same
 		}
 	}
-	return ended
+	return errors.Join(unanswered, ended)
 }
 
-// fetch hands messages over until the consumer breaks or ctx ends.
+// fetch hands messages over until there are no more, the consumer breaks or ctx ends.
 func (t *teller) fetch(ctx context.Context, messages jetstream.MessagesContext, fetched chan<- jetstream.Msg) error {
 	for {
 		msg, err := messages.Next(jetstream.NextContext(ctx))
@@ -190,20 +193,17 @@ func (t *teller) fetch(ctx context.Context, messages jetstream.MessagesContext, 
 	}
 }
 
-// handleAll tells what is new in messages, together what can be.
-func (t *teller) handleAll(ctx context.Context, batch []jetstream.Msg) error {
+// handleAll tells what is new in messages, together what can be. Its error is of the last that could not be answered.
+func (t *teller) handleAll(ctx context.Context, batch []jetstream.Msg) (err error) {
 	if t.Together != nil && len(batch) > 1 {
-		var err error
-		if batch, err = t.together(ctx, batch); err != nil {
-			return err
-		}
+		batch, err = t.together(ctx, batch)
 	}
 	for _, msg := range batch {
-		if err := t.handle(ctx, msg); err != nil {
-			return err
+		if failed := t.handle(ctx, msg); failed != nil {
+			err = failed
 		}
 	}
-	return nil
+	return err
 }
 
 // together tells the plain news of a batch at once, and returns the messages that are to be handled one by one: all of

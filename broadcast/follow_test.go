@@ -216,3 +216,37 @@ func TestFollowerMustBeWhole(t *testing.T) {
 		t.Error("a follower that does nothing was followed")
 	}
 }
+
+// What was sent to a follower that stops before it is told goes back: the next run has it at once, not after ackWait.
+func TestStoppedFollowerGivesBack(t *testing.T) {
+	b, l := start(t, t.TempDir()), newLedger()
+	var streams []ticketing.Stream
+	for i := range 2 * (maxTogether + followBuffer) {
+		s := ticketing.RoundStream(ticketing.RoundID(i + 1))
+		streams = append(streams, s)
+		l.commit(s, []ticketing.Event{{At: startTime, Fact: ticketing.SaleOpened{}}})
+	}
+	run(t, quickRelay(b, l))
+	eventually(t, "everything relayed", l.allRelayed)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	stuck := func(ctx context.Context, _ ticketing.Stream, _ uint64, _ []ticketing.Event) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	go func() { done <- b.Follow(ctx, Follower{Name: "witness", Journal: l, Do: stuck}) }()
+	eventually(t, "more sent to the follower than it reads ahead", func() bool {
+		consumer, err := b.js.Consumer(t.Context(), StreamName, "witness")
+		if err != nil {
+			return false
+		}
+		info, err := consumer.Info(t.Context())
+		return err == nil && info.NumAckPending > maxTogether+followBuffer/2
+	})
+	stop()
+	<-done
+	w := follow(t, b, l, "witness")
+	for _, s := range streams {
+		w.check(t, l, s)
+	}
+}

@@ -402,8 +402,7 @@ func TestMapsCatchUpAfterNATS(t *testing.T) {
 			}
 		}
 		c.check(t, o)
-		external.Shutdown()
-		external.WaitForShutdown()
+		external.kill()
 		if cycle == 1 {
 			dir = t.TempDir()
 		}

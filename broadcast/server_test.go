@@ -1,9 +1,14 @@
 package broadcast
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -69,24 +74,64 @@ func TestExternalNATSMayComeLater(t *testing.T) {
 			t.Errorf("cycle %d: the subject begins after %d", cycle, before)
 		}
 		seen.check(t, l, o.stream)
-		external.Shutdown()
-		external.WaitForShutdown()
+		external.kill()
 		eventually(t, "absence noticed", func() bool { return b.Healthy() != nil })
 		o.rush(20)
 	}
 }
 
-func externalServer(t *testing.T, dir, port string) *server.Server {
-	t.Helper()
-	s := must(server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: must(net.LookupPort("tcp", port))(t), JetStream: true, StoreDir: dir, NoSigs: true, NoLog: true,
-	}))(t)
+// external is a NATS server in a process of its own, for what a kill does to it and to those connected.
+type external struct{ process *exec.Cmd }
+
+const externalEnv = "TICKETBLUE_TEST_NATS" // "port directory": this process is to be such a server
+
+func TestMain(m *testing.M) {
+	if place := os.Getenv(externalEnv); place != "" {
+		serveNATS(place)
+	}
+	os.Exit(m.Run())
+}
+
+// serveNATS says that it is ready, and ends with its standard input: whoever started it has died then.
+func serveNATS(place string) {
+	opts := server.Options{Host: "127.0.0.1", JetStream: true, NoSigs: true, NoLog: true}
+	if _, err := fmt.Sscanf(place, "%d %s", &opts.Port, &opts.StoreDir); err != nil {
+		panic(err)
+	}
+	s, err := server.NewServer(&opts)
+	if err != nil {
+		panic(err)
+	}
 	s.Start()
 	if !s.ReadyForConnections(patience) {
-		t.Fatal("the external server does not start")
+		panic("the external server does not start")
 	}
-	t.Cleanup(s.Shutdown)
-	return s
+	fmt.Println("ready")
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	os.Exit(0)
+}
+
+func externalServer(t *testing.T, dir, port string) *external {
+	t.Helper()
+	e := &external{exec.Command(must(os.Executable())(t))}
+	e.process.Env = append(os.Environ(), externalEnv+"="+port+" "+dir)
+	e.process.Stderr = os.Stderr
+	must(e.process.StdinPipe())(t)
+	ready := must(e.process.StdoutPipe())(t)
+	if err := e.process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.kill)
+	if line, err := bufio.NewReader(ready).ReadString('\n'); err != nil {
+		t.Fatalf("the external server does not start: %q, %v", line, err)
+	}
+	return e
+}
+
+// kill returns when the process is gone. It may be called again.
+func (e *external) kill() {
+	_ = e.process.Process.Kill()
+	_ = e.process.Wait()
 }
 
 func freePort(t *testing.T) string {
