@@ -164,7 +164,7 @@ func TestStreamDeletedWhileRunning(t *testing.T) {
 	relay := quickRelay(b, l)
 	o.hint = relay.Hint
 	run(t, relay)
-	frames := must(h.Watch(t.Context(), 1, 0))(t)
+	frames := must(h.Watch(patient(t), 1, 0))(t)
 	var c client
 	for range 3 {
 		o.rush(20)

@@ -368,6 +368,14 @@ func checkSubject(t *testing.T, b *Broadcaster, l *ledger, s ticketing.Stream) (
 	return before
 }
 
+// patient ends a watch whose frames do not come: a failure is better than a test that hangs.
+func patient(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 // eventually waits until a condition holds that nothing signals.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()

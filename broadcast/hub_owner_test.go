@@ -15,7 +15,7 @@ func TestOwnerAway(t *testing.T) {
 	o := newOwner(t, l, 1, 100)
 	h := quickHub(t, b, o, func(c *HubConfig) { c.OwnerPatience = 10 * quick })
 	var refused *OwnerError
-	frames := must(h.Watch(t.Context(), 1, 0))(t)
+	frames := must(h.Watch(patient(t), 1, 0))(t)
 	o.loseSomeMessages(l)
 	o.setAway(true)
 	stop := run(t, quickRelay(b, l))
@@ -43,7 +43,7 @@ func TestUnknownRound(t *testing.T) {
 	if _, err := h.Watch(t.Context(), 9, 0); !errors.Is(err, ticketing.ErrNotFound) {
 		t.Errorf("a round nobody knows: %v", err)
 	}
-	must(h.Watch(t.Context(), 1, 0))(t)
+	must(h.Watch(patient(t), 1, 0))(t)
 	if msg := must(made.NextMsg(patience))(t); !strings.Contains(msg.Subject, "tb.fact.round.1") {
 		t.Errorf("JetStream was first asked %s", msg.Subject)
 	}
@@ -67,7 +67,7 @@ func TestNothingIsLostWhileAMapOpens(t *testing.T) {
 			return answer
 		}
 	})
-	frames := must(h.Watch(t.Context(), 1, 0))(t)
+	frames := must(h.Watch(patient(t), 1, 0))(t)
 	var c client
 	for c.seq < last {
 		if err := c.take(<-frames); err != nil {
@@ -85,14 +85,14 @@ func TestOwnerComesBack(t *testing.T) {
 	b, l := start(t, t.TempDir()), newLedger()
 	o := newOwner(t, l, 1, 100)
 	h := quickHub(t, b, o, func(c *HubConfig) { c.OwnerPatience = time.Hour })
-	frames := must(h.Watch(t.Context(), 1, 0))(t)
+	frames := must(h.Watch(patient(t), 1, 0))(t)
 	var c client
 	for range 2 {
 		o.loseSomeMessages(l)
 		asked := o.setAway(true)
 		stop := run(t, quickRelay(b, l))
 		eventually(t, "some questions in vain", func() bool { return o.setAway(true) > asked+2 })
-		late := must(h.Watch(t.Context(), 1, 0))(t) // sees the map that stands still
+		late := must(h.Watch(patient(t), 1, 0))(t) // sees the map that stands still
 		if f := <-late; !f.Snapshot {
 			t.Error("a late viewer's first frame is no snapshot")
 		}
@@ -140,7 +140,7 @@ func TestGapIsFilled(t *testing.T) {
 	b, l := start(t, t.TempDir()), newLedger()
 	o := newOwner(t, l, 1, 100)
 	h := quickHub(t, b, o, nil)
-	frames := must(h.Watch(t.Context(), 1, 0))(t)
+	frames := must(h.Watch(patient(t), 1, 0))(t)
 	o.loseSomeMessages(l)
 	run(t, quickRelay(b, l))
 	last := o.finish()

@@ -82,7 +82,7 @@ func (c *client) take(f ticketing.Frame) error {
 
 // watch reads until the client has come to seq, n frames have come (0: any number), or the hub ended it.
 func (c *client) watch(ctx context.Context, h *Hub, round ticketing.RoundID, seq uint64, n int) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, 3*patience)
 	defer cancel()
 	frames, err := h.Watch(ctx, round, c.seq)
 	if err != nil {
@@ -141,7 +141,7 @@ func TestThousandViewersSeeTheSame(t *testing.T) {
 	relay := NewRelay(RelayConfig{Broadcaster: b, Journal: l, SweepEvery: time.Millisecond, PassEvery: time.Millisecond})
 	run(t, relay)
 
-	lazy := must(h.Watch(t.Context(), 1, 0))(t) // never reads
+	lazy := must(h.Watch(patient(t), 1, 0))(t) // never reads
 	var watching, working sync.WaitGroup
 	clients, failures := make([]client, viewers), make([]error, viewers)
 	goal := make(chan struct{})
@@ -242,7 +242,7 @@ func TestResume(t *testing.T) {
 		t.Errorf("%d snapshots", c.maps)
 	}
 	for name, after := range map[string]uint64{"too old": 1, "from the future": 1 << 40, "none": 0} {
-		first := <-must(h.Watch(t.Context(), 1, after))(t)
+		first := <-must(h.Watch(patient(t), 1, after))(t)
 		if !first.Snapshot {
 			t.Errorf("%s: the first frame is no snapshot", name)
 		}
@@ -319,17 +319,17 @@ func TestCaps(t *testing.T) {
 	})
 	ctx, leave := context.WithCancel(t.Context())
 	must(h.Watch(ctx, 1, 0))(t)
-	must(h.Watch(t.Context(), 1, 0))(t)
+	must(h.Watch(patient(t), 1, 0))(t)
 	if _, err := h.Watch(t.Context(), 1, 0); !errors.Is(err, ErrTooManyViewers) {
 		t.Errorf("a third viewer of a round: %v", err)
 	}
-	must(h.Watch(t.Context(), 2, 0))(t)
+	must(h.Watch(patient(t), 2, 0))(t)
 	if _, err := h.Watch(t.Context(), 2, 0); !errors.Is(err, ErrTooManyViewers) {
 		t.Errorf("a fourth viewer in all: %v", err)
 	}
 	leave()
 	eventually(t, "the place of one who left", func() bool { return written(b.metrics.viewers) == 2 })
-	must(h.Watch(t.Context(), 1, 0))(t)
+	must(h.Watch(patient(t), 1, 0))(t)
 }
 
 func TestLinger(t *testing.T) {
@@ -356,7 +356,7 @@ func TestHubCloses(t *testing.T) {
 	b, l := start(t, t.TempDir()), newLedger()
 	o := newOwner(t, l, 1, 100)
 	h := quickHub(t, b, o, nil)
-	frames := must(h.Watch(t.Context(), 1, 0))(t)
+	frames := must(h.Watch(patient(t), 1, 0))(t)
 	h.Close()
 	for range frames {
 	}
@@ -370,7 +370,7 @@ func TestPanicEndsOnlyTheMap(t *testing.T) {
 	b, l := start(t, t.TempDir()), newLedger()
 	o := newOwner(t, l, 1, 100)
 	h := quickHub(t, b, o, func(c *HubConfig) { c.Encode = func(ticketing.Delta) []byte { panic("no") } })
-	frames := must(h.Watch(t.Context(), 1, 0))(t)
+	frames := must(h.Watch(patient(t), 1, 0))(t)
 	run(t, quickRelay(b, l))
 	o.finish()
 	for range frames {
@@ -386,7 +386,7 @@ func TestMapsCatchUpAfterNATS(t *testing.T) {
 	o := newOwner(t, l, 1, 100)
 	h := quickHub(t, b, o, nil)
 	run(t, quickRelay(b, l))
-	frames := must(h.Watch(t.Context(), 1, 0))(t) // shown from the owner, though there is no NATS yet
+	frames := must(h.Watch(patient(t), 1, 0))(t) // shown from the owner, though there is no NATS yet
 	var c client
 	dir := t.TempDir()
 	for cycle := range 3 {
