@@ -80,7 +80,7 @@ func (s *Server) listPerformers(ctx context.Context, in *performersInput) (*tagg
 	if err = cmp.Or(err, checkWords("prefix", in.Prefix), checkWords("contains", in.Contains)); err != nil {
 		return nil, err
 	}
-	found, err := s.Catalogue.Performers(ctx, ticketing.PerformerFilter{Prefix: in.Prefix, Contains: in.Contains},
+	found, err := s.Catalogue.Performers(ctx, ticketing.PerformerFilter{Prefix: composed(in.Prefix), Contains: composed(in.Contains)},
 		ticketing.PerformerCursor{Name: name, ID: id}, in.Limit+1)
 	if err != nil {
 		return nil, err

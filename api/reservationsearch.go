@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"ticketblue/ticketing"
 )
 
@@ -120,7 +122,7 @@ func (s *Server) searchReservations(ctx context.Context, in *searchReservationsI
 
 // filter checks what the tags cannot.
 func (f ReservationFilters) filter() (ticketing.ReservationFilter, error) {
-	filter := ticketing.ReservationFilter{User: f.User, Title: f.Title, Min: ticketing.KRW(f.MinAmount), Max: ticketing.KRW(f.MaxAmount)}
+	filter := ticketing.ReservationFilter{User: composed(f.User), Title: composed(f.Title), Min: ticketing.KRW(f.MinAmount), Max: ticketing.KRW(f.MaxAmount)}
 	filter.Status, _ = ticketing.ParseReservationStatus(f.Status)
 	var err error
 	if f.From != "" {
@@ -152,6 +154,9 @@ func checkWords(field, text string) error {
 	}
 	return nil
 }
+
+// composed is a text with its syllables as one character each, as names are kept: a Mac sends the letters of some.
+func composed(text string) string { return norm.NFC.String(text) }
 
 func foundOnWire(r ticketing.FoundReservation) foundReservationBody {
 	m := r.Money

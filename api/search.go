@@ -168,7 +168,7 @@ func (in *searchInput) queries(today ticketing.Day) ([]ticketing.SearchQuery, er
 	if err != nil {
 		return nil, err
 	}
-	q := ticketing.SearchQuery{Text: in.Q, Sort: ticketing.SearchSort(in.Sort), After: in.After, Limit: in.Limit}
+	q := ticketing.SearchQuery{Text: composed(in.Q), Sort: ticketing.SearchSort(in.Sort), After: in.After, Limit: in.Limit}
 	var all []ticketing.SearchQuery
 	for _, q.Kind = range ticketing.PublicKinds {
 		if in.Kind != "" && in.Kind != string(q.Kind) {
@@ -213,7 +213,7 @@ func (in *searchInput) filter() (f ticketing.SearchFilter, err error) {
 }
 
 func (s *Server) suggest(ctx context.Context, in *suggestInput) (*suggestOutput, error) {
-	found, err := s.Search.Suggest(ctx, ticketing.SuggestQuery{Kinds: ticketing.PublicKinds, Typed: in.Q, From: s.today(), Limit: in.Limit})
+	found, err := s.Search.Suggest(ctx, ticketing.SuggestQuery{Kinds: ticketing.PublicKinds, Typed: composed(in.Q), From: s.today(), Limit: in.Limit})
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ type Draft interface {
 }
 
 // Version counts the ways in which documents were made and their texts compared; an index by another one is of no use.
-const Version = 1
+const Version = 2
 
 // Batch is how many documents are handed over together at most.
 const Batch = 500
