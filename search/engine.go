@@ -32,6 +32,9 @@ type Engine interface {
 	// Built tells whether a collection of the kind was swapped in, and by a program that compares texts as this one does
 	// ([Version]). Else it must be rebuilt.
 	Built(ctx context.Context, kind ticketing.SearchKind) (bool, error)
+	// Tidy deletes what is neither searched nor in the making: what a draft has replaced, and drafts that nobody ended. Not
+	// while there is a draft of the kind.
+	Tidy(ctx context.Context, kind ticketing.SearchKind) error
 	// Ready tells why it cannot answer now; nil when it can.
 	Ready(ctx context.Context) error
 }
@@ -48,7 +51,8 @@ type Collection interface {
 // documents: batches of [Batch].
 type Draft interface {
 	Collection
-	// Swap puts it in the place of the one that is searched: every search finds all of the old or all of the new.
+	// Swap puts it in the place of the one that is searched: every search finds all of the old or all of the new. The old
+	// one is there until [Engine.Tidy].
 	Swap(ctx context.Context) error
 	// Discard throws it away. After Swap it does nothing.
 	Discard(ctx context.Context) error

@@ -49,16 +49,21 @@ type Sync struct {
 	mu     sync.Mutex
 	drafts map[ticketing.SearchKind]map[string]bool // of the kinds that are being rebuilt: what has changed meanwhile
 	onSale map[string]bool                          // performances that the index says are on sale; nil: not known
+	untidy map[ticketing.SearchKind]bool            // kinds of which the engine may keep something that is not searched
 }
 
 // NewSync makes what keeps the engine; see Told, Run and Rebuild.
 func NewSync(engine Engine, source Source, log *slog.Logger, metrics prometheus.Registerer) *Sync {
 	s := &Sync{
-		engine: engine, source: source, log: log, hint: make(chan struct{}, 1), drafts: map[ticketing.SearchKind]map[string]bool{},
+		engine: engine, source: source, log: log, hint: make(chan struct{}, 1),
+		drafts: map[ticketing.SearchKind]map[string]bool{}, untidy: map[ticketing.SearchKind]bool{},
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "ticketblue_search_lag_seconds", Help: "From an edit of the catalogue to its being found.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60, 600},
 		}),
+	}
+	for _, kind := range engine.Kinds() {
+		s.untidy[kind] = true // a rebuild of an earlier process may have died
 	}
 	metrics.MustRegister(s.lag)
 	return s
@@ -219,7 +224,24 @@ func (s *Sync) pass(ctx context.Context, built *bool) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, sweepWithin)
 	defer cancel()
-	return s.Sweep(ctx)
+	return errors.Join(s.Sweep(ctx), s.tidy(ctx))
+}
+
+// tidy has the engine delete what a rebuild has replaced or left behind, names of customers among it, unless that is done.
+func (s *Sync) tidy(ctx context.Context) (err error) {
+	s.mu.Lock() // so that no rebuild begins meanwhile
+	defer s.mu.Unlock()
+	for _, kind := range s.engine.Kinds() {
+		if !s.untidy[kind] || s.drafts[kind] != nil {
+			continue
+		}
+		if failed := s.engine.Tidy(ctx, kind); failed != nil {
+			err = errors.Join(err, fmt.Errorf("what is not searched any more is still kept: %w", failed))
+			continue
+		}
+		s.untidy[kind] = false
+	}
+	return err
 }
 
 func (s *Sync) buildMissing(ctx context.Context) error {
@@ -297,12 +319,16 @@ func (s *Sync) differing(ids []int64) [][]string {
 	return slices.Collect(slices.Chunk(differ, Batch))
 }
 
-// Rebuild makes the whole index anew while the old one is searched, and swaps it in kind by kind.
+// Rebuild makes the whole index anew while the old one is searched, and swaps it in kind by kind. What the engine does not
+// delete of the old one is tried again by Run, and told in the log.
 func (s *Sync) Rebuild(ctx context.Context) error {
 	for _, kind := range s.engine.Kinds() {
 		if err := s.rebuild(ctx, kind); err != nil {
 			return err
 		}
+	}
+	if err := s.tidy(ctx); err != nil {
+		s.log.Warn("the search index is rebuilt, but not tidied up; a running server tries again", "error", err)
 	}
 	return nil
 }
@@ -314,7 +340,7 @@ func (s *Sync) rebuild(ctx context.Context, kind ticketing.SearchKind) (err erro
 	s.mu.Lock()
 	busy := s.drafts[kind] != nil
 	if !busy {
-		s.drafts[kind] = map[string]bool{}
+		s.drafts[kind], s.untidy[kind] = map[string]bool{}, true
 	}
 	s.mu.Unlock()
 	if busy {

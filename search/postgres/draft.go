@@ -102,7 +102,6 @@ func (d *draft) Swap(ctx context.Context) error {
 	}
 	d.ended = true
 	d.e.sides[d.kind].Store(&d.side)
-	_ = d.empty(ctx) // only room is lost until the next one empties it
 	return nil
 }
 
@@ -112,11 +111,11 @@ func (d *draft) Discard(ctx context.Context) error {
 		return nil
 	}
 	d.ended = true
-	return d.empty(ctx)
+	return d.e.Tidy(ctx, d.kind)
 }
 
-// empty empties the table that is not searched, to give its room back.
-func (d *draft) empty(ctx context.Context) error {
-	_, err := d.e.Rebuild(ctx, d.kind)
+// Tidy empties the table that is not searched, to give its room back.
+func (e *Engine) Tidy(ctx context.Context, kind ticketing.SearchKind) error {
+	_, err := e.Rebuild(ctx, kind)
 	return err
 }

@@ -21,11 +21,7 @@ type draft struct {
 
 // Rebuild creates a collection under a name of its own, and deletes what others left behind.
 func (e *Engine) Rebuild(ctx context.Context, kind ticketing.SearchKind) (search.Draft, error) {
-	live, err := e.current(ctx, kind)
-	if err != nil {
-		return nil, err
-	}
-	if err := e.drop(ctx, kind, live); err != nil {
+	if err := e.Tidy(ctx, kind); err != nil {
 		return nil, err
 	}
 	var number [8]byte
@@ -35,6 +31,15 @@ func (e *Engine) Rebuild(ctx context.Context, kind ticketing.SearchKind) (search
 		return nil, failed("creating a collection of "+string(kind)+"s", err)
 	}
 	return d, nil
+}
+
+// Tidy deletes all collections of a kind but the one that its alias names.
+func (e *Engine) Tidy(ctx context.Context, kind ticketing.SearchKind) error {
+	live, err := e.current(ctx, kind)
+	if err != nil {
+		return err
+	}
+	return e.drop(ctx, kind, live)
 }
 
 // drop deletes all collections of a kind but one.
@@ -70,13 +75,12 @@ func (d *draft) Delete(ctx context.Context, _ ticketing.SearchKind, ids []string
 	return nil
 }
 
-// Swap lets the alias name the draft, in one step, and deletes what it named before.
+// Swap lets the alias name the draft, in one step.
 func (d *draft) Swap(ctx context.Context) error {
 	if err := d.e.point(ctx, d.kind, d.name); err != nil {
 		return err
 	}
 	d.ended = true
-	_ = d.e.drop(ctx, d.kind, d.name) // only room is lost until the next rebuild drops it
 	return nil
 }
 

@@ -148,6 +148,9 @@ func TestRebuildLeavesOne(t *testing.T) {
 	if err == nil {
 		err = draft.Swap(t.Context())
 	}
+	if err == nil {
+		err = e.Tidy(t.Context(), ticketing.FindHalls)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

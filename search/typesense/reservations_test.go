@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"ticketblue/search"
@@ -131,11 +132,24 @@ func TestForgetReservations(t *testing.T) {
 // refusing answers 503 to what it is told to, and is the server for the rest.
 type refusing struct {
 	*fake.Server
+	mu           sync.Mutex
 	method, path string // what begins so; no method: nothing
 }
 
+func (r *refusing) refuse(method, path string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.method, r.path = method, path
+}
+
+func (r *refusing) refuses(req *http.Request) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return req.Method == r.method && strings.HasPrefix(req.URL.Path, r.path)
+}
+
 func (r *refusing) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	if req.Method == r.method && strings.HasPrefix(req.URL.Path, r.path) {
+	if r.refuses(req) {
 		http.Error(w, "{}", http.StatusServiceUnavailable)
 		return
 	}
@@ -151,11 +165,11 @@ func TestForgetAfterFailures(t *testing.T) {
 		if _, err := e.Rebuild(t.Context(), ticketing.FindReservations); err != nil {
 			t.Fatal(err)
 		}
-		server.method, server.path = http.MethodDelete, path
+		server.refuse(http.MethodDelete, path)
 		if err := e.Forget(t.Context()); err == nil {
 			t.Errorf("%s: a refused DELETE is no error", path)
 		}
-		server.method = ""
+		server.refuse("", "")
 		if err := e.Forget(t.Context()); err != nil {
 			t.Error(err)
 		}
