@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +70,55 @@ func TestSearchServerAway(t *testing.T) {
 	mustAsk(t, 200, "GET", s.ops+"/readyz", "", nil)
 	index.SetDown(false)
 	found("한밤의", "한밤의 출연자")
+}
+
+// TestSearchServerSilent: when the search server takes requests and answers none, a few searches wait for it, and all others,
+// the admins' among them, are refused at once, with when to come again.
+func TestSearchServerSilent(t *testing.T) {
+	index, where := startTypesense(t)
+	s := startServer(t, filepath.Join(t.TempDir(), "data"), "--demo", "--typesense-url", where.TypesenseURL, "--search-reservations")
+	admin := logIn(t, s)
+	until := func(status int, path string) {
+		t.Helper()
+		again, limit := time.NewTicker(20*time.Millisecond), time.After(answerLimit)
+		defer again.Stop()
+		for {
+			a, err := ask("GET", s.url+path, admin, nil)
+			if err == nil && a.status == status {
+				return
+			}
+			select {
+			case <-again.C:
+			case <-limit:
+				t.Fatalf("%s: %d %v, %v", path, a.status, a.body, err)
+			}
+		}
+	}
+	paths := []string{"/v1/search?q=a", "/v1/search/suggestions?q=a", "/v1/admin/reservations?engine=index"}
+	for _, path := range paths {
+		until(200, path)
+	}
+	index.SetSilent(true)
+	for range 3 {
+		until(503, paths[0])
+	}
+	index.Asked()
+	for range 20 {
+		for _, path := range paths {
+			a := mustAsk(t, 503, "GET", s.url+path, admin, nil)
+			if a.body["code"] != "unavailable" || a.header.Get("Retry-After") == "" {
+				t.Errorf("%s: %v %v", path, a.header, a.body)
+			}
+		}
+	}
+	if asked := index.Asked(); slices.Contains(asked, "POST /multi_search") {
+		t.Errorf("nobody is to wait, and %v was asked", asked)
+	}
+	mustAsk(t, 200, "GET", s.url+"/v1/search?q=a&engine=sql", "", nil)
+	index.SetSilent(false)
+	for _, path := range paths {
+		until(200, path)
+	}
 }
 
 func TestTypesenseSettings(t *testing.T) {

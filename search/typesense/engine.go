@@ -51,6 +51,9 @@ type Engine struct {
 	server *client.Client
 	prefix string
 	kinds  []ticketing.SearchKind
+
+	searchLimit time.Duration
+	patience    patience
 }
 
 var _ search.Engine = (*Engine)(nil)
@@ -61,7 +64,7 @@ func New(o Options) *Engine {
 	if o.Reservations {
 		kinds = append(kinds, ticketing.FindReservations)
 	}
-	return &Engine{kinds: kinds, prefix: cmp.Or(o.Prefix, DefaultPrefix), server: client.NewClient(
+	return &Engine{kinds: kinds, prefix: cmp.Or(o.Prefix, DefaultPrefix), searchLimit: searchLimit, server: client.NewClient(
 		client.WithServer(strings.TrimSuffix(o.URL, "/")), client.WithAPIKey(o.APIKey),
 		client.WithConnectionTimeout(answerLimit), client.WithCircuitBreakerTimeout(restLimit),
 	)}

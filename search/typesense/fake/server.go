@@ -7,6 +7,7 @@ package fake
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"sort"
 	"strings"
@@ -23,7 +24,8 @@ type Server struct {
 	collections map[string]*collection
 	aliases     map[string]string
 	down        bool
-	asked       []string // method and path
+	silent      chan struct{} // closed when it speaks again; nil: it does
+	asked       []string      // method and path
 }
 
 type collection struct {
@@ -82,6 +84,37 @@ func (s *Server) SetDown(down bool) {
 	s.down = down
 }
 
+// SetSilent makes it take requests and answer none, or speak again: those that still wait then are broken off.
+func (s *Server) SetSilent(silent bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.silent != nil {
+		close(s.silent)
+		s.silent = nil
+	}
+	if silent {
+		s.silent = make(chan struct{})
+	}
+}
+
+// heard takes a request in, and tells whether it is answered.
+func (s *Server) heard(r *http.Request) bool {
+	s.mu.Lock()
+	s.asked = append(s.asked, r.Method+" "+r.URL.Path)
+	silent := s.silent
+	s.mu.Unlock()
+	if silent == nil {
+		return true
+	}
+	_, _ = io.Copy(io.Discard, r.Body) // else nobody notices that the other side has left
+	select {
+	case <-silent:
+		return false
+	case <-r.Context().Done():
+		return false
+	}
+}
+
 // Asked are the requests since it was last called: "POST /multi_search".
 func (s *Server) Asked() []string {
 	s.mu.Lock()
@@ -105,9 +138,11 @@ func (s *Server) Collections() []string {
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.heard(r) {
+		panic(http.ErrAbortHandler)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.asked = append(s.asked, r.Method+" "+r.URL.Path)
 	switch {
 	case s.down:
 		answer(w, http.StatusServiceUnavailable, message("Not Ready or Lagging"))
