@@ -1,15 +1,43 @@
 package main
 
 import (
+	"fmt"
+	"net/http"
 	"testing"
 
 	"github.com/chromedp/chromedp/kb"
 )
 
-// TestSearchPages looks for something by keyboard alone, half a syllable at a time, and narrows what was found.
-func TestSearchPages(t *testing.T) {
-	th := openTheatre(t)
-	w := startBrowser(t, "ko-KR").open(t, th.url, 1280, 900)
+// onSaleAndComing: the first page tells what is on sale from what is not, and follows a pause.
+func (th *theatre) onSaleAndComing(t *testing.T, b *browser) {
+	show := mustAsk(t, http.StatusOK, "GET", fmt.Sprintf("%s/v1/performances/%d", th.url, th.show), "", nil).body
+	hall, _ := show["hall"].(map[string]any)
+	a := mustAsk(t, http.StatusCreated, "POST", th.url+"/v1/admin/performances", th.admin, map[string]any{
+		"title": "새벽 음악회", "category": "concert", "hall_id": hall["id"], "duration_minutes": 60, "prices": show["prices"], "from": show["from"], "to": show["to"],
+	})
+	w := b.open(t, th.url, 1280, 900)
+	w.visit("/")
+	shown := func(onSale, coming string) {
+		t.Helper()
+		w.until(fmt.Sprintf(`fetch("/v1/performances?on_sale=true").then(r => r.json()).then(p => p.items?.map(i => i.title).join() === %s)`, quoted(onSale)))
+		w.reload()
+		w.until(fmt.Sprintf(`[...document.querySelectorAll(".shows")].map(list => [...list.querySelectorAll(".show-text strong")].map(e => e.innerText).join()).join(" | ") === %s`,
+			quoted(onSale+" | "+coming)))
+	}
+	shown("밤의 노래", "새벽 음악회")
+	w.untilText("h2", "다가오는 공연")
+	act := fmt.Sprintf("%s/v1/admin/rounds/%d/", th.url, th.round)
+	mustAsk(t, http.StatusOK, "POST", act+"pause", th.admin, nil)
+	shown("", "밤의 노래,새벽 음악회")
+	w.untilText(".hint", "지금 예매 중인 공연이 없습니다")
+	mustAsk(t, http.StatusOK, "POST", act+"open", th.admin, nil)
+	shown("밤의 노래", "새벽 음악회")
+	mustAsk(t, http.StatusNoContent, "DELETE", fmt.Sprintf("%s/v1/admin/performances/%.0f", th.url, a.body["id"]), th.admin, nil, "If-Match", a.header.Get("ETag"))
+}
+
+// searches looks for something by keyboard alone, half a syllable at a time, and narrows what was found.
+func (th *theatre) searches(t *testing.T, b *browser) {
+	w := b.open(t, th.url, 1280, 900)
 	w.visit("/")
 	w.enter("#search", "ㅂㅇㄴ")
 	w.untilText("#suggestions [role=option]", "밤의 노래")

@@ -146,6 +146,8 @@ func TestPages(t *testing.T) {
 	t.Run("phone", func(t *testing.T) { th.phone(t, korean) })
 	t.Run("back, and astray", func(t *testing.T) { th.backAndAstray(t, korean) })
 	t.Run("poster", func(t *testing.T) { th.poster(t, korean) })
+	t.Run("on sale and coming", func(t *testing.T) { th.onSaleAndComing(t, korean) })
+	t.Run("search", func(t *testing.T) { th.searches(t, korean) })
 	t.Run("English", func(t *testing.T) { th.english(t, startBrowser(t, "en-US")) })
 }
 

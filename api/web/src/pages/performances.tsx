@@ -9,10 +9,12 @@ import { Rating, Reviews } from "./reviews";
 import { SearchBox } from "./search";
 
 export function PerformancesPage() {
-  const { value, failed, retry, more } = usePaged<Performance>("/performances?limit=24");
+  const selling = usePaged<Performance>("/performances?limit=24&on_sale=true"), others = usePaged<Performance>("/performances?limit=24&on_sale=false");
   useEffect(() => void (document.title = "Ticket Blue"), []);
-  if (failed.value) return <Failed err={failed.value} retry={retry} />;
-  if (!value.value) return <Loading />;
+  const err = selling.failed.value ?? others.failed.value, onSale = selling.value.value?.items;
+  if (err) return <Failed err={err} retry={() => (selling.retry(), others.retry())} />;
+  if (!onSale || !others.value.value) return <Loading />;
+  const coming = others.value.value.items.filter((p) => !onSale.some((s) => s.id === p.id)); // a sale may open between the two answers
   return (
     <>
       <div class="hero">
@@ -20,23 +22,32 @@ export function PerformancesPage() {
         <p>{t("list.lead")}</p>
         <SearchBox />
       </div>
-      {value.value.items.length === 0 && <p class="hint">{t("list.empty")}</p>}
-      <ul class="shows">
-        {value.value.items.map((p) => (
-          <li key={p.id}>
-            <a href={"/performances/" + p.id} class="show">
-              <Poster show={p} />
-              <span class="show-text">
-                <strong>{p.title}</strong>
-                <span>{categoryName(p.category)} · {p.hall.name}</span>
-                <span class="show-price">{t("list.from", { price: won(Math.min(...Object.values(p.prices))) })} <Rating show={p} /></span>
-              </span>
-            </a>
-          </li>
-        ))}
-      </ul>
-      {more}
+      {onSale.length === 0 && <p class="hint">{t("list.nothing")}</p>}
+      <Shows list={onSale} />
+      {selling.more}
+      {coming.length > 0 && <h2 class="coming">{t("list.coming")}</h2>}
+      <Shows list={coming} />
+      {others.more}
     </>
+  );
+}
+
+function Shows({ list }: { list: Performance[] }) {
+  return (
+    <ul class="shows">
+      {list.map((p) => (
+        <li key={p.id}>
+          <a href={"/performances/" + p.id} class="show">
+            <Poster show={p} />
+            <span class="show-text">
+              <strong>{p.title}</strong>
+              <span>{categoryName(p.category)} · {p.hall.name}</span>
+              <span class="show-price">{t("list.from", { price: won(Math.min(...Object.values(p.prices))) })} <Rating show={p} /></span>
+            </span>
+          </a>
+        </li>
+      ))}
+    </ul>
   );
 }
 
