@@ -45,6 +45,12 @@ func (th *theatre) searches(t *testing.T, b *browser) {
 	w.until(`document.querySelector("#search").getAttribute("aria-activedescendant") === "suggestion-0"`)
 	w.press(kb.Escape)
 	w.until(`document.querySelector("#suggestions").hidden`)
+	w.press(kb.Enter) // nothing is spelled so: what begins so is offered instead
+	w.untilText("#found .hint", "이것을 찾으셨나요")
+	w.untilText("#meant li", "밤의 노래")
+	w.tabTo("#meant a", false)
+	w.press(kb.Enter)
+	w.untilText("h1", "밤의 노래")
 	w.visit("/")
 	w.enter("#search", "밤의ㄴ")
 	w.untilText("#suggestions [role=option]", "밤의 노래")

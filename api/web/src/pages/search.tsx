@@ -23,6 +23,7 @@ type Section = { items: Found[]; count: number; near: boolean; next?: string };
 type Answer = { performances?: Section; halls?: Section; performers?: Section; categories?: Record<string, number> };
 type Suggestion = { kind: string; id: number; name: string };
 
+const suggestions = (q: string) => get<{ items: Suggestion[] }>("/search/suggestions?q=" + encodeURIComponent(q.slice(0, 100)));
 const results = (q: string) => "/search?q=" + encodeURIComponent(q);
 const linkOf = (s: Suggestion) => (s.kind === "performance" ? "/performances/" + s.id : results(s.name));
 
@@ -40,7 +41,7 @@ export function SearchBox({ text = "" }: { text?: string }) {
     chosen.value = -1;
     const turn = ++asked.value;
     if (!q.trim()) return close();
-    get<{ items: Suggestion[] }>("/search/suggestions?q=" + encodeURIComponent(q.slice(0, 100))).then((a) => {
+    suggestions(q).then((a) => {
       if (turn === asked.value) offered.value = a.items;
     }, () => undefined); // one searches without
   };
@@ -84,7 +85,10 @@ export function SearchPage() {
   const asked = address.value.searchParams, q = asked.get("q") ?? "";
   const query = new URLSearchParams(kept.flatMap((name) => (asked.get(name) ? [[name, asked.get(name)!]] : [])));
   if (query.has("category") || query.has("day") || query.has("on_sale") || query.has("sort")) query.set("kind", "performance");
-  const { value, failed, retry } = useLoaded("search?" + query, () => get<Answer>("/search?" + query));
+  const { value, failed, retry } = useLoaded("search?" + query, async (): Promise<Answer & { meant?: Suggestion[] }> => {
+    const a = await get<Answer>("/search?" + query), nothing = ![a.performances, a.halls, a.performers].some((s) => s && s.count > 0);
+    return { ...a, ...(nothing && { meant: query.has("kind") || !q.trim() ? [] : (await suggestions(q)).items }) }; // initials, and half a syllable
+  });
   useTitle(q || t("search.label"));
   const change = (name: string, to: string) => {
     const next = new URLSearchParams(asked);
@@ -99,7 +103,7 @@ export function SearchPage() {
     const next = await get<Answer>("/search?" + page);
     value.value = { ...was, performances: { ...next.performances!, items: [...was.performances!.items, ...next.performances!.items] } };
   };
-  const a = value.value, none = a && ![a.performances, a.halls, a.performers].some((s) => s && s.count > 0);
+  const a = value.value;
   return (
     <>
       <h1>{t("search.title")}</h1>
@@ -117,7 +121,8 @@ export function SearchPage() {
       </p>
       {failed.value ? <Failed err={failed.value} retry={retry} /> : !a ? <Loading /> : (
         <div aria-live="polite" id="found">
-          {none && <p class="hint">{t("search.none")}</p>}
+          {a.meant && <p class="hint">{t(a.meant.length > 0 ? "search.meant" : "search.none")}</p>}
+          {a.meant && <ul class="names" id="meant">{a.meant.map((s) => <li key={s.kind + s.id}><a href={linkOf(s)}>{s.name}</a> <small>{t(("search.kind." + s.kind) as Word)}</small></li>)}</ul>}
           {a.performances && a.performances.count > 0 && <Performances section={a.performances} more={more} />}
           {([["performers", a.performers], ["halls", a.halls]] as const).map(([kind, s]) => s && s.count > 0 && (
             <section key={kind}>
