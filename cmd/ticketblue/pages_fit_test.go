@@ -27,6 +27,32 @@ func (th *theatre) backAndAstray(t *testing.T, b *browser) {
 	mustAsk(t, http.StatusNotFound, "GET", th.url+"/no/such/page", "", nil) // a problem, to programs
 }
 
+// stage: no section's name is written over the stage, nor over its first row, however near one looks.
+func (th *theatre) stage(t *testing.T, b *browser) {
+	w := b.open(t, th.url, 1280, 900)
+	w.visit(th.path())
+	w.seat("A-1-1")
+	eval[chromedp.Void](w, `{
+		const pen = CanvasRenderingContext2D.prototype, {fillText, roundRect} = pen;
+		pen.roundRect = function (x, y, w, h, r) { window.shape = {top: y, bottom: y + h}; roundRect.call(this, x, y, w, h, r); };
+		pen.fillText = function (text, x, y) {
+			const size = parseFloat(this.font.split(" ")[1]);
+			if (text === "무대") window.drawn = {stage: window.shape};
+			else if (text.endsWith("구역")) window.drawn[text] = {top: y - size / 2, bottom: y + size / 2};
+			fillText.call(this, text, x, y);
+		};
+	}`)
+	for _, tool := range []int{1, 2, 2, 1, 1} { // in, out
+		w.click(fmt.Sprintf(".tool:nth-child(%d)", tool))
+		w.until(`window.drawn && window.drawn["A구역"] !== undefined`)
+		clear := eval[[]float64](w, `(map => [drawn["A구역"].top - drawn.stage.bottom, map.placeOf("A-1-1").y - (map.placeOf("A-1-2").x - map.placeOf("A-1-1").x) / 2 - drawn["A구역"].bottom])(document.querySelector(".map > canvas"))`)
+		if clear[0] < 0 || clear[1] < 0 {
+			t.Errorf("between the stage and the name of section A are %.1f pixels, and %.1f to its first row", clear[0], clear[1])
+		}
+		eval[chromedp.Void](w, `window.drawn = undefined`)
+	}
+}
+
 // fits opens a page in a language, which must not be wider than the window.
 func (w *window) fits(path, lang string, width float64) {
 	w.t.Helper()

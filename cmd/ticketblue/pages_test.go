@@ -145,6 +145,7 @@ func TestPages(t *testing.T) {
 	t.Run("lost answer", func(t *testing.T) { th.lostAnswer(t, korean) })
 	t.Run("phone", func(t *testing.T) { th.phone(t, korean) })
 	t.Run("back, and astray", func(t *testing.T) { th.backAndAstray(t, korean) })
+	t.Run("stage", func(t *testing.T) { th.stage(t, korean) })
 	t.Run("poster", func(t *testing.T) { th.poster(t, korean) })
 	t.Run("on sale and coming", func(t *testing.T) { th.onSaleAndComing(t, korean) })
 	t.Run("search", func(t *testing.T) { th.searches(t, korean) })

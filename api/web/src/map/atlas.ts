@@ -26,6 +26,7 @@ export class Atlas {
   private readonly pen: CanvasRenderingContext2D;
   private readonly grid: Grid;
   private readonly world: Box;
+  private readonly front: number; // where the stage ends: between it and the seats a section has its name
   private readonly view: View;
   private bitmap: Bitmap | null = null;
   private mini: HTMLCanvasElement | null = null;
@@ -40,7 +41,8 @@ export class Atlas {
     const { box, half } = model.plan;
     const edge = half * 3;
     const stage = Math.max(half * 6, (box.y1 - box.y0) * 0.09);
-    this.world = { x0: box.x0 - edge, y0: box.y0 - edge - stage, x1: box.x1 + edge, y1: box.y1 + edge };
+    this.front = box.y0 - half * 4.5;
+    this.world = { x0: box.x0 - edge, y0: this.front - stage, x1: box.x1 + edge, y1: box.y1 + edge };
     this.pen = canvas.getContext("2d")!;
     this.grid = new Grid(model.plan);
     this.view = new View(this.world, biggestSeat / (half * 2));
@@ -209,7 +211,7 @@ export class Atlas {
     const { pen, view } = this, { box, half } = this.model.plan;
     const middle = ((box.x0 + box.x1) / 2) * view.scale + view.x;
     const width = Math.max((box.x1 - box.x0) * 0.5, half * 10) * view.scale;
-    const top = this.world.y0 * view.scale + view.y + 6, bottom = (box.y0 - half * 3) * view.scale + view.y - 4;
+    const top = this.world.y0 * view.scale + view.y + 6, bottom = this.front * view.scale + view.y;
     const height = Math.max(8, bottom - top);
     pen.fillStyle = colours.stage;
     pen.beginPath();
@@ -244,7 +246,7 @@ export class Atlas {
     for (const section of plan.sections) {
       const { box } = section;
       if (box.x1 < seen.x0 || box.x0 > seen.x1 || box.y1 < seen.y0 || box.y0 > seen.y1 + plan.half * 6) continue;
-      this.text(t("list.section", { name: section.name }), ((box.x0 + box.x1) / 2) * view.scale + view.x, (box.y0 - plan.half * 3) * view.scale + view.y, size + 4, colours.ink);
+      this.text(t("list.section", { name: section.name }), ((box.x0 + box.x1) / 2) * view.scale + view.x, (box.y0 - plan.half * 2.6) * view.scale + view.y, size + 4, colours.ink);
       for (const row of section.rows) {
         const first = row.seats[0]!, y = plan.y[first]! * view.scale + view.y;
         if (y < 0 || y > view.height) continue;
