@@ -31,7 +31,7 @@ function App() {
           <a href="/" class="wide" aria-current={path === "/" ? "page" : undefined}>{t("nav.performances")}</a>
           <a href="/coupons" aria-current={path === "/coupons" ? "page" : undefined}>{t("nav.coupons")}</a>
           <a href="/reservations" aria-current={path === "/reservations" ? "page" : undefined}>{t("nav.reservations")}</a>
-          {session.value?.role === "admin" && <a href="/admin" class="wide" aria-current={path.startsWith("/admin") ? "page" : undefined}>{t("nav.admin")}</a>}
+          {session.value?.role === "admin" && <a href="/admin" aria-current={path.startsWith("/admin") ? "page" : undefined}>{t("nav.admin")}</a>}
           {session.value || trouble.value
             ? <><Bell here={path === "/inbox"} /><a href="/me" id="me" aria-current={path === "/me" ? "page" : undefined}>{t("nav.me")}</a></>
             : session.value === null && !["/login", "/signup", "/reset-password"].includes(path) && <a id="login" href={before("/login")}>{t("nav.login")}</a>}

@@ -24,8 +24,8 @@ export function AuditPage() {
           <thead><tr><th scope="col">{t("audit.at")}</th><th scope="col">{t("audit.who")}</th><th scope="col">{t("audit.what")}</th><th scope="col">{t("audit.target")}</th><th scope="col">{t("audit.status")}</th></tr></thead>
           <tbody>{value.value.items.map((e) => (
             <tr key={e.id}>
-              <th scope="row">{dateTime(e.at)}</th><td>{e.user}</td><td>{e.operation}</td>
-              <td>{Object.entries(e.targets).map(([name, of]) => `${name} ${of}`).join(", ")}</td><td>{e.status ?? t("audit.unknown")}</td>
+              <th scope="row">{dateTime(e.at)}</th><td data-of={t("audit.who")}>{e.user}</td><td data-of={t("audit.what")}>{e.operation}</td>
+              <td data-of={t("audit.target")}>{Object.entries(e.targets).map(([name, of]) => `${name} ${of}`).join(", ")}</td><td data-of={t("audit.status")}>{e.status ?? t("audit.unknown")}</td>
             </tr>
           ))}</tbody>
         </table>

@@ -50,7 +50,7 @@ export function JobsPage() {
           <tbody>{value.value.items.map((job) => (
             <tr key={job.name}>
               <th scope="row">{tMaybe("job." + job.name) ?? job.name}<br /><small lang="en">{job.schedule}</small></th>
-              <td>{dateTime(job.next_due)}</td>
+              <td data-of={t("jobs.next")}>{dateTime(job.next_due)}</td>
               <Last run={job.last} />
               <td>
                 <Button off={deed.busy.value} onClick={() => start(job.name, true)}>{t("jobs.dry")}</Button>{" "}
@@ -66,15 +66,15 @@ export function JobsPage() {
 }
 
 function Last({ run }: { run?: Run }) {
-  if (!run) return <><td>{t("jobs.never")}</td><td /><td /><td /></>;
+  if (!run) return <><td data-of={t("jobs.last")}>{t("jobs.never")}</td><td /><td /><td /></>;
   return (
     <>
-      <td>
+      <td data-of={t("jobs.last")}>
         {dateTime(run.began_at)}<br />
         {run.state === "running" ? t("jobs.running") : t("jobs.ended")}{run.dry_run && ", " + t("jobs.dry")}
         {run.problem && <><br /><strong lang="en">{run.problem}</strong></>}
       </td>
-      <td>{number(run.looked)}</td><td>{number(run.done)}</td><td>{number(run.kept)}</td>
+      <td data-of={t("jobs.looked")}>{number(run.looked)}</td><td data-of={t("jobs.done")}>{number(run.done)}</td><td data-of={t("jobs.kept")}>{number(run.kept)}</td>
     </>
   );
 }

@@ -78,10 +78,10 @@ function List({ found }: { found: Search }) {
           <tr key={r.id}>
             <th scope="row">{r.id}</th>
             <td><span class={"pill " + r.status}>{t(("reservation." + r.status) as Word)}</span></td>
-            <td>{c.name ?? t("found.closed", { id: String(c.id) })}{c.email && <small>{c.email}</small>}</td>
-            <td><a href={"/admin/rounds/" + r.round}>{r.performance.title}</a><small>{dateTime(r.starts_at)} · {r.hall}</small></td>
-            <td>{r.seats.join(" · ")}</td><td>{won(r.amount)}{m.discount > 0 && <small>−{won(m.discount)}{m.coupon_id && " · " + m.coupon_id}</small>}</td>
-            <td>{(m.paid > 0 || m.coupon_id) && won(m.paid)}{m.refund_due > 0 && <small>{t("refund.due", { amount: won(m.refund_due) })}</small>}{m.refunded > 0 && <small>{t("refund.done", { amount: won(m.refunded) })}</small>}</td><td>{dateTime(r.held_at)}</td>
+            <td data-of={t("found.user")}>{c.name ?? t("found.closed", { id: String(c.id) })}{c.email && <small>{c.email}</small>}</td>
+            <td data-of={t("found.performance")}><a href={"/admin/rounds/" + r.round}>{r.performance.title}</a><small>{dateTime(r.starts_at)} · {r.hall}</small></td>
+            <td data-of={t("found.seats")}>{r.seats.join(" · ")}</td><td data-of={t("found.amount")}>{won(r.amount)}{m.discount > 0 && <small>−{won(m.discount)}{m.coupon_id && " · " + m.coupon_id}</small>}</td>
+            <td data-of={t("found.paid")}>{(m.paid > 0 || m.coupon_id) && won(m.paid)}{m.refund_due > 0 && <small>{t("refund.due", { amount: won(m.refund_due) })}</small>}{m.refunded > 0 && <small>{t("refund.done", { amount: won(m.refunded) })}</small>}</td><td data-of={t("found.held")}>{dateTime(r.held_at)}</td>
           </tr>
         ))}</tbody>
       </table>

@@ -52,8 +52,10 @@ export function SearchBox({ text = "" }: { text?: string }) {
   const key = (event: KeyboardEvent) => {
     const n = offered.value.length;
     if (event.isComposing) return; // Enter ends a syllable
-    if (event.key === "Escape") close();
-    else if (n > 0 && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+    if (event.key === "Escape" && n > 0) {
+      event.preventDefault(); // what was typed stays
+      close();
+    } else if (n > 0 && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
       chosen.value = event.key === "ArrowDown" ? (chosen.value + 1) % n : (Math.max(chosen.value, 0) + n - 1) % n;
       event.preventDefault();
     } else if (event.key === "Enter" && chosen.value >= 0) {
