@@ -7,7 +7,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"ticketblue/persistence"
@@ -41,16 +43,70 @@ func (c rebuildCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.Search {
-		return errors.Join(rebuildSearch(ctx, c.Index, s, c.Store.logger()), s.Close())
+	err = asOwner(ctx, s, c.Store.logger(), func(ctx context.Context) error {
+		if c.Search {
+			return rebuildSearch(ctx, c.Index, s, c.Store.logger())
+		}
+		return rebuildTables(ctx, s)
+	})
+	return errors.Join(err, s.Close())
+}
+
+// ownWithin is how long a rebuild waits for the database to be nobody else's: longer than a successor of a server that was killed.
+const ownWithin = persistence.SuccessorWaits + 2*time.Second
+
+var (
+	errServed = errors.New("another process serves this database, and would not know of the rebuild: " +
+		"give the server's own --data, so that it rebuilds itself, or stop it first")
+	errOwnershipLost = errors.New("this process is no longer the only one on its database: rebuild again")
+)
+
+// asOwner does something while no server may serve from the database, wherever that keeps its data: one that starts meanwhile
+// stands by. When ownership is lost on the way the work is broken off.
+func asOwner(ctx context.Context, s *store, log *slog.Logger, do func(context.Context) error) (err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	gained := make(chan struct{}, 1)
+	own, err := persistence.Acquire(ctx, persistence.OwnershipOptions{
+		DSN: s.dsn, Node: "rebuild-" + uuid.NewString(), Log: log, Sure: s.private != nil,
+		OnChange: func(valid bool) {
+			if !valid {
+				cancel(errOwnershipLost)
+				return
+			}
+			select {
+			case gained <- struct{}{}:
+			default:
+			}
+		},
+	})
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, own.Release(context.WithoutCancel(ctx))) }()
+	patience := time.NewTimer(ownWithin)
+	defer patience.Stop()
+	select {
+	case <-gained:
+	case <-patience.C:
+		return errServed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := do(ctx); err != nil {
+		return errors.Join(err, context.Cause(ctx))
+	}
+	return nil
+}
+
+func rebuildTables(ctx context.Context, s *store) error {
 	projector := persistence.NewProjector(s.DB, persistence.ProjectorOptions{EffectsOf: effectsOf})
 	projector.Start()
-	err = projector.Rebuild(ctx)
+	err := projector.Rebuild(ctx)
 	if err == nil {
 		_, err = fmt.Println("The read tables are rebuilt.")
 	}
-	return errors.Join(err, projector.Close(ctx), s.Close())
+	return errors.Join(err, projector.Close(ctx))
 }
 
 // rebuildSearch makes the index anew where no server does it.
