@@ -46,14 +46,14 @@ type myCouponsInput struct {
 	AfterPosition
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
 	After  string `query:"after" maxLength:"80" doc:"The next of the page before"`
-	Usable bool   `query:"usable" doc:"Only those that could be used now"`
-	Amount int64  `query:"amount" minimum:"1" maximum:"100000000000" doc:"With usable: for an order of so many won"`
+	Usable choice `query:"usable" doc:"true: only those that could be used now; false: only those that could not. Both when left out"`
+	Amount int64  `query:"amount" minimum:"1" maximum:"100000000000" doc:"With usable: by an order of so many won"`
 }
 
 type myCouponBody struct {
 	CouponFacts
 	Name          string     `json:"name" doc:"The campaign's" example:"가을맞이 10%"`
-	Off           *int64     `json:"off,omitempty" doc:"With amount: the won it would take off that order" example:"19800"`
+	Off           *int64     `json:"off,omitempty" doc:"With usable=true and amount: the won it would take off that order" example:"19800"`
 	Order         string     `json:"order,omitempty" doc:"That it is reserved for, or was redeemed by" example:"42-1-1"`
 	Taken         int64      `json:"taken,omitempty" doc:"The won it takes, or took, off that order" example:"19800"`
 	ReservedUntil *time.Time `json:"reserved_until,omitempty" doc:"When that order can no longer be paid"`
@@ -76,7 +76,7 @@ func (s *Server) couponRoutes() {
 	register(s, operation{
 		id: "list-coupons", method: http.MethodGet, path: "/v1/coupons", tag: "coupons", access: Customer,
 		status: http.StatusOK, errors: []int{http.StatusUnprocessableEntity}, summary: "See your coupons",
-		about: "Newest first, those that are used up too, or with `usable` only those that are not. A list is a little " +
+		about: "Newest first, those that are used up too, or with `usable=true` only those that can be used. A list is a little " +
 			"behind what you have just done: send the TB-Position of that answer to wait for it. On 503 `unavailable` ask again.",
 	}, s.listCoupons)
 }
@@ -165,16 +165,16 @@ func appendCoupon(dst []byte, k *ticketing.Coupon, seq uint64) []byte {
 }
 
 func (s *Server) listCoupons(ctx context.Context, in *myCouponsInput) (*myCouponsOutput, error) {
-	l := listOf("list-coupons", in.Usable, in.Amount)
+	l := listOf("list-coupons", in.Usable.Of, in.Amount)
 	after, err := parseCouponCursor(l, in.After)
 	if err != nil {
 		return nil, err
 	}
 	var filter ticketing.CouponFilter
-	if in.Usable {
-		filter = ticketing.CouponFilter{UsableAt: ticketing.MillisOf(s.Clock()), Amount: ticketing.KRW(in.Amount)}
+	if in.Usable.Of != ticketing.Either {
+		filter = ticketing.CouponFilter{UsableAt: ticketing.MillisOf(s.Clock()), Amount: ticketing.KRW(in.Amount), Unusable: in.Usable.Of == ticketing.No}
 	} else if in.Amount != 0 {
-		return nil, invalid("amount", "left out without usable=true")
+		return nil, invalid("amount", "left out without usable")
 	}
 	if err := s.await(ctx, in.AfterPosition); err != nil {
 		return nil, err
@@ -183,7 +183,11 @@ func (s *Server) listCoupons(ctx context.Context, in *myCouponsInput) (*myCoupon
 	if err != nil {
 		return nil, err
 	}
-	onWire := func(k ticketing.CouponSummary) myCouponBody { return myCouponOnWire(k, filter.Amount) }
+	var amount ticketing.KRW // of the order that these could be used by
+	if !filter.Unusable {
+		amount = filter.Amount
+	}
+	onWire := func(k ticketing.CouponSummary) myCouponBody { return myCouponOnWire(k, amount) }
 	place := func(k ticketing.CouponSummary) string { return l.cursor(int64(k.IssuedAt), k.ID.String()) }
 	return &myCouponsOutput{pageOf(found, in.Limit, onWire, place)}, nil
 }

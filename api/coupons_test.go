@@ -219,6 +219,10 @@ func TestMyCoupons(t *testing.T) {
 	if f := h.campaigns.asked[0]; f != (ticketing.CouponFilter{UsableAt: now, Amount: 9900}) {
 		t.Errorf("asked for %+v", f)
 	}
+	h.do(call{method: "GET", path: "/v1/coupons?usable=false&amount=9900", token: token}).wantStatus(http.StatusOK)
+	if f := h.campaigns.asked[len(h.campaigns.asked)-1]; f != (ticketing.CouponFilter{UsableAt: now, Amount: 9900, Unusable: true}) {
+		t.Errorf("not usable: asked for %+v", f)
+	}
 	h.lists.at["campaign:3"] = 7
 	h.do(call{method: "GET", path: "/v1/coupons", token: token, header: map[string]string{headerPosition: "campaign:3@7"}}).wantStatus(http.StatusOK)
 	if f := h.campaigns.asked[len(h.campaigns.asked)-1]; f != (ticketing.CouponFilter{}) || h.lists.awaited[0] != "campaign:3@7" {

@@ -41,7 +41,7 @@ func TestCursorsOfOtherLists(t *testing.T) {
 // TestCursorsOfOtherFilters: a place among the concerts is none among the musicals.
 func TestCursorsOfOtherFilters(t *testing.T) {
 	h := withRound(t, nil)
-	l := listOf("list-performances", false, "concert", "", "")
+	l := listOf("list-performances", ticketing.Either, "concert", "", "")
 	for query, status := range map[string]int{
 		"?category=concert": http.StatusOK, "?category=concert&limit=3": http.StatusOK,
 		"?category=musical": http.StatusUnprocessableEntity, "?category=concert&on_sale=true": http.StatusUnprocessableEntity,

@@ -5,7 +5,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
+
+	"ticketblue/ticketing"
 )
 
 // parameters are the names that an operation knows in its query; nil: it takes whatever comes.
@@ -56,4 +59,24 @@ func shownName(name string) string {
 		name = name[:maxFieldName] + "..."
 	}
 	return strings.ToValidUTF8(name, "?")
+}
+
+// choice is a query parameter that is true, false or left out, which are three different questions: huma has no pointers
+// among parameters.
+type choice struct {
+	Value bool // what huma has read
+	Of    ticketing.Choice
+}
+
+// Receiver is where huma puts the value.
+func (c *choice) Receiver() reflect.Value { return reflect.ValueOf(&c.Value).Elem() }
+
+// Schema is what the document says of it.
+func (*choice) Schema(huma.Registry) *huma.Schema { return &huma.Schema{Type: huma.TypeBoolean} }
+
+// OnParamSet is told by huma whether there is a value.
+func (c *choice) OnParamSet(given bool, _ any) {
+	if given {
+		c.Of = ticketing.ChoiceOf(c.Value)
+	}
 }

@@ -16,7 +16,7 @@ type listInput struct {
 }
 
 type performancesInput struct {
-	OnSale   bool   `query:"on_sale" doc:"Only those of which a round is on sale now"`
+	OnSale   choice `query:"on_sale" doc:"true: only those of which a round is on sale now; false: only those of which none is. Both when left out"`
 	Category string `query:"category" enum:"concert,musical,sports"`
 	From     string `query:"from" format:"date" doc:"Shown on this day in Seoul or later; today when left out" example:"2026-12-01"`
 	To       string `query:"to" format:"date" doc:"Shown on this day in Seoul or earlier" example:"2026-12-31"`
@@ -88,7 +88,7 @@ func (s *Server) performanceRoutes() {
 }
 
 func (s *Server) listPerformances(ctx context.Context, in *performancesInput) (*tagged[page[performanceBody]], error) {
-	l := listOf("list-performances", in.OnSale, in.Category, in.From, in.To)
+	l := listOf("list-performances", in.OnSale.Of, in.Category, in.From, in.To)
 	id, day, err := l.place(in.After)
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func (s *Server) listPerformances(ctx context.Context, in *performancesInput) (*
 	if _, ok := ticketing.ParseDay(day); day != "" && !ok {
 		return nil, errNotNext
 	}
-	filter := ticketing.PerformanceFilter{Category: in.Category, OnSale: in.OnSale, From: s.today()}
+	filter := ticketing.PerformanceFilter{Category: in.Category, OnSale: in.OnSale.Of, From: s.today()}
 	if in.From != "" {
 		if filter.From, err = dayOf("from", in.From); err != nil {
 			return nil, err

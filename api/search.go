@@ -28,7 +28,7 @@ type searchInput struct {
 	To        string `query:"to" format:"date" doc:"Only performances shown on this day in Seoul or earlier" example:"2026-12-31"`
 	MinPrice  int64  `query:"min_price" minimum:"0" doc:"Only performances with a grade for so much or more, in KRW"`
 	MaxPrice  int64  `query:"max_price" minimum:"0" doc:"Only performances with a grade for so much or less, in KRW; 0 is no limit"`
-	OnSale    bool   `query:"on_sale" doc:"Only performances of which a round is on sale now"`
+	OnSale    choice `query:"on_sale" doc:"true: only performances of which a round is on sale now; false: only those of which none is. Both when left out"`
 	Sort      string `query:"sort" enum:"name,starting,ending,cheapest,dearest" doc:"The best first when left out. All but name need kind=performance"`
 	Limit     int    `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"Of each kind"`
 	After     string `query:"after" maxLength:"2000" doc:"The next of the page before; with its kind"`
@@ -185,7 +185,7 @@ func (in *searchInput) queries(today ticketing.Day) ([]ticketing.SearchQuery, er
 
 func (in *searchInput) filter() (f ticketing.SearchFilter, err error) {
 	f = ticketing.SearchFilter{
-		Category: in.Category, Performer: in.Performer, Hall: in.Hall, OnSale: in.OnSale,
+		Category: in.Category, Performer: in.Performer, Hall: in.Hall, OnSale: in.OnSale.Of,
 		MinPrice: ticketing.KRW(in.MinPrice), MaxPrice: ticketing.KRW(in.MaxPrice),
 	}
 	for _, day := range []struct {

@@ -77,10 +77,14 @@ func TestSearch(t *testing.T) {
 	h.find("q=x&kind=performance&category=musical&performer=3&hall=4&day=2026-12-24&min_price=5&max_price=6&on_sale=true&sort=cheapest&after=there&limit=2").wantStatus(http.StatusOK)
 	want := ticketing.SearchQuery{
 		Kind: ticketing.FindPerformances, Text: "x", Sort: ticketing.SortCheapest, After: "there", Limit: 2, Facets: true,
-		Filter: ticketing.SearchFilter{Category: "musical", Performer: 3, Hall: 4, From: "2026-12-24", To: "2026-12-24", MinPrice: 5, MaxPrice: 6, OnSale: true},
+		Filter: ticketing.SearchFilter{Category: "musical", Performer: 3, Hall: 4, From: "2026-12-24", To: "2026-12-24", MinPrice: 5, MaxPrice: 6, OnSale: ticketing.Yes},
 	}
 	if len(h.index.asked) != 1 || h.index.asked[0] != want {
 		t.Errorf("asked %+v, want %+v", h.index.asked, want)
+	}
+	h.find("kind=performance&on_sale=false").wantStatus(http.StatusOK)
+	if len(h.index.asked) != 1 || h.index.asked[0].Filter.OnSale != ticketing.No {
+		t.Errorf("not on sale: asked %+v", h.index.asked)
 	}
 	h.find("engine=sql").wantStatus(http.StatusOK).decode(&body)
 	if body.Halls.Items[0].Name != "twin" {

@@ -50,9 +50,9 @@ func (db *DB) CouponsOf(ctx context.Context, user ticketing.UserID, f ticketing.
 	}
 	list, err := many(ctx, db, scanCoupon, selectCoupon+`
 		WHERE k.user_id = $1 AND (k.issued_at, k.campaign, k.number) < ($2, $3, $4)
-		  AND ($5::timestamptz IS NULL OR k.status = 'issued' AND k.expires_at > $5 AND k.number > s.expired AND (c.minimum <= $6 OR $6 = 0))
+		  AND ($5::timestamptz IS NULL OR (k.status = 'issued' AND k.expires_at > $5 AND k.number > s.expired AND (c.minimum <= $6 OR $6 = 0)) <> $8::bool)
 		ORDER BY k.issued_at DESC, k.campaign DESC, k.number DESC LIMIT $7`,
-		int64(user), after.IssuedAt.Time(), int64(after.ID.Campaign), int64(after.ID.Number), moment(f.UsableAt), int64(f.Amount), pageSize(limit))
+		int64(user), after.IssuedAt.Time(), int64(after.ID.Campaign), int64(after.ID.Number), moment(f.UsableAt), int64(f.Amount), pageSize(limit), f.Unusable)
 	if err != nil {
 		return nil, fmt.Errorf("coupons of user %d: %w", user, err)
 	}

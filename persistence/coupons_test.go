@@ -259,6 +259,8 @@ func TestCouponLists(t *testing.T) {
 		"1":     {UsableAt: saleDay, Amount: 1_999},
 		"2":     {UsableAt: saleDay + couponLife + 1}, // the others' life is over, whether an event says so or not
 		"":      {UsableAt: saleDay + couponLife + 2},
+		"0":     {UsableAt: saleDay, Unusable: true},
+		"2 0":   {UsableAt: saleDay, Unusable: true, Amount: 1_999},
 	} {
 		for size := 1; size <= 3; size++ {
 			if got := numbers(f, size); got != want {

@@ -223,8 +223,11 @@ func performancesSQL(f ticketing.PerformanceFilter, after ticketing.PerformanceC
 		args = append(args, string(f.To))
 		sql += ` AND p.from_day <= $` + strconv.Itoa(len(args)) + `::text::date`
 	}
-	if f.OnSale {
-		sql += ` AND p.id IN (SELECT r.performance_id FROM round_states s JOIN rounds r ON r.id = s.round WHERE s.phase = 'open' AND r.deleted_at IS NULL)`
+	switch f.OnSale {
+	case ticketing.Yes:
+		sql += ` AND p.id IN (SELECT r.performance_id ` + openRounds + `)`
+	case ticketing.No:
+		sql += ` AND p.id NOT IN (SELECT r.performance_id ` + openRounds + `)`
 	}
 	return sql + ` ORDER BY p.to_day, p.id LIMIT $3`, args
 }

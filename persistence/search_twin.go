@@ -186,8 +186,11 @@ func twinFilter(f ticketing.SearchFilter, arg func(any) string) (sql string) {
 	if f.MaxPrice != 0 {
 		sql += ` AND ` + fmt.Sprintf(twinPrice, "min") + ` <= ` + arg(int64(f.MaxPrice))
 	}
-	if f.OnSale {
+	switch f.OnSale {
+	case ticketing.Yes:
 		sql += ` AND ` + twinOnSale
+	case ticketing.No:
+		sql += ` AND NOT ` + twinOnSale
 	}
 	return sql
 }

@@ -282,7 +282,7 @@ func (s *Sync) learnOnSale(ctx context.Context) error {
 		return nil
 	}
 	known := map[string]bool{}
-	q := ticketing.SearchQuery{Kind: ticketing.FindPerformances, Sort: ticketing.SortEnding, Limit: ticketing.MaxSearchPage, Filter: ticketing.SearchFilter{OnSale: true}}
+	q := ticketing.SearchQuery{Kind: ticketing.FindPerformances, Sort: ticketing.SortEnding, Limit: ticketing.MaxSearchPage, Filter: ticketing.SearchFilter{OnSale: ticketing.Yes}}
 	for {
 		results, err := s.engine.Search(ctx, []ticketing.SearchQuery{q})
 		if err != nil {

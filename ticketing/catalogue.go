@@ -217,12 +217,29 @@ func checkLength(field, text string, limit int) error {
 	return nil
 }
 
+// Choice is what a filter by a yes or no lets through; the zero Choice lets both through.
+type Choice int8
+
+const (
+	Either Choice = iota
+	Yes
+	No
+)
+
+// ChoiceOf lets through only what is so.
+func ChoiceOf(so bool) Choice {
+	if so {
+		return Yes
+	}
+	return No
+}
+
 // PerformanceFilter says which performances a list has. Zero fields leave nothing out.
 type PerformanceFilter struct {
 	Category string
-	OnSale   bool // a sale of one of its rounds is open
-	From     Day  // shown on this day or later
-	To       Day  // shown on this day or earlier
+	OnSale   Choice // whether a sale of one of its rounds is open
+	From     Day    // shown on this day or later
+	To       Day    // shown on this day or earlier
 }
 
 // PerformanceCursor is a place in a list of performances, which is ordered by the last day; zero is before the first.

@@ -199,4 +199,5 @@ func (c CouponSummary) Cursor() CouponCursor { return CouponCursor{c.IssuedAt, c
 type CouponFilter struct {
 	UsableAt Millis // those that could be used at this moment; 0: whatever became of them
 	Amount   KRW    // with UsableAt: for an order of this amount; 0: of any
+	Unusable bool   // with UsableAt: instead those that could not
 }

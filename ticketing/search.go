@@ -91,7 +91,7 @@ type SearchFilter struct {
 	To        Day // shown on this day or earlier
 	MinPrice  KRW // a grade costs this or more
 	MaxPrice  KRW // a grade costs this or less
-	OnSale    bool
+	OnSale    Choice
 }
 
 // SearchQuery asks for documents of one kind.

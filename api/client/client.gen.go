@@ -1827,7 +1827,7 @@ type MyCouponBody struct {
 	// Examples: 5000
 	Of *int64 `json:"of,omitempty"`
 
-	// Off With amount: the won it would take off that order
+	// Off With usable=true and amount: the won it would take off that order
 	//
 	// Examples: 19800
 	Off *int64 `json:"off,omitempty"`
@@ -3443,10 +3443,10 @@ type ListCouponsParams struct {
 	// After The next of the page before
 	After *string `form:"after,omitempty" json:"after,omitempty"`
 
-	// Usable Only those that could be used now
+	// Usable true: only those that could be used now; false: only those that could not. Both when left out
 	Usable *bool `form:"usable,omitempty" json:"usable,omitempty"`
 
-	// Amount With usable: for an order of so many won
+	// Amount With usable: by an order of so many won
 	Amount *int64 `form:"amount,omitempty" json:"amount,omitempty"`
 
 	// TBPosition The TB-Position of an answer you had: what you read is at least as new, or 503 after half a second
@@ -3489,7 +3489,7 @@ type WatchInboxParams struct {
 
 // ListPerformancesParams defines parameters for ListPerformances.
 type ListPerformancesParams struct {
-	// OnSale Only those of which a round is on sale now
+	// OnSale true: only those of which a round is on sale now; false: only those of which none is. Both when left out
 	OnSale   *bool                           `form:"on_sale,omitempty" json:"on_sale,omitempty"`
 	Category *ListPerformancesParamsCategory `form:"category,omitempty" json:"category,omitempty"`
 
@@ -3663,7 +3663,7 @@ type SearchParams struct {
 	// MaxPrice Only performances with a grade for so much or less, in KRW; 0 is no limit
 	MaxPrice *int64 `form:"max_price,omitempty" json:"max_price,omitempty"`
 
-	// OnSale Only performances of which a round is on sale now
+	// OnSale true: only performances of which a round is on sale now; false: only those of which none is. Both when left out
 	OnSale *bool `form:"on_sale,omitempty" json:"on_sale,omitempty"`
 
 	// Sort The best first when left out. All but name need kind=performance
@@ -5218,7 +5218,7 @@ type ClientInterface interface {
 
 	// ListCoupons See your coupons
 	//
-	// Newest first, those that are used up too, or with `usable` only those that are not. A list is a little behind what you have just done: send the TB-Position of that answer to wait for it. On 503 `unavailable` ask again.
+	// Newest first, those that are used up too, or with `usable=true` only those that can be used. A list is a little behind what you have just done: send the TB-Position of that answer to wait for it. On 503 `unavailable` ask again.
 	//
 	// Corresponds with GET /v1/coupons (the `ListCoupons` operationId).
 	ListCoupons(ctx context.Context, params *ListCouponsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -6898,7 +6898,7 @@ func (c *Client) ClaimCoupon(ctx context.Context, id int64, params *ClaimCouponP
 
 // ListCoupons See your coupons
 //
-// Newest first, those that are used up too, or with `usable` only those that are not. A list is a little behind what you have just done: send the TB-Position of that answer to wait for it. On 503 `unavailable` ask again.
+// Newest first, those that are used up too, or with `usable=true` only those that can be used. A list is a little behind what you have just done: send the TB-Position of that answer to wait for it. On 503 `unavailable` ask again.
 //
 // Corresponds with GET /v1/coupons (the `ListCoupons` operationId).
 func (c *Client) ListCoupons(ctx context.Context, params *ListCouponsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13528,7 +13528,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListCouponsWithResponse See your coupons
 	//
-	// Newest first, those that are used up too, or with `usable` only those that are not. A list is a little behind what you have just done: send the TB-Position of that answer to wait for it. On 503 `unavailable` ask again.
+	// Newest first, those that are used up too, or with `usable=true` only those that can be used. A list is a little behind what you have just done: send the TB-Position of that answer to wait for it. On 503 `unavailable` ask again.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -19670,7 +19670,7 @@ func (c *ClientWithResponses) ClaimCouponWithResponse(ctx context.Context, id in
 
 // ListCouponsWithResponse See your coupons
 //
-// Newest first, those that are used up too, or with `usable` only those that are not. A list is a little behind what you have just done: send the TB-Position of that answer to wait for it. On 503 `unavailable` ask again.
+// Newest first, those that are used up too, or with `usable=true` only those that can be used. A list is a little behind what you have just done: send the TB-Position of that answer to wait for it. On 503 `unavailable` ask again.
 //
 // Returns a wrapper object for the known response body format(s).
 //

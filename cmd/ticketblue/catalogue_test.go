@@ -319,18 +319,20 @@ func TestCatalogueOfPerformances(t *testing.T) {
 	}
 	round := m.round(soon, 48)
 	for query, want := range map[string]string{
-		"": "soon late", "&category=musical": "late", "&from=" + day(6): "late", "&to=" + day(6): "soon", "&on_sale=true": "", "&from=" + day(21): "",
+		"": "soon late", "&category=musical": "late", "&from=" + day(6): "late", "&to=" + day(6): "soon", "&on_sale=true": "", "&on_sale=false": "soon late", "&from=" + day(21): "",
 	} {
 		if got := titles(query); got != want {
 			t.Errorf("%q: %q, want %q", query, got, want)
 		}
 	}
-	for field, query := range map[string]string{"category": "category=opera", "from": "from=soon", "to": "to=2026-02-30", "after": "after=eA", "limit": "limit=0"} {
+	for field, query := range map[string]string{"category": "category=opera", "from": "from=soon", "to": "to=2026-02-30", "after": "after=eA", "limit": "limit=0", "on_sale": "on_sale=perhaps"} {
 		m.refused(0, 422, "invalid_input", field, "GET /v1/performances?"+query, "")
 	}
 	m.do(round, ticketing.OpenSale{})
-	if got := titles("&on_sale=true"); got != "soon" {
-		t.Errorf("on sale: %q", got)
+	for query, want := range map[string]string{"&on_sale=true": "soon", "&on_sale=false": "late", "&on_sale=false&category=concert": "", "": "soon late"} {
+		if got := titles(query); got != want {
+			t.Errorf("%q while one is on sale: %q, want %q", query, got, want)
+		}
 	}
 	m.ask(visitor, 201, fmt.Sprintf("POST /v1/rounds/%d/reservations", round), `{"seats":["A-1-1"]}`, "Idempotency-Key", "k")
 

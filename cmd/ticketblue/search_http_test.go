@@ -220,11 +220,12 @@ func FuzzSearch(f *testing.F) {
 		f.Add(words, uint8(0), "cheapest", "", "engine=sql")
 		f.Add("", uint8(5), "dearest", next, words)
 	}
+	f.Add("", uint8(80), "", "", "engine=index") // on_sale=false
 	f.Add("ㄹㅁㅈ", uint8(3), "", "bnVsbA", "limit=9&limit=-1&sort=%zz&&=&kind=hall")
 	f.Fuzz(func(t *testing.T, words string, bits uint8, sort, after, rest string) {
 		for _, at := range w.urls {
 			for _, engine := range []string{"index", "sql"} {
-				values := some(bits, "category", "musical", "performer", "1", "min_price", "40000", "max_price", "70000", "on_sale", "true", "hall", "1")
+				values := some(bits, "category", "musical", "performer", "1", "min_price", "40000", "max_price", "70000", "on_sale", []string{"true", "false"}[bits>>6&1], "hall", "1")
 				values.Set("q", words)
 				values.Set("engine", engine)
 				for name, value := range map[string]string{"sort": sort, "after": after} {
@@ -257,7 +258,7 @@ func let(t *testing.T, values url.Values, found tb.SearchBody) {
 	for _, p := range *found.Performances.Items {
 		in := slices.ContainsFunc(*p.Performers, func(r tb.HallRef) bool { return r.Id == 1 })
 		if values.Has("category") && p.Category != "musical" || values.Has("performer") && !in || values.Has("hall") && p.Hall.Id != 1 ||
-			values.Has("min_price") && p.MaxPrice < 40_000 || values.Has("max_price") && p.MinPrice > 70_000 || values.Has("on_sale") && !p.OnSale {
+			values.Has("min_price") && p.MaxPrice < 40_000 || values.Has("max_price") && p.MinPrice > 70_000 || values.Has("on_sale") && p.OnSale != (values.Get("on_sale") == "true") {
 			t.Errorf("%v lets %+v through", values, p)
 		}
 	}

@@ -304,7 +304,7 @@ func TestIndexFollowsAtOnce(t *testing.T) {
 	l.do(round, ticketing.OpenSale{})
 	l.agrees(second)
 	results, err := search.NewFinder(l.engine).Search(t.Context(), []ticketing.SearchQuery{{
-		Kind: ticketing.FindPerformances, Text: "다른홀", Limit: 1, Filter: ticketing.SearchFilter{OnSale: true},
+		Kind: ticketing.FindPerformances, Text: "다른홀", Limit: 1, Filter: ticketing.SearchFilter{OnSale: ticketing.Yes},
 	}})
 	if err != nil || results[0].Count != 1 || !strings.Contains(fmt.Sprint(results[0].Hits[0].Marks["hall"]), "다른 홀") {
 		t.Errorf("found %+v, %v", results, err)

@@ -47,7 +47,7 @@ func Hostile(t *testing.T, e search.Engine, text string) {
 	t.Helper()
 	finder := search.NewFinder(e)
 	q := ask(text)
-	q.Filter = ticketing.SearchFilter{Category: "sports", OnSale: true}
+	q.Filter = ticketing.SearchFilter{Category: "sports", OnSale: ticketing.Yes}
 	results, err := finder.Search(t.Context(), []ticketing.SearchQuery{q})
 	var invalid *ticketing.Invalid
 	if err != nil && !errors.As(err, &invalid) {

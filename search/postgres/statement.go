@@ -116,8 +116,11 @@ func (s *statement) conditions() string {
 	if f.MaxPrice != 0 {
 		add(`d.min_price <= `, int64(f.MaxPrice), ``)
 	}
-	if f.OnSale {
+	switch f.OnSale {
+	case ticketing.Yes:
 		all = append(all, `d.on_sale`)
+	case ticketing.No:
+		all = append(all, `NOT d.on_sale`)
 	}
 	return strings.Join(all, " AND ")
 }

@@ -134,8 +134,11 @@ func ofPerformance(f ticketing.SearchFilter) (all []condition) {
 	if f.MaxPrice != 0 {
 		all = append(all, compare(fieldMinPrice, "<=", int64(f.MaxPrice)))
 	}
-	if f.OnSale {
+	switch f.OnSale {
+	case ticketing.Yes:
 		all = append(all, compare(fieldOnSale, "=", 1))
+	case ticketing.No:
+		all = append(all, compare(fieldOnSale, "=", 0))
 	}
 	return all
 }

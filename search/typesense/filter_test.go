@@ -18,7 +18,8 @@ func TestFilters(t *testing.T) {
 		want string
 	}{
 		{ticketing.SearchQuery{Kind: perf}, ""},
-		{ticketing.SearchQuery{Kind: perf, Filter: ticketing.SearchFilter{Category: "musical", OnSale: true}}, "(category:=`musical` && on_sale:=1)"},
+		{ticketing.SearchQuery{Kind: perf, Filter: ticketing.SearchFilter{Category: "musical", OnSale: ticketing.Yes}}, "(category:=`musical` && on_sale:=1)"},
+		{ticketing.SearchQuery{Kind: perf, Filter: ticketing.SearchFilter{OnSale: ticketing.No}}, "on_sale:=0"},
 		{ticketing.SearchQuery{Kind: perf, Filter: ticketing.SearchFilter{From: "2026-12-24", To: "2026-12-31", MinPrice: 1, MaxPrice: 2, Hall: 3, Performer: 4}},
 			"(performers:=4 && hall:=3 && to_day:>=20261224 && from_day:<=20261231 && max_price:>=1 && min_price:<=2)"},
 		{ticketing.SearchQuery{Kind: perf, Filter: ticketing.SearchFilter{Category: "a` || on_sale:=`0"}}, "category:=`a || on_sale:=0`"},
@@ -46,7 +47,7 @@ func TestWordsAsFilters(t *testing.T) {
 	}
 	longest := strings.TrimSpace(strings.Repeat("abcdefghijklm ", search.MaxWords))
 	q := ticketing.SearchQuery{Kind: ticketing.FindPerformances, Filter: ticketing.SearchFilter{
-		Category: "musical", Performer: 1, Hall: 1, From: "2026-01-01", To: "2026-01-01", MinPrice: 1, MaxPrice: 1, OnSale: true,
+		Category: "musical", Performer: 1, Hall: 1, From: "2026-01-01", To: "2026-01-01", MinPrice: 1, MaxPrice: 1, OnSale: ticketing.Yes,
 	}}
 	words := strings.Fields(longest)
 	for i := range words {
