@@ -71,6 +71,7 @@ func (s *Server) createAdmin(ctx context.Context, in *createAdminInput) (*accoun
 	if err != nil {
 		return nil, err
 	}
+	concerns(ctx, "admin", id)
 	return &accountOutput{accountBody{int64(id), email, user.Name, string(user.Role)}}, nil
 }
 

@@ -25,6 +25,7 @@ const (
 func (s *Server) audited(c *fiber.Ctx, rt route, caller auth.Caller) error {
 	line := ticketing.AuditEntry{User: caller.User, Operation: rt.id, Targets: targetsOf(c), RequestID: string(requestID(c))}
 	act := changes(c.Method())
+	c.Context().SetUserValue(targetsKey{}, line.Targets)
 	var begun int64
 	if act {
 		var err error
@@ -48,6 +49,15 @@ func (s *Server) audited(c *fiber.Ctx, rt route, caller auth.Caller) error {
 		return unaudited(err)
 	}
 	return nil
+}
+
+type targetsKey struct{}
+
+// concerns adds to the line of an admin's act what its path does not name: what it has made, or how it was asked.
+func concerns(ctx context.Context, noun ticketing.Noun, value any) {
+	if targets, known := ctx.Value(targetsKey{}).(map[string]string); known {
+		targets[string(noun)] = fmt.Sprint(value)
+	}
 }
 
 func unaudited(err error) error {
@@ -77,9 +87,9 @@ type auditInput struct {
 type auditBody struct {
 	ID        int64             `json:"id" example:"311"`
 	At        time.Time         `json:"at" example:"2027-03-02T11:00:07Z"`
-	User      int64             `json:"user" example:"1"`
+	User      int64             `json:"user" doc:"The admin; 0: who may use the data directory, by the command ticketblue admin create" example:"1"`
 	Operation string            `json:"operation" doc:"As in this document" example:"open-round"`
-	Targets   map[string]string `json:"targets" nullable:"false" doc:"Parameters of the path" example:"{\"id\":\"42\"}"`
+	Targets   map[string]string `json:"targets" nullable:"false" doc:"Parameters of the path; and, by noun, the id of what was made or linked" example:"{\"id\":\"42\"}"`
 	Status    int               `json:"status,omitempty" doc:"Of the answer; absent when nobody knows how it ended" example:"200"`
 	RequestID string            `json:"request_id" example:"3581936a-d6d7-4f93-8f4d-a57c387e1fb6"`
 }
@@ -90,7 +100,7 @@ func (s *Server) auditRoutes() {
 	register(s, operation{
 		id: "list-audit", method: http.MethodGet, path: "/v1/admin/audit", tag: "admins", access: Admin,
 		status: http.StatusOK, errors: []int{http.StatusUnprocessableEntity}, summary: "What admins did, newest first",
-		about: "Every operation of an admin is here, reads too, with what its path named and how it was answered; bodies are not.",
+		about: "Every operation of an admin is here, reads too, with what its path named, what it made, and how it was answered; bodies are not.",
 	}, s.auditLog)
 }
 

@@ -57,6 +57,7 @@ func (s *Server) giveCoupon(ctx context.Context, in *giveInput) (*giveOutput, er
 	if err := s.refusal(result); err != nil {
 		return nil, err
 	}
+	concerns(ctx, "coupon", result.Coupon.ID)
 	out := &giveOutput{Position: positionOf(stream, result.Seq), Body: couponBody{factsOnWire(result.Coupon), result.Seq}}
 	if result.Replayed {
 		out.Replayed = strconv.FormatBool(true)

@@ -169,6 +169,7 @@ func (s *Server) createCampaign(ctx context.Context, in *createCampaignInput) (*
 	if err != nil {
 		return nil, err
 	}
+	concerns(ctx, "campaign", made.ID)
 	status := ticketing.CampaignStatus{Phase: ticketing.Scheduled, Terms: terms, Left: terms.Limit()}
 	body := campaignOnWire(made.ID, made.Name, &status)
 	body.Welcome = made.Welcome

@@ -338,8 +338,13 @@ func (f *fakeAccounts) AuditLog(_ context.Context, user ticketing.UserID, before
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var found []ticketing.AuditEntry
+	ended := map[int64]fakeLine{}
 	for _, l := range slices.Backward(f.lines) {
+		ended[l.begun] = l
 		if l.begun == 0 && (user == 0 || l.User == user) && (before == 0 || l.ID < before) {
+			if end, known := ended[l.ID]; known {
+				l.Targets, l.Status = end.Targets, end.Status
+			}
 			found = append(found, l.AuditEntry)
 		}
 	}

@@ -144,6 +144,7 @@ func (s *Server) createHall(ctx context.Context, in *createHallInput) (*tagged[h
 	if err != nil {
 		return nil, err
 	}
+	concerns(ctx, ticketing.NounHall, h.ID)
 	return tag(http.StatusCreated, h.Version, hallOnWire(h), "")
 }
 

@@ -134,9 +134,11 @@ func (s *Server) listJobRuns(ctx context.Context, in *jobRunsInput) (*jobRunsOut
 }
 
 func (s *Server) startJob(ctx context.Context, in *startJobInput) (*jobRunOutput, error) {
+	concerns(ctx, "dry_run", in.Body.DryRun)
 	run, err := s.Runs.StartRun(ctx, in.Name, callerOf(ctx).User, in.Body.DryRun, s.Clock())
 	if err != nil {
 		return nil, err
 	}
+	concerns(ctx, "run", run.ID)
 	return &jobRunOutput{onWireRun(run)}, nil
 }

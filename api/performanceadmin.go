@@ -138,6 +138,7 @@ func (s *Server) createPerformance(ctx context.Context, in *createPerformanceInp
 	if err != nil {
 		return nil, fieldMissing(err, "hall_id", "the id of a hall")
 	}
+	concerns(ctx, ticketing.NounPerformance, p.ID)
 	return tag(http.StatusCreated, p.Version, performanceOnWire(p), "")
 }
 
@@ -217,6 +218,7 @@ func (s *Server) dropAll(ctx context.Context, rounds []ticketing.RoundInfo) erro
 }
 
 func (s *Server) linkPerformer(ctx context.Context, in *linkInput) (*struct{}, error) {
+	concerns(ctx, ticketing.NounPerformer, in.Body.PerformerID)
 	return nil, s.Catalogue.LinkPerformer(ctx, in.ID, in.Body.PerformerID)
 }
 

@@ -103,6 +103,7 @@ func (s *Server) createPerformer(ctx context.Context, in *createPerformerInput) 
 	if err != nil {
 		return nil, err
 	}
+	concerns(ctx, ticketing.NounPerformer, p.ID)
 	return tag(http.StatusCreated, p.Version, performerOnWire(p), "")
 }
 

@@ -138,6 +138,7 @@ func (s *Server) setPoster(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	concerns(c.Context(), "poster", poster.Name)
 	return c.JSON(posterOnWire(poster))
 }
 

@@ -140,6 +140,7 @@ func (s *Server) planRound(ctx context.Context, in *planRoundInput) (*tagged[rou
 	if err != nil {
 		return nil, err
 	}
+	concerns(ctx, ticketing.NounRound, round.ID)
 	return tag(http.StatusCreated, round.Version, roundOnWire(round), "")
 }
 

@@ -375,7 +375,7 @@ func TestAuditLogIsOnlyAddedTo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	entry.Status = 200
+	entry.Status, entry.Targets = 200, map[string]string{"round": "6"}
 	if _, err := db.Audit(t.Context(), entry, begun); err != nil {
 		t.Fatal(err)
 	}
@@ -394,15 +394,15 @@ func TestAuditLogIsOnlyAddedTo(t *testing.T) {
 		}
 		text := ""
 		for _, e := range list {
-			text += fmt.Sprintf("%d:%d:%d:%s ", e.ID, e.User, e.Status, e.Targets["id"])
+			text += fmt.Sprintf("%d:%d:%d:%s%s ", e.ID, e.User, e.Status, e.Targets["id"], e.Targets["round"])
 		}
 		return text
 	}
 	line := func(id int64, rest string) string { return fmt.Sprintf("%d:%s ", id, rest) }
-	if got, want := seen(0, 0, 10), line(looked, "8:200:")+line(lost, "7:0:5")+line(begun, "7:200:5"); got != want {
+	if got, want := seen(0, 0, 10), line(looked, "8:200:")+line(lost, "7:0:5")+line(begun, "7:200:56"); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got, want := seen(7, lost, 10), line(begun, "7:200:5"); got != want {
+	if got, want := seen(7, lost, 10), line(begun, "7:200:56"); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for _, sql := range []string{`UPDATE audit_log SET status = 1`, `DELETE FROM audit_log`, `TRUNCATE audit_log`} {

@@ -23,10 +23,10 @@ func (db *DB) Audit(ctx context.Context, e ticketing.AuditEntry, begun int64) (i
 }
 
 // AuditLog lists up to limit entries with ids below before (0: from the newest), newest first; those of one user
-// when it is not 0. An act is one entry, with the status it ended with.
+// when it is not 0. An act is one entry, with the targets of both its lines and the status it ended with.
 func (db *DB) AuditLog(ctx context.Context, user ticketing.UserID, before int64, limit int) ([]ticketing.AuditEntry, error) {
 	list, err := many(ctx, db, scanAuditEntry, `
-		SELECT a.id, a.at, a.user_id, a.operation, a.targets, coalesce(a.status, e.status, 0), a.request_id
+		SELECT a.id, a.at, a.user_id, a.operation, a.targets || coalesce(e.targets, '{}'), coalesce(a.status, e.status, 0), a.request_id
 		  FROM audit_log a LEFT JOIN audit_log e ON e.begun = a.id
 		 WHERE a.begun IS NULL AND ($1::bigint = 0 OR a.user_id = $1) AND ($2::bigint = 0 OR a.id < $2)
 		 ORDER BY a.id DESC LIMIT $3`, int64(user), before, pageSize(limit))

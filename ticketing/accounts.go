@@ -90,9 +90,9 @@ type Rotated struct {
 type AuditEntry struct {
 	ID        int64
 	At        time.Time
-	User      UserID
+	User      UserID            // 0: whoever may run the command
 	Operation string            // as in the OpenAPI document
-	Targets   map[string]string // parameters of the path
+	Targets   map[string]string // parameters of the path, and what was made
 	Status    int               // of the answer; 0: begun, and nobody knows how it ended
 	RequestID string
 }

@@ -1083,12 +1083,14 @@ type AuditBody struct {
 	// Examples: 200
 	Status *int64 `json:"status,omitempty"`
 
-	// Targets Parameters of the path
+	// Targets Parameters of the path; and, by noun, the id of what was made or linked
 	//
 	// Examples: {"id":"42"}
 	Targets map[string]string `json:"targets"`
 
-	// User Examples: 1
+	// User The admin; 0: who may use the data directory, by the command ticketblue admin create
+	//
+	// Examples: 1
 	User int64 `json:"user"`
 }
 
@@ -4687,7 +4689,7 @@ type ClientInterface interface {
 
 	// ListAudit What admins did, newest first
 	//
-	// Every operation of an admin is here, reads too, with what its path named and how it was answered; bodies are not.
+	// Every operation of an admin is here, reads too, with what its path named, what it made, and how it was answered; bodies are not.
 	//
 	// Corresponds with GET /v1/admin/audit (the `ListAudit` operationId).
 	ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -5697,7 +5699,7 @@ func (c *Client) DropAdmin(ctx context.Context, id int64, reqEditors ...RequestE
 
 // ListAudit What admins did, newest first
 //
-// Every operation of an admin is here, reads too, with what its path named and how it was answered; bodies are not.
+// Every operation of an admin is here, reads too, with what its path named, what it made, and how it was answered; bodies are not.
 //
 // Corresponds with GET /v1/admin/audit (the `ListAudit` operationId).
 func (c *Client) ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12941,7 +12943,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListAuditWithResponse What admins did, newest first
 	//
-	// Every operation of an admin is here, reads too, with what its path named and how it was answered; bodies are not.
+	// Every operation of an admin is here, reads too, with what its path named, what it made, and how it was answered; bodies are not.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -18681,7 +18683,7 @@ func (c *ClientWithResponses) DropAdminWithResponse(ctx context.Context, id int6
 
 // ListAuditWithResponse What admins did, newest first
 //
-// Every operation of an admin is here, reads too, with what its path named and how it was answered; bodies are not.
+// Every operation of an admin is here, reads too, with what its path named, what it made, and how it was answered; bodies are not.
 //
 // Returns a wrapper object for the known response body format(s).
 //

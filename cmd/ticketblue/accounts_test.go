@@ -107,15 +107,19 @@ func TestAdminsThroughTheWholeProgram(t *testing.T) {
 	var log []string
 	for _, e := range items {
 		log = append(log, e.Operation)
-		if e.Status == nil || e.User == 0 {
+		if e.Status == nil || e.User == 0 && *e.Status != 201 {
 			t.Errorf("entry %+v", e)
 		}
 	}
-	if got := strings.Join(log, " "); got != "drop-admin list-audit create-admin" || second.Role != tb.AccountBodyRoleAdmin {
+	if got := strings.Join(log, " "); got != "drop-admin list-audit create-admin create-admin" || second.Role != tb.AccountBodyRoleAdmin {
 		t.Errorf("audit log %q", got)
 	}
 	if id := items[0].Targets["id"]; id != fmt.Sprint(second.Id) {
 		t.Errorf("targets %v", items[0].Targets)
+	}
+	byAdmin, byCommand := items[2], items[3]
+	if byAdmin.User == 0 || byAdmin.Targets["admin"] != fmt.Sprint(second.Id) || byCommand.User != 0 || byCommand.Targets["admin"] != fmt.Sprint(byAdmin.User) {
+		t.Errorf("made by an admin %+v, by the command %+v", byAdmin, byCommand)
 	}
 }
 
