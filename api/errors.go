@@ -322,7 +322,7 @@ func problemOfStatus(status int) *Problem {
 	case http.StatusRequestTimeout:
 		return problem(codeRequestTimeout, "")
 	case http.StatusRequestEntityTooLarge:
-		return problem(codeBodyTooLarge, fmt.Sprintf("At most %d bytes; layouts and pictures have limits of their own.", MaxBodyBytes))
+		return problem(codeBodyTooLarge, "") // whose limit it was, bodyTooLarge knows
 	case http.StatusUnsupportedMediaType:
 		return problem(codeMediaType, "")
 	case http.StatusRequestHeaderFieldsTooLarge:

@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -110,8 +111,12 @@ func (op operation) document() huma.Operation {
 	if op.access != Public {
 		security = []map[string][]string{{"bearer": {}}}
 	}
+	about := op.about
+	if op.maxBody > 0 {
+		about += fmt.Sprintf(" The body has at most %d bytes: 413 is `%s`.", op.maxBody, codeBodyTooLarge)
+	}
 	return huma.Operation{
-		OperationID: op.id, Method: op.method, Path: op.path, Summary: op.summary, Description: strings.TrimSpace(op.about),
+		OperationID: op.id, Method: op.method, Path: op.path, Summary: op.summary, Description: strings.TrimSpace(about),
 		Tags: []string{op.tag}, DefaultStatus: op.status, Errors: errs, Security: security, Responses: op.responses,
 		MaxBodyBytes:    int64(max(op.maxBody, MaxBodyBytes) + 1), // Fiber has counted already
 		BodyReadTimeout: -1,                                       // and read it whole

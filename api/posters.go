@@ -64,7 +64,7 @@ type performancePosterInput struct {
 type posterInput struct {
 	ID      int64 `path:"id" minimum:"1" example:"1"`
 	RawBody huma.MultipartFormFiles[struct {
-		File huma.FormFile `form:"file" contentType:"image/jpeg,image/png,image/webp" required:"true" doc:"At most 10 MB and 24 million pixels"`
+		File huma.FormFile `form:"file" contentType:"image/jpeg,image/png,image/webp" required:"true" doc:"A JPEG, PNG or WebP picture, at most 10 MB and 24 million pixels, at least 100 pixels wide and high"`
 	}]
 }
 
@@ -82,10 +82,8 @@ func newPosterCache() *otter.Cache[string, []byte] {
 func (s *Server) posterRoutes() {
 	hot[posterInput, posterOutput](s, operation{
 		id: "set-poster", method: http.MethodPut, path: "/v1/admin/performances/{id}/poster", tag: "admin", access: Admin,
-		status: http.StatusOK, errors: []int{http.StatusUnprocessableEntity}, upload: true,
-		summary: "Give a performance a poster",
-		about: "A JPEG, PNG or WebP as `multipart/form-data` in the field `file`. It is decoded and written anew in up to three " +
-			"widths: what else is in the file is left behind, so turn the picture upright first. The poster before is deleted.",
+		status: http.StatusOK, errors: []int{http.StatusUnprocessableEntity}, upload: true, maxBody: maxUpload,
+		summary: "Give a performance a poster", about: aboutPosters(),
 	}, s.setPoster)
 	register(s, operation{
 		id: "drop-poster", method: http.MethodDelete, path: "/v1/admin/performances/{id}/poster", tag: "admin", access: Admin,
@@ -100,17 +98,38 @@ func (s *Server) posterRoutes() {
 	}, s.getPoster)
 }
 
+func aboutPosters() string {
+	return fmt.Sprintf("A JPEG, PNG or WebP as `multipart/form-data` in the field `file`, of at most %d MB and %d million pixels, and at "+
+		"least %d pixels wide and high. It is decoded and written anew in the widths %v that it has, as a JPEG, or as a PNG where it "+
+		"is transparent: what else is in the file is left behind, so turn the picture upright first. The poster before is deleted.",
+		pictures.MaxBytes>>20, pictures.MaxPixels/1_000_000, pictures.MinWidth, pictures.Widths)
+}
+
 // bodyLimits lets an admin's upload be larger than any other body. Whoever else sends as much is cut off before.
 func (s *Server) bodyLimits(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	size := largeBody(string(h.Method()), string(h.RequestURI()))
-	if size == 0 {
-		return fasthttp.RequestConfig{}
-	}
-	token, _ := bytes.CutPrefix(h.Peek(fiber.HeaderAuthorization), bearer)
-	if caller, err := s.Tokens.Verify(string(token)); err != nil || caller.Role != ticketing.Admin {
+	if size == 0 || !s.saysAdmin(h) {
 		return fasthttp.RequestConfig{}
 	}
 	return fasthttp.RequestConfig{MaxRequestBodySize: size, ReadTimeout: uploadDeadline}
+}
+
+// saysAdmin tells whether a request has the token of an admin, who need not be one any more.
+func (s *Server) saysAdmin(h *fasthttp.RequestHeader) bool {
+	token, _ := bytes.CutPrefix(h.Peek(fiber.HeaderAuthorization), bearer)
+	caller, err := s.Tokens.Verify(string(token))
+	return err == nil && caller.Role == ticketing.Admin
+}
+
+// bodyTooLarge says how large the body might have been.
+func (s *Server) bodyTooLarge(h *fasthttp.RequestHeader) *Problem {
+	detail := fmt.Sprintf("At most %d bytes.", MaxBodyBytes)
+	if size := largeBody(string(h.Method()), string(h.RequestURI())); size != 0 && s.saysAdmin(h) {
+		detail = fmt.Sprintf("At most %d bytes.", size)
+	} else if size != 0 {
+		detail = fmt.Sprintf("At most %d bytes; of an admin at most %d.", MaxBodyBytes, size)
+	}
+	return problem(codeBodyTooLarge, detail)
 }
 
 // largeBody is how many bytes a request may have that may have more than others; 0 for others.

@@ -124,6 +124,9 @@ func (s *Server) fiberConfig() fiber.Config {
 		DisablePreParseMultipartForm: true, // of any caller, before anybody has looked at who it is
 		ErrorHandler: func(c *fiber.Ctx, err error) error {
 			s.setHeaders(c) // fasthttp comes here directly when it cannot read a request
+			if errors.Is(err, fiber.ErrRequestEntityTooLarge) {
+				err = s.bodyTooLarge(&c.Request().Header)
+			}
 			s.fail(c, err)
 			return nil
 		},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
 
 	"ticketblue/ticketing"
@@ -117,6 +119,49 @@ func TestBodyLimit(t *testing.T) {
 				t.Errorf("%d %v %s, %v", resp.StatusCode, resp.Header, body, err)
 			}
 		})
+	}
+}
+
+// TestBodyLimitIsTold: each operation has its own, and only admins have the large ones.
+func TestBodyLimitIsTold(t *testing.T) {
+	h := withRound(t, nil)
+	root, mine := h.token(admin, ticketing.Admin), h.token(customer, ticketing.Customer)
+	described := map[string]string{}
+	h.everyOperation(func(path, method string, op *huma.Operation) { described[method+" "+path] = op.Description })
+	for _, c := range []struct {
+		method, path, template, token string
+		size, large                   int // a byte less than it sends, and what an admin may
+		want                          string
+	}{
+		{"POST", "/v1/rounds/1/reservations", "", mine, MaxBodyBytes, 0, "At most 65536 bytes."},
+		{"POST", "/v1/auth/login", "", "", MaxBodyBytes, 0, "At most 65536 bytes."},
+		{"PUT", posterPath, "/v1/admin/performances/{id}/poster", root, maxUpload, maxUpload, "At most 10551296 bytes."},
+		{"PUT", posterPath, "/v1/admin/performances/{id}/poster", mine, MaxBodyBytes, maxUpload, "At most 65536 bytes; of an admin at most 10551296."},
+		{"POST", "/v1/admin/halls", "/v1/admin/halls", root, MaxLayoutBytes, MaxLayoutBytes, "At most 16777216 bytes."},
+		{"POST", "/v1/admin/plans/preview", "/v1/admin/plans/preview", root, MaxLayoutBytes, MaxLayoutBytes, "At most 16777216 bytes."},
+		{"PUT", "/v1/admin/halls/1", "/v1/admin/halls/{id}", "", MaxBodyBytes, MaxLayoutBytes, "At most 65536 bytes; of an admin at most 16777216."},
+	} {
+		conn, r := h.dial()
+		if _, err := fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n{",
+			c.method, c.path, c.token, c.size+1); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var p Problem
+		if err := json.NewDecoder(resp.Body).Decode(&p); err != nil || resp.StatusCode != 413 || p.Detail != c.want {
+			t.Errorf("%s %s: %d %+v, %v", c.method, c.path, resp.StatusCode, p, err)
+		}
+		if about := described[c.method+" "+c.template]; c.large > 0 && !strings.Contains(about, fmt.Sprintf("at most %d bytes", c.large)) {
+			t.Errorf("%s %s does not say its limit: %s", c.method, c.template, about)
+		}
+	}
+	for _, limit := range []string{"JPEG, PNG or WebP", "10 MB", "24 million pixels", "100 pixels", "[320 640 1280]"} {
+		if text := described["PUT /v1/admin/performances/{id}/poster"]; !strings.Contains(text, limit) {
+			t.Errorf("posters: %q is not said: %s", limit, text)
+		}
 	}
 }
 

@@ -3284,7 +3284,7 @@ type UpdatePerformanceParams struct {
 
 // SetPosterMultipartBody defines parameters for SetPoster.
 type SetPosterMultipartBody struct {
-	// File At most 10 MB and 24 million pixels
+	// File A JPEG, PNG or WebP picture, at most 10 MB and 24 million pixels, at least 100 pixels wide and high
 	File openapi_types.File `json:"file"`
 }
 
@@ -4772,7 +4772,7 @@ type ClientInterface interface {
 
 	// CreateHallWithBody Add a hall
 	//
-	// The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle.
+	// The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. The body has at most 16777216 bytes: 413 is `body_too_large`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4781,7 +4781,7 @@ type ClientInterface interface {
 
 	// CreateHall Add a hall
 	//
-	// The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle.
+	// The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. The body has at most 16777216 bytes: 413 is `body_too_large`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4797,7 +4797,7 @@ type ClientInterface interface {
 
 	// UpdateHallWithBody Replace what is known of a hall
 	//
-	// Without a layout it keeps the one it has. With another one it gets a new version of its plan, for rounds that are planned from now on; those that exist keep theirs. 412 is `changed_meanwhile`. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle.
+	// Without a layout it keeps the one it has. With another one it gets a new version of its plan, for rounds that are planned from now on; those that exist keep theirs. 412 is `changed_meanwhile`. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. The body has at most 16777216 bytes: 413 is `body_too_large`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4806,7 +4806,7 @@ type ClientInterface interface {
 
 	// UpdateHall Replace what is known of a hall
 	//
-	// Without a layout it keeps the one it has. With another one it gets a new version of its plan, for rounds that are planned from now on; those that exist keep theirs. 412 is `changed_meanwhile`. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle.
+	// Without a layout it keeps the one it has. With another one it gets a new version of its plan, for rounds that are planned from now on; those that exist keep theirs. 412 is `changed_meanwhile`. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. The body has at most 16777216 bytes: 413 is `body_too_large`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4912,7 +4912,7 @@ type ClientInterface interface {
 
 	// SetPosterWithBody Give a performance a poster
 	//
-	// A JPEG, PNG or WebP as `multipart/form-data` in the field `file`. It is decoded and written anew in up to three widths: what else is in the file is left behind, so turn the picture upright first. The poster before is deleted.
+	// A JPEG, PNG or WebP as `multipart/form-data` in the field `file`, of at most 10 MB and 24 million pixels, and at least 100 pixels wide and high. It is decoded and written anew in the widths [320 640 1280] that it has, as a JPEG, or as a PNG where it is transparent: what else is in the file is left behind, so turn the picture upright first. The poster before is deleted. The body has at most 10551296 bytes: 413 is `body_too_large`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4978,7 +4978,7 @@ type ClientInterface interface {
 
 	// PreviewPlanWithBody See what a layout would become
 	//
-	// Keeps nothing. What is wrong in a table or a drawing is listed with its line or place, the first twenty of it. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle.
+	// Keeps nothing. What is wrong in a table or a drawing is listed with its line or place, the first twenty of it. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. The body has at most 16777216 bytes: 413 is `body_too_large`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4987,7 +4987,7 @@ type ClientInterface interface {
 
 	// PreviewPlan See what a layout would become
 	//
-	// Keeps nothing. What is wrong in a table or a drawing is listed with its line or place, the first twenty of it. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle.
+	// Keeps nothing. What is wrong in a table or a drawing is listed with its line or place, the first twenty of it. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. The body has at most 16777216 bytes: 413 is `body_too_large`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -5892,7 +5892,7 @@ func (c *Client) PauseCampaign(ctx context.Context, id int64, reqEditors ...Requ
 
 // CreateHallWithBody Add a hall
 //
-// The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle.
+// The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. The body has at most 16777216 bytes: 413 is `body_too_large`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5911,7 +5911,7 @@ func (c *Client) CreateHallWithBody(ctx context.Context, contentType string, bod
 
 // CreateHall Add a hall
 //
-// The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle.
+// The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. The body has at most 16777216 bytes: 413 is `body_too_large`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -5947,7 +5947,7 @@ func (c *Client) DeleteHall(ctx context.Context, id int64, params *DeleteHallPar
 
 // UpdateHallWithBody Replace what is known of a hall
 //
-// Without a layout it keeps the one it has. With another one it gets a new version of its plan, for rounds that are planned from now on; those that exist keep theirs. 412 is `changed_meanwhile`. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle.
+// Without a layout it keeps the one it has. With another one it gets a new version of its plan, for rounds that are planned from now on; those that exist keep theirs. 412 is `changed_meanwhile`. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. The body has at most 16777216 bytes: 413 is `body_too_large`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5966,7 +5966,7 @@ func (c *Client) UpdateHallWithBody(ctx context.Context, id int64, params *Updat
 
 // UpdateHall Replace what is known of a hall
 //
-// Without a layout it keeps the one it has. With another one it gets a new version of its plan, for rounds that are planned from now on; those that exist keep theirs. 412 is `changed_meanwhile`. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle.
+// Without a layout it keeps the one it has. With another one it gets a new version of its plan, for rounds that are planned from now on; those that exist keep theirs. 412 is `changed_meanwhile`. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. The body has at most 16777216 bytes: 413 is `body_too_large`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -6212,7 +6212,7 @@ func (c *Client) DropPoster(ctx context.Context, id int64, reqEditors ...Request
 
 // SetPosterWithBody Give a performance a poster
 //
-// A JPEG, PNG or WebP as `multipart/form-data` in the field `file`. It is decoded and written anew in up to three widths: what else is in the file is left behind, so turn the picture upright first. The poster before is deleted.
+// A JPEG, PNG or WebP as `multipart/form-data` in the field `file`, of at most 10 MB and 24 million pixels, and at least 100 pixels wide and high. It is decoded and written anew in the widths [320 640 1280] that it has, as a JPEG, or as a PNG where it is transparent: what else is in the file is left behind, so turn the picture upright first. The poster before is deleted. The body has at most 10551296 bytes: 413 is `body_too_large`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -6358,7 +6358,7 @@ func (c *Client) UpdatePerformer(ctx context.Context, id int64, params *UpdatePe
 
 // PreviewPlanWithBody See what a layout would become
 //
-// Keeps nothing. What is wrong in a table or a drawing is listed with its line or place, the first twenty of it. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle.
+// Keeps nothing. What is wrong in a table or a drawing is listed with its line or place, the first twenty of it. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. The body has at most 16777216 bytes: 413 is `body_too_large`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -6377,7 +6377,7 @@ func (c *Client) PreviewPlanWithBody(ctx context.Context, contentType string, bo
 
 // PreviewPlan See what a layout would become
 //
-// Keeps nothing. What is wrong in a table or a drawing is listed with its line or place, the first twenty of it. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle.
+// Keeps nothing. What is wrong in a table or a drawing is listed with its line or place, the first twenty of it. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. The body has at most 16777216 bytes: 413 is `body_too_large`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -13040,7 +13040,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateHallWithBodyWithResponse Add a hall
 	//
-	// The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle.
+	// The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. The body has at most 16777216 bytes: 413 is `body_too_large`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13049,7 +13049,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateHallWithResponse Add a hall
 	//
-	// The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle.
+	// The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. The body has at most 16777216 bytes: 413 is `body_too_large`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13067,7 +13067,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateHallWithBodyWithResponse Replace what is known of a hall
 	//
-	// Without a layout it keeps the one it has. With another one it gets a new version of its plan, for rounds that are planned from now on; those that exist keep theirs. 412 is `changed_meanwhile`. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle.
+	// Without a layout it keeps the one it has. With another one it gets a new version of its plan, for rounds that are planned from now on; those that exist keep theirs. 412 is `changed_meanwhile`. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. The body has at most 16777216 bytes: 413 is `body_too_large`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13076,7 +13076,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateHallWithResponse Replace what is known of a hall
 	//
-	// Without a layout it keeps the one it has. With another one it gets a new version of its plan, for rounds that are planned from now on; those that exist keep theirs. 412 is `changed_meanwhile`. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle.
+	// Without a layout it keeps the one it has. With another one it gets a new version of its plan, for rounds that are planned from now on; those that exist keep theirs. 412 is `changed_meanwhile`. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. The body has at most 16777216 bytes: 413 is `body_too_large`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13192,7 +13192,7 @@ type ClientWithResponsesInterface interface {
 
 	// SetPosterWithBodyWithResponse Give a performance a poster
 	//
-	// A JPEG, PNG or WebP as `multipart/form-data` in the field `file`. It is decoded and written anew in up to three widths: what else is in the file is left behind, so turn the picture upright first. The poster before is deleted.
+	// A JPEG, PNG or WebP as `multipart/form-data` in the field `file`, of at most 10 MB and 24 million pixels, and at least 100 pixels wide and high. It is decoded and written anew in the widths [320 640 1280] that it has, as a JPEG, or as a PNG where it is transparent: what else is in the file is left behind, so turn the picture upright first. The poster before is deleted. The body has at most 10551296 bytes: 413 is `body_too_large`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13260,7 +13260,7 @@ type ClientWithResponsesInterface interface {
 
 	// PreviewPlanWithBodyWithResponse See what a layout would become
 	//
-	// Keeps nothing. What is wrong in a table or a drawing is listed with its line or place, the first twenty of it. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle.
+	// Keeps nothing. What is wrong in a table or a drawing is listed with its line or place, the first twenty of it. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. The body has at most 16777216 bytes: 413 is `body_too_large`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13269,7 +13269,7 @@ type ClientWithResponsesInterface interface {
 
 	// PreviewPlanWithResponse See what a layout would become
 	//
-	// Keeps nothing. What is wrong in a table or a drawing is listed with its line or place, the first twenty of it. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle.
+	// Keeps nothing. What is wrong in a table or a drawing is listed with its line or place, the first twenty of it. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. The body has at most 16777216 bytes: 413 is `body_too_large`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -18846,7 +18846,7 @@ func (c *ClientWithResponses) PauseCampaignWithResponse(ctx context.Context, id 
 
 // CreateHallWithBodyWithResponse Add a hall
 //
-// The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle.
+// The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. The body has at most 16777216 bytes: 413 is `body_too_large`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -18861,7 +18861,7 @@ func (c *ClientWithResponses) CreateHallWithBodyWithResponse(ctx context.Context
 
 // CreateHallWithResponse Add a hall
 //
-// The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle.
+// The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. The body has at most 16777216 bytes: 413 is `body_too_large`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -18891,7 +18891,7 @@ func (c *ClientWithResponses) DeleteHallWithResponse(ctx context.Context, id int
 
 // UpdateHallWithBodyWithResponse Replace what is known of a hall
 //
-// Without a layout it keeps the one it has. With another one it gets a new version of its plan, for rounds that are planned from now on; those that exist keep theirs. 412 is `changed_meanwhile`. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle.
+// Without a layout it keeps the one it has. With another one it gets a new version of its plan, for rounds that are planned from now on; those that exist keep theirs. 412 is `changed_meanwhile`. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. The body has at most 16777216 bytes: 413 is `body_too_large`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -18906,7 +18906,7 @@ func (c *ClientWithResponses) UpdateHallWithBodyWithResponse(ctx context.Context
 
 // UpdateHallWithResponse Replace what is known of a hall
 //
-// Without a layout it keeps the one it has. With another one it gets a new version of its plan, for rounds that are planned from now on; those that exist keep theirs. 412 is `changed_meanwhile`. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle.
+// Without a layout it keeps the one it has. With another one it gets a new version of its plan, for rounds that are planned from now on; those that exist keep theirs. 412 is `changed_meanwhile`. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. The body has at most 16777216 bytes: 413 is `body_too_large`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -19106,7 +19106,7 @@ func (c *ClientWithResponses) DropPosterWithResponse(ctx context.Context, id int
 
 // SetPosterWithBodyWithResponse Give a performance a poster
 //
-// A JPEG, PNG or WebP as `multipart/form-data` in the field `file`. It is decoded and written anew in up to three widths: what else is in the file is left behind, so turn the picture upright first. The poster before is deleted.
+// A JPEG, PNG or WebP as `multipart/form-data` in the field `file`, of at most 10 MB and 24 million pixels, and at least 100 pixels wide and high. It is decoded and written anew in the widths [320 640 1280] that it has, as a JPEG, or as a PNG where it is transparent: what else is in the file is left behind, so turn the picture upright first. The poster before is deleted. The body has at most 10551296 bytes: 413 is `body_too_large`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -19222,7 +19222,7 @@ func (c *ClientWithResponses) UpdatePerformerWithResponse(ctx context.Context, i
 
 // PreviewPlanWithBodyWithResponse See what a layout would become
 //
-// Keeps nothing. What is wrong in a table or a drawing is listed with its line or place, the first twenty of it. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle.
+// Keeps nothing. What is wrong in a table or a drawing is listed with its line or place, the first twenty of it. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. The body has at most 16777216 bytes: 413 is `body_too_large`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -19237,7 +19237,7 @@ func (c *ClientWithResponses) PreviewPlanWithBodyWithResponse(ctx context.Contex
 
 // PreviewPlanWithResponse See what a layout would become
 //
-// Keeps nothing. What is wrong in a table or a drawing is listed with its line or place, the first twenty of it. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle.
+// Keeps nothing. What is wrong in a table or a drawing is listed with its line or place, the first twenty of it. The layout is one of `seats` for a plain hall, `grades` with `sections`, `csv`, and `pretix`. Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats 55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. The body has at most 16777216 bytes: 413 is `body_too_large`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
