@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 
 	"ticketblue/api/auth"
 	"ticketblue/ticketing"
@@ -143,6 +144,15 @@ func (s *Server) pass(c *fiber.Ctx, rt route) error {
 
 var bearer = []byte("Bearer ")
 
+// tokenOf is the token that an Authorization header brings. Names of schemes may be written in any case.
+func tokenOf(h *fasthttp.RequestHeader) (token []byte, found bool) {
+	value := h.Peek(fiber.HeaderAuthorization)
+	if len(value) < len(bearer) || !bytes.EqualFold(value[:len(bearer)], bearer) {
+		return nil, false
+	}
+	return value[len(bearer):], true
+}
+
 // nobody is the caller of a public route.
 var nobody auth.Caller
 
@@ -150,7 +160,7 @@ func (s *Server) admit(c *fiber.Ctx, access Access) (*auth.Caller, error) {
 	if access == Public {
 		return &nobody, nil
 	}
-	token, found := bytes.CutPrefix(c.Request().Header.Peek(fiber.HeaderAuthorization), bearer)
+	token, found := tokenOf(&c.Request().Header)
 	if !found {
 		return nil, auth.ErrUnauthenticated
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 
 	"ticketblue/ticketing"
 )
@@ -280,12 +281,30 @@ func TestTokenOfAnotherKindIsNobody(t *testing.T) {
 	h := withRound(t, nil)
 	token := h.token(customer, ticketing.Customer)
 	for name, header := range map[string]string{
-		"basic": "Basic " + token, "no scheme": token, "lower case": "bearer " + token, "two": "Bearer " + token + " " + token,
+		"basic": "Basic " + token, "no scheme": token, "no blank": "Bearer" + token, "nearly the scheme": "Bearers " + token, "scheme alone": "bearer", "two": "Bearer " + token + " " + token,
 		"tampered": "Bearer " + token + "x", "oversized": "Bearer " + strings.Repeat("a", 5000),
 	} {
 		a := h.do(call{method: "GET", path: "/v1/reservations/1-1", header: map[string]string{"Authorization": header}})
 		if a.wantStatus(http.StatusUnauthorized).problem().Code != "unauthenticated" {
 			t.Errorf("%s: %s", name, a.body)
 		}
+	}
+}
+
+// TestSchemeInAnyCase: RFC 9110 has names of schemes without case.
+func TestSchemeInAnyCase(t *testing.T) {
+	h := withRound(t, nil)
+	h.reserve(customer, "k", "A-1-1").wantStatus(http.StatusCreated)
+	for _, scheme := range []string{"Bearer ", "bearer ", "BEARER ", "bEaReR "} {
+		header := map[string]string{"Authorization": scheme + h.token(customer, ticketing.Customer)}
+		h.do(call{method: "GET", path: "/v1/reservations/1-1", header: header}).wantStatus(http.StatusOK)
+		header = map[string]string{"Authorization": scheme + h.token(admin, ticketing.Admin)}
+		large := `{"grades":[` + strings.Repeat(" ", MaxBodyBytes) + `]}` // admins only: who is none is 413
+		h.do(call{"POST", "/v1/admin/plans/preview", "", large, header}).wantStatus(http.StatusUnprocessableEntity)
+	}
+	request := &fasthttp.RequestHeader{}
+	request.Set("Authorization", "bearer x")
+	if made := testing.AllocsPerRun(100, func() { tokenOf(request) }); made != 0 {
+		t.Errorf("%v allocations", made)
 	}
 }

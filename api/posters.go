@@ -116,7 +116,7 @@ func (s *Server) bodyLimits(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 
 // saysAdmin tells whether a request has the token of an admin, who need not be one any more.
 func (s *Server) saysAdmin(h *fasthttp.RequestHeader) bool {
-	token, _ := bytes.CutPrefix(h.Peek(fiber.HeaderAuthorization), bearer)
+	token, _ := tokenOf(h)
 	caller, err := s.Tokens.Verify(string(token))
 	return err == nil && caller.Role == ticketing.Admin
 }
