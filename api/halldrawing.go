@@ -31,16 +31,9 @@ func (s sectionInput) longest() int {
 // drawnPlan puts the sections abreast, in as many banks one behind the other as make the hall about hallShape. Banks
 // stand in the middle of the hall, rows in the middle of their section.
 func drawnPlan(grades []string, sections []sectionInput) (*ticketing.Plan, error) {
-	total := 0
-	for i, section := range sections {
-		for j, row := range section.Rows {
-			if !slices.Contains(grades, row.Grade) {
-				return nil, invalid(fmt.Sprintf("sections[%d].rows[%d].grade", i, j), "one of the grades")
-			}
-			if total += row.Seats; total > ticketing.MaxPlanSeats {
-				return nil, invalid("sections", fmt.Sprintf("of at most %d seats together", ticketing.MaxPlanSeats))
-			}
-		}
+	total, err := checkSections(grades, sections)
+	if err != nil {
+		return nil, err
 	}
 	banks := slices.Collect(slices.Chunk(sections, abreast(sections)))
 	widest := 0
@@ -59,6 +52,33 @@ func drawnPlan(grades []string, sections []sectionInput) (*ticketing.Plan, error
 		y += deepest + sectionAisle
 	}
 	return ticketing.NewPlan(grades, seats)
+}
+
+// checkSections counts the seats. What is wrong it names by where it stands in the request: the plan knows only seats.
+func checkSections(grades []string, sections []sectionInput) (total int, err error) {
+	known := map[[2]string]string{} // rows by section and name
+	for i, section := range sections {
+		if !ticketing.IsPlanName(section.Name) {
+			return 0, invalid(fmt.Sprintf("sections[%d].name", i), wantPlanName)
+		}
+		for j, row := range section.Rows {
+			at, name := fmt.Sprintf("sections[%d].rows[%d]", i, j), [2]string{section.Name, row.Name}
+			first, taken := known[name]
+			switch {
+			case !ticketing.IsPlanName(row.Name):
+				return 0, invalid(at+".name", wantPlanName)
+			case taken:
+				return 0, invalid(at+".name", fmt.Sprintf("a row that section %s does not have yet: %s is row %s of it", section.Name, first, row.Name))
+			case !slices.Contains(grades, row.Grade):
+				return 0, invalid(at+".grade", "one of the grades")
+			}
+			known[name] = at
+			if total += row.Seats; total > ticketing.MaxPlanSeats {
+				return 0, invalid("sections", fmt.Sprintf("of at most %d seats together", ticketing.MaxPlanSeats))
+			}
+		}
+	}
+	return total, nil
 }
 
 // abreast is how many sections stand side by side.

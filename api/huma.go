@@ -155,6 +155,8 @@ func humaProblem(status int, errs []error) *Problem {
 	return p
 }
 
+const wantInteger = "a whole number such as 20: at most 18 digits, without point and exponent"
+
 const maxFieldName = 100 // of an unknown field the caller has chosen the name
 
 func fieldError(location, message string) FieldError {
@@ -167,7 +169,16 @@ func fieldError(location, message string) FieldError {
 		missing, _, _ := strings.Cut(name, " ")
 		field, want = strings.TrimPrefix(strings.TrimPrefix(location+"."+missing, "body"), "."), "present"
 	}
+	if of, found := strings.CutPrefix(message, wrongTypeOf); found {
+		field, want = of, wantInteger
+	}
 	switch {
+	case want == "integer", want == "invalid integer":
+		want = wantInteger
+	case want == "boolean", want == "invalid boolean":
+		want = "true or false"
+	case want == "number", strings.HasPrefix(want, "invalid float"):
+		want = "a number such as 2.5"
 	case want == "string to be RFC 3339 date":
 		want = "a day such as 2026-12-24"
 	case want == "string to be RFC 3339 date-time":

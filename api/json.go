@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -64,5 +65,20 @@ func unmarshalStrict(body []byte, v any) error {
 	if err := checkStrict(body); err != nil {
 		return err
 	}
-	return json.Unmarshal(body, v)
+	err := json.Unmarshal(body, v)
+	if wrong, is := errors.AsType[*json.UnmarshalTypeError](err); is && wrong.Field != "" {
+		_, field, embedded := strings.Cut(wrong.Field, embeddedLayout)
+		if !embedded {
+			field = wrong.Field
+		}
+		return errors.New(wrongTypeOf + field) // without the value
+	}
+	return err
 }
+
+// wrongTypeOf begins what unmarshalStrict says of a field that its schema lets through and its type cannot hold: a number
+// with a point or an exponent is an integer to the one and not to the other. huma keeps nothing of an error but its text.
+const (
+	wrongTypeOf    = "wrong type of "
+	embeddedLayout = "LayoutFields." // which the decoder names among the fields around, and callers do not know
+)

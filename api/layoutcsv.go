@@ -70,7 +70,7 @@ func (l *layout) readSeat(at string, record []string, place map[string]int) {
 	grade := strings.Clone(field("grade"))
 	for i, text := range []string{seat.Section, seat.Row, grade} {
 		if !ticketing.IsPlanName(text) {
-			l.wrong(at+"."+[]string{"section", "row", "grade"}[i], "1 to 16 letters and digits")
+			l.wrong(at+"."+[]string{"section", "row", "grade"}[i], wantPlanName)
 		}
 	}
 	var err error

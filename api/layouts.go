@@ -11,6 +11,8 @@ import (
 // MaxLayoutErrors is how many things that are wrong with a layout are listed.
 const MaxLayoutErrors = 20
 
+const wantPlanName = "1 to 16 letters and digits" // of a section, row or grade
+
 // layout is what becomes a plan: seats from whichever description, and what is wrong with it.
 type layout struct {
 	grades  []string

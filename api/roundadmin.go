@@ -127,7 +127,7 @@ func (s *Server) planRound(ctx context.Context, in *planRoundInput) (*tagged[rou
 	for _, grade := range plan.Grades {
 		price, found := performance.Prices[grade]
 		if !found {
-			return nil, invalid("id", "a performance with a price for every grade of its hall")
+			return nil, invalid("prices."+grade, "a price of the performance: its hall has this grade")
 		}
 		terms.Prices = append(terms.Prices, price)
 	}

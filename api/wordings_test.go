@@ -1,0 +1,52 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"ticketblue/ticketing"
+)
+
+// TestRefusalsSayWhatWouldBeRight: the field that is wrong by its name in the request, and what it would have to be.
+func TestRefusalsSayWhatWouldBeRight(t *testing.T) {
+	h := withRound(t, nil)
+	root := h.token(admin, ticketing.Admin)
+	layout := func(grade string) string {
+		return `{"name":"H","grades":["R","` + grade + `"],"sections":[{"name":"A","rows":[{"name":"1","grade":"R","seats":2}]}]}`
+	}
+	h.do(call{"POST", "/v1/admin/halls", root, strings.Replace(layout(""), `,""`, "", 1), nil}).wantStatus(http.StatusCreated)
+	performance := func(prices, more string) string {
+		return `{"title":"T","category":"concert","hall_id":2,"prices":` + prices + more + `}`
+	}
+	h.do(call{"POST", "/v1/admin/performances", root, performance(`{"R":1000}`, `,"duration_minutes":60`), nil}).wantStatus(http.StatusCreated)
+	h.do(call{"PUT", "/v1/admin/halls/2", root, layout("VIP"), map[string]string{"If-Match": "*"}}).wantStatus(http.StatusOK)
+	hall := func(sections string) string { return `{"name":"H","grades":["R"],"sections":[` + sections + `]}` }
+	const a1, whole = `{"name":"A","rows":[{"name":"1","grade":"R","seats":10}]}`, "a whole number such as 20: at most 18 digits, without point and exponent"
+	for _, c := range []struct{ method, path, body, field, want string }{
+		{"GET", "/v1/performances?limit=many", "", "limit", whole},
+		{"GET", "/v1/performances?limit=99999999999999999999", "", "limit", whole},
+		{"GET", "/v1/performances?on_sale=perhaps", "", "on_sale", "true or false"},
+		{"GET", "/v1/search?min_price=1e18", "", "min_price", whole},
+		{"POST", "/v1/admin/performances", performance(`{"R":1000}`, `,"duration_minutes":6e1`), "duration_minutes", whole},
+		{"POST", "/v1/admin/performances", performance(`{"R":1e3}`, `,"duration_minutes":60`), "prices", whole},
+		{"POST", "/v1/admin/performances", performance(`{"R":1000}`, `,"duration_minutes":1.5`), "duration_minutes", whole},
+		{"POST", "/v1/admin/performances", strings.Replace(performance(`{"R":1000}`, `,"duration_minutes":60`), ":2", ":1e18", 1), "hall_id", whole},
+		{"POST", "/v1/admin/halls", `{"name":"H","seats":1e1}`, "seats", whole},
+		{"POST", "/v1/admin/halls", hall(`{"name":"A","rows":[{"name":"1","grade":"R","seats":1e1}]}`), "sections.rows.seats", whole},
+		{"POST", "/v1/admin/jobs/dormant-users/runs", `{"dry_run":1}`, "dry_run", "true or false"},
+		{"POST", "/v1/admin/halls", hall(a1 + "," + a1), "sections[1].rows[0].name", "a row that section A does not have yet: sections[0].rows[0] is row 1 of it"},
+		{"POST", "/v1/admin/halls", hall(strings.Replace(a1, `"A"`, `"A-1"`, 1)), "sections[0].name", "1 to 16 letters and digits"},
+		{"POST", "/v1/admin/halls", hall(a1 + "," + strings.Replace(a1, `"1"`, `"1 2"`, 1)), "sections[1].rows[0].name", "1 to 16 letters and digits"},
+		{"POST", "/v1/admin/performances/2/rounds", h.roundTimes(), "prices.VIP", "a price of the performance: its hall has this grade"},
+	} {
+		before := h.everything()
+		p := h.do(call{c.method, c.path, root, c.body, nil}).wantStatus(http.StatusUnprocessableEntity).problem()
+		if got, want := fmt.Sprint(p.Errors), fmt.Sprint([]FieldError{{c.field, c.want}}); got != want || h.everything() != before {
+			t.Errorf("%s %s %s: %s, want %s", c.method, c.path, c.body, got, want)
+		}
+	}
+	// One section in two places of the request is fine, as long as its rows are.
+	h.do(call{"POST", "/v1/admin/halls", root, hall(a1 + "," + strings.Replace(a1, `"1"`, `"2"`, 1)), nil}).wantStatus(http.StatusCreated)
+}
