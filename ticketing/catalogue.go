@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -187,25 +186,18 @@ func (r Review) Validate() error {
 	return checkText("text", r.Text, MaxReviewText)
 }
 
-// Unseen tells whether a rune has no place in what people show each other: it is a control character, begins another line,
-// or turns the direction of what stands beside it, so that a name looks like another one or like the words around it.
-func Unseen(r rune) bool {
-	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
-}
-
 // checkLine wants a text that is not all blank, in one line and one direction.
 func checkLine(field, text string, limit int) error {
-	if strings.TrimSpace(text) == "" || strings.ContainsFunc(text, Unseen) || !utf8.ValidString(text) {
-		return invalid(field, "text that is not all blank, without control and direction characters")
+	if Blank(text) || HasUnseen(text, "") {
+		return invalid(field, "text that is not all blank, without control, direction and invisible characters")
 	}
 	return checkLength(field, text, limit)
 }
 
 // checkText wants a text, perhaps empty, that may have several lines.
 func checkText(field, text string, limit int) error {
-	unseen := func(r rune) bool { return Unseen(r) && r != '\n' && r != '\t' }
-	if strings.ContainsFunc(text, unseen) || !utf8.ValidString(text) {
-		return invalid(field, "text without control and direction characters")
+	if HasUnseen(text, "\n\t") {
+		return invalid(field, "text without control, direction and invisible characters")
 	}
 	return checkLength(field, text, limit)
 }

@@ -53,8 +53,8 @@ func CheckPassword(s string) error {
 // CheckName tells whether a person may be shown under this name.
 func CheckName(s string) error {
 	n := utf8.RuneCountInString(s)
-	if n > MaxNameRunes || strings.TrimSpace(s) == "" || strings.ContainsFunc(s, ticketing.Unseen) {
-		return &ticketing.Invalid{Field: "name", Want: "1 to 50 characters that are not all blank, without control and direction characters"}
+	if n > MaxNameRunes || ticketing.Blank(s) || ticketing.HasUnseen(s, "") {
+		return &ticketing.Invalid{Field: "name", Want: "1 to 50 characters that are not all blank, without control, direction and invisible characters"}
 	}
 	return nil
 }
