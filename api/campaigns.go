@@ -47,8 +47,6 @@ type campaignOutput struct {
 	Body     campaignBody
 }
 
-type campaignsOutput struct{ Body page[campaignBody] }
-
 type createCampaignInput struct {
 	Body struct {
 		Name          string       `json:"name" minLength:"1" maxLength:"200" example:"가을맞이 10%"`
@@ -67,7 +65,7 @@ type createCampaignInput struct {
 func (s *Server) campaignRoutes() {
 	register(s, operation{
 		id: "list-campaigns", method: http.MethodGet, path: "/v1/campaigns", tag: "coupons", access: Public,
-		status: http.StatusOK, errors: []int{http.StatusUnprocessableEntity},
+		status: http.StatusOK, errors: []int{http.StatusNotModified, http.StatusUnprocessableEntity},
 		summary: "See the campaigns whose coupons can be claimed",
 		about:   "Newest first, ended ones too. The numbers are a little behind; the campaign itself knows them.",
 	}, s.listCampaigns(true))
@@ -77,7 +75,7 @@ func (s *Server) campaignRoutes() {
 	}, s.askCampaign(ticketing.ReadCampaign{}))
 	register(s, operation{
 		id: "list-all-campaigns", method: http.MethodGet, path: "/v1/admin/campaigns", tag: "admin", access: Admin,
-		status: http.StatusOK, errors: []int{http.StatusUnprocessableEntity}, summary: "See all campaigns",
+		status: http.StatusOK, errors: []int{http.StatusNotModified, http.StatusUnprocessableEntity}, summary: "See all campaigns",
 	}, s.listCampaigns(false))
 	register(s, operation{
 		id: "create-campaign", method: http.MethodPost, path: "/v1/admin/campaigns", tag: "admin", access: Admin,
@@ -103,8 +101,8 @@ func (s *Server) campaignRoutes() {
 	}
 }
 
-func (s *Server) listCampaigns(public bool) func(context.Context, *listInput) (*campaignsOutput, error) {
-	return func(ctx context.Context, in *listInput) (*campaignsOutput, error) {
+func (s *Server) listCampaigns(public bool) func(context.Context, *listInput) (*tagged[page[campaignBody]], error) {
+	return func(ctx context.Context, in *listInput) (*tagged[page[campaignBody]], error) {
 		l := listOf("list-campaigns", public)
 		after, err := l.afterID(in.After)
 		if err != nil {
@@ -120,7 +118,7 @@ func (s *Server) listCampaigns(public bool) func(context.Context, *listInput) (*
 			return body
 		}
 		place := func(c ticketing.CampaignSummary) string { return l.cursorOfID(int64(c.ID)) }
-		return &campaignsOutput{pageOf(found, in.Limit, onWire, place)}, nil
+		return tag(http.StatusOK, 0, pageOf(found, in.Limit, onWire, place), in.IfNoneMatch)
 	}
 }
 

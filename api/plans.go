@@ -30,7 +30,8 @@ func newPlanCache() *planCache {
 }
 
 type planInput struct {
-	Hash string `path:"hash" example:"9d0231423d77b0cc325cfe4dc8020858ae8b0502917fe60b0983c04fd70d987d" pattern:"^[0-9a-f]{64}$"`
+	Hash        string `path:"hash" example:"9d0231423d77b0cc325cfe4dc8020858ae8b0502917fe60b0983c04fd70d987d" pattern:"^[0-9a-f]{64}$"`
+	IfNoneMatch string `header:"If-None-Match" doc:"The ETag you have; 304 when nothing has changed since"`
 }
 
 type seatBody struct {

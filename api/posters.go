@@ -69,7 +69,8 @@ type posterInput struct {
 }
 
 type posterFileInput struct {
-	File string `path:"file" example:"5f2c-320.jpg"`
+	File        string `path:"file" example:"5f2c-320.jpg"`
+	IfNoneMatch string `header:"If-None-Match" doc:"The ETag you have; 304 when nothing has changed since"`
 }
 
 func newPosterCache() *otter.Cache[string, []byte] {

@@ -212,10 +212,11 @@ func checkLength(field, text string, limit int) error {
 // Choice is what a filter by a yes or no lets through; the zero Choice lets both through.
 type Choice int8
 
+// What is let through.
 const (
-	Either Choice = iota
-	Yes
-	No
+	Either Choice = iota // whatever it is
+	Yes                  // only what is so
+	No                   // only what is not
 )
 
 // ChoiceOf lets through only what is so.

@@ -3223,6 +3223,12 @@ type WithdrawInputBody struct {
 	Password *string `json:"password,omitempty"`
 }
 
+// GetPosterParams defines parameters for GetPoster.
+type GetPosterParams struct {
+	// IfNoneMatch The ETag you have; 304 when nothing has changed since
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
 // ListAdminsParams defines parameters for ListAdmins.
 type ListAdminsParams struct {
 	// After The next of the page before
@@ -3576,6 +3582,12 @@ type ListPerformersParams struct {
 
 // GetPerformerParams defines parameters for GetPerformer.
 type GetPerformerParams struct {
+	// IfNoneMatch The ETag you have; 304 when nothing has changed since
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// GetPlanParams defines parameters for GetPlan.
+type GetPlanParams struct {
 	// IfNoneMatch The ETag you have; 304 when nothing has changed since
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
@@ -4655,7 +4667,7 @@ type ClientInterface interface {
 	// It may be kept for ever: another poster has another address.
 	//
 	// Corresponds with GET /posters/{file} (the `GetPoster` operationId).
-	GetPoster(ctx context.Context, file string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetPoster(ctx context.Context, file string, params *GetPosterParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListAdmins List the admins
 	//
@@ -5442,7 +5454,7 @@ type ClientInterface interface {
 	// A plan never changes: keep it for ever.
 	//
 	// Corresponds with GET /v1/plans/{hash} (the `GetPlan` operationId).
-	GetPlan(ctx context.Context, hash string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetPlan(ctx context.Context, hash string, params *GetPlanParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListReservations See your reservations
 	//
@@ -5615,8 +5627,8 @@ type ClientInterface interface {
 // It may be kept for ever: another poster has another address.
 //
 // Corresponds with GET /posters/{file} (the `GetPoster` operationId).
-func (c *Client) GetPoster(ctx context.Context, file string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetPosterRequest(c.Server, file)
+func (c *Client) GetPoster(ctx context.Context, file string, params *GetPosterParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPosterRequest(c.Server, file, params)
 	if err != nil {
 		return nil, err
 	}
@@ -7412,8 +7424,8 @@ func (c *Client) GetPerformer(ctx context.Context, id int64, params *GetPerforme
 // A plan never changes: keep it for ever.
 //
 // Corresponds with GET /v1/plans/{hash} (the `GetPlan` operationId).
-func (c *Client) GetPlan(ctx context.Context, hash string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetPlanRequest(c.Server, hash)
+func (c *Client) GetPlan(ctx context.Context, hash string, params *GetPlanParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPlanRequest(c.Server, hash, params)
 	if err != nil {
 		return nil, err
 	}
@@ -7800,7 +7812,7 @@ func (c *Client) TossWebhook(ctx context.Context, body TossWebhookJSONRequestBod
 }
 
 // NewGetPosterRequest constructs an http.Request for the GetPoster method
-func NewGetPosterRequest(server string, file string) (*http.Request, error) {
+func NewGetPosterRequest(server string, file string, params *GetPosterParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -7828,6 +7840,21 @@ func NewGetPosterRequest(server string, file string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -11811,7 +11838,7 @@ func NewGetPerformerRequest(server string, id int64, params *GetPerformerParams)
 }
 
 // NewGetPlanRequest constructs an http.Request for the GetPlan method
-func NewGetPlanRequest(server string, hash string) (*http.Request, error) {
+func NewGetPlanRequest(server string, hash string, params *GetPlanParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -11839,6 +11866,21 @@ func NewGetPlanRequest(server string, hash string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -12905,7 +12947,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /posters/{file} (the `GetPoster` operationId).
-	GetPosterWithResponse(ctx context.Context, file string, reqEditors ...RequestEditorFn) (*GetPosterResponse, error)
+	GetPosterWithResponse(ctx context.Context, file string, params *GetPosterParams, reqEditors ...RequestEditorFn) (*GetPosterResponse, error)
 
 	// ListAdminsWithResponse List the admins
 	//
@@ -13784,7 +13826,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/plans/{hash} (the `GetPlan` operationId).
-	GetPlanWithResponse(ctx context.Context, hash string, reqEditors ...RequestEditorFn) (*GetPlanResponse, error)
+	GetPlanWithResponse(ctx context.Context, hash string, params *GetPlanParams, reqEditors ...RequestEditorFn) (*GetPlanResponse, error)
 
 	// ListReservationsWithResponse See your reservations
 	//
@@ -14200,6 +14242,12 @@ func (r ListAuditResponse) ContentType() string {
 	return ""
 }
 
+// ListAllCampaignsResponse200Headers the declared response headers of an HTTP 200 response for ListAllCampaigns
+type ListAllCampaignsResponse200Headers struct {
+	CacheControl *string
+	ETag         *string
+}
+
 type ListAllCampaignsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -14207,6 +14255,8 @@ type ListAllCampaignsResponse struct {
 	JSON200 *PageCampaignBody
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListAllCampaignsResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -16379,6 +16429,12 @@ func (r SignupResponse) ContentType() string {
 	return ""
 }
 
+// ListCampaignsResponse200Headers the declared response headers of an HTTP 200 response for ListCampaigns
+type ListCampaignsResponse200Headers struct {
+	CacheControl *string
+	ETag         *string
+}
+
 type ListCampaignsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -16386,6 +16442,8 @@ type ListCampaignsResponse struct {
 	JSON200 *PageCampaignBody
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListCampaignsResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -18615,8 +18673,8 @@ func (r TossWebhookResponse) ContentType() string {
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /posters/{file} (the `GetPoster` operationId).
-func (c *ClientWithResponses) GetPosterWithResponse(ctx context.Context, file string, reqEditors ...RequestEditorFn) (*GetPosterResponse, error) {
-	rsp, err := c.GetPoster(ctx, file, reqEditors...)
+func (c *ClientWithResponses) GetPosterWithResponse(ctx context.Context, file string, params *GetPosterParams, reqEditors ...RequestEditorFn) (*GetPosterResponse, error) {
+	rsp, err := c.GetPoster(ctx, file, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -20100,8 +20158,8 @@ func (c *ClientWithResponses) GetPerformerWithResponse(ctx context.Context, id i
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/plans/{hash} (the `GetPlan` operationId).
-func (c *ClientWithResponses) GetPlanWithResponse(ctx context.Context, hash string, reqEditors ...RequestEditorFn) (*GetPlanResponse, error) {
-	rsp, err := c.GetPlan(ctx, hash, reqEditors...)
+func (c *ClientWithResponses) GetPlanWithResponse(ctx context.Context, hash string, params *GetPlanParams, reqEditors ...RequestEditorFn) (*GetPlanResponse, error) {
+	rsp, err := c.GetPlan(ctx, hash, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -20599,6 +20657,9 @@ func ParseListAllCampaignsResponse(rsp *http.Response) (*ListAllCampaignsRespons
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -20606,6 +20667,26 @@ func ParseListAllCampaignsResponse(rsp *http.Response) (*ListAllCampaignsRespons
 		}
 		response.ApplicationproblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListAllCampaignsResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
@@ -22373,6 +22454,9 @@ func ParseListCampaignsResponse(rsp *http.Response) (*ListCampaignsResponse, err
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -22380,6 +22464,26 @@ func ParseListCampaignsResponse(rsp *http.Response) (*ListCampaignsResponse, err
 		}
 		response.ApplicationproblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListCampaignsResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
