@@ -118,7 +118,7 @@ func TestRoundAndSeats(t *testing.T) {
 		status.Grades[0] != (gradeBody{Grade: "standard", Price: 132000, Free: 9, Held: 1}) || !status.ServerTime.Equal(h.clock.Now()) {
 		t.Errorf("status %s", a.body)
 	}
-	if status.RoundFacts != (RoundFacts{Performance: 1, Title: "TWENTY", MaxPerUser: ticketing.DefaultMaxPerUser}) {
+	if status.RoundFacts != (RoundFacts{Performance: 1, Title: "TWENTY", MaxPerUser: ticketing.DefaultMaxPerUser, Version: 1}) {
 		t.Errorf("facts %+v in %s", status.RoundFacts, a.body)
 	}
 

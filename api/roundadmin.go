@@ -236,6 +236,6 @@ func (s *Server) changeSale(command ticketing.Command) func(context.Context, *ro
 		if err != nil {
 			return nil, err
 		}
-		return &statusOutput{positionOf(ticketing.RoundStream(id), result.Seq), body}, nil
+		return &statusOutput{body.tag(), positionOf(ticketing.RoundStream(id), result.Seq), body}, nil
 	}
 }

@@ -19,9 +19,10 @@ const (
 // RoundFacts is what the catalogue knows of a round and its machine does not.
 // It is exported because huma documents no other embedded fields.
 type RoundFacts struct {
-	Performance int64  `json:"performance_id,omitempty" doc:"Like title and max_per_user absent if the catalogue has no such round" example:"1"`
+	Performance int64  `json:"performance_id,omitempty" doc:"Like title, max_per_user and version absent if the catalogue has no such round" example:"1"`
 	Title       string `json:"title,omitempty" doc:"The performance's" example:"TWENTY"`
 	MaxPerUser  int    `json:"max_per_user,omitempty" doc:"Seats one customer may have in this round" example:"4"`
+	Version     int64  `json:"version,omitempty" doc:"Counts its changes by admins" example:"1"`
 }
 
 // factsCache keeps what is known of rounds, and apart from it titles: performances change with every review.
@@ -68,7 +69,7 @@ func (s *Server) loadFacts(ctx context.Context, e edition) (RoundFacts, error) {
 	if err != nil {
 		return RoundFacts{}, fmt.Errorf("reading round %d: %w", e.id, err)
 	}
-	return RoundFacts{Performance: round.PerformanceID, MaxPerUser: round.Terms.MaxPerUser}, nil
+	return RoundFacts{Performance: round.PerformanceID, MaxPerUser: round.Terms.MaxPerUser, Version: round.Version}, nil
 }
 
 func (s *Server) loadTitle(ctx context.Context, e edition) (string, error) {

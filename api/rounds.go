@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
+	"hash/fnv"
 	"net/http"
 	"slices"
 	"strconv"
@@ -18,7 +20,8 @@ type roundInput struct {
 	Round int64 `path:"id" minimum:"1" example:"42"`
 }
 
-type seatsInput struct {
+// knownRoundInput asks about a round of which the caller may have the answer.
+type knownRoundInput struct {
 	Round       int64  `path:"id" minimum:"1" example:"42"`
 	IfNoneMatch string `header:"If-None-Match" doc:"The ETag you have; 304 when nothing has changed since"`
 }
@@ -58,6 +61,7 @@ type statusBody struct {
 }
 
 type statusOutput struct {
+	ETag     string `header:"ETag" doc:"Of all but server_time; goes into If-Match of what changes the round" example:"\"3-1234-9f2ac6d1\""`
 	Position string `header:"TB-Position" example:"round:42@1234"`
 	Body     statusBody
 }
@@ -74,11 +78,12 @@ type seatsOutput struct {
 }
 
 func (s *Server) roundRoutes() {
-	hot[roundInput, statusOutput](s, operation{
+	hot[knownRoundInput, statusOutput](s, operation{
 		id: "get-round", method: http.MethodGet, path: "/v1/rounds/{id}", tag: "rounds", access: Public,
-		status: http.StatusOK, summary: "See how a round's sale stands", about: aboutOwner,
+		status: http.StatusOK, errors: []int{http.StatusNotModified}, summary: "See how a round's sale stands",
+		about: "The ETag is of all but the time that it is now; it goes into the `If-Match` of what moves or deletes the round." + aboutOwner,
 	}, s.round)
-	hot[seatsInput, seatsOutput](s, operation{
+	hot[knownRoundInput, seatsOutput](s, operation{
 		id: "get-seats", method: http.MethodGet, path: "/v1/rounds/{id}/seats", tag: "rounds", access: Public,
 		status: http.StatusOK, errors: []int{http.StatusNotModified}, summary: "See the state of every seat", about: aboutOwner,
 	}, s.seats)
@@ -102,8 +107,21 @@ func (s *Server) round(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	etag := body.tag()
 	setPosition(c, ticketing.RoundStream(id), result.Seq)
+	c.Set(fiber.HeaderETag, etag) // and no-store: a browser that put 304 and what it kept together would have an old server_time
+	if matches(c.Get(fiber.HeaderIfNoneMatch), etag) {
+		return c.SendStatus(http.StatusNotModified)
+	}
 	return c.JSON(body)
+}
+
+// tag names all that the body says, but the time: the version of what admins have planned, as in every ETag of theirs, the
+// machine's state by its last event, and the title, which is another record's.
+func (b *statusBody) tag() string {
+	title := fnv.New32a()
+	_, _ = title.Write([]byte(b.Title)) // never fails, says its documentation
+	return fmt.Sprintf(`"%d-%d-%08x"`, b.Version, b.Seq, title.Sum32())
 }
 
 func (s *Server) statusBody(ctx context.Context, id ticketing.RoundID, r ticketing.Result) (statusBody, error) {

@@ -3059,7 +3059,7 @@ type StatusBody struct {
 	// OpensAt Examples: 2027-03-02T11:00:00Z
 	OpensAt time.Time `json:"opens_at"`
 
-	// PerformanceId Like title and max_per_user absent if the catalogue has no such round
+	// PerformanceId Like title, max_per_user and version absent if the catalogue has no such round
 	//
 	// Examples: 1
 	PerformanceId *int64 `json:"performance_id,omitempty"`
@@ -3087,6 +3087,11 @@ type StatusBody struct {
 	// Examples: TWENTY
 	Title  *string   `json:"title,omitempty"`
 	Totals CountBody `json:"totals"`
+
+	// Version Counts its changes by admins
+	//
+	// Examples: 1
+	Version *int64 `json:"version,omitempty"`
 }
 
 // StatusBodyStatus defines model for StatusBody.Status.
@@ -3622,6 +3627,12 @@ type GetReviewParams struct {
 type UpdateReviewParams struct {
 	// IfMatch The ETag of what you have seen: 412 "changed_meanwhile" when there is a newer version. Without it the newest is changed, whatever it is
 	IfMatch *string `json:"If-Match,omitempty"`
+}
+
+// GetRoundParams defines parameters for GetRound.
+type GetRoundParams struct {
+	// IfNoneMatch The ETag you have; 304 when nothing has changed since
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // WatchRoundParams defines parameters for WatchRound.
@@ -5552,10 +5563,10 @@ type ClientInterface interface {
 
 	// GetRound See how a round's sale stands
 	//
-	// 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	// The ETag is of all but the time that it is now; it goes into the `If-Match` of what moves or deletes the round. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
 	//
 	// Corresponds with GET /v1/rounds/{id} (the `GetRound` operationId).
-	GetRound(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetRound(ctx context.Context, id int64, params *GetRoundParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// WatchRound Watch the seats as they change
 	//
@@ -7652,11 +7663,11 @@ func (c *Client) UpdateReview(ctx context.Context, id int64, params *UpdateRevie
 
 // GetRound See how a round's sale stands
 //
-// 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+// The ETag is of all but the time that it is now; it goes into the `If-Match` of what moves or deletes the round. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
 //
 // Corresponds with GET /v1/rounds/{id} (the `GetRound` operationId).
-func (c *Client) GetRound(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetRoundRequest(c.Server, id)
+func (c *Client) GetRound(ctx context.Context, id int64, params *GetRoundParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRoundRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -12335,7 +12346,7 @@ func NewUpdateReviewRequestWithBody(server string, id int64, params *UpdateRevie
 }
 
 // NewGetRoundRequest constructs an http.Request for the GetRound method
-func NewGetRoundRequest(server string, id int64) (*http.Request, error) {
+func NewGetRoundRequest(server string, id int64, params *GetRoundParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -12363,6 +12374,21 @@ func NewGetRoundRequest(server string, id int64) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -13936,12 +13962,12 @@ type ClientWithResponsesInterface interface {
 
 	// GetRoundWithResponse See how a round's sale stands
 	//
-	// 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	// The ETag is of all but the time that it is now; it goes into the `If-Match` of what moves or deletes the round. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/rounds/{id} (the `GetRound` operationId).
-	GetRoundWithResponse(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*GetRoundResponse, error)
+	GetRoundWithResponse(ctx context.Context, id int64, params *GetRoundParams, reqEditors ...RequestEditorFn) (*GetRoundResponse, error)
 
 	// WatchRoundWithResponse Watch the seats as they change
 	//
@@ -15777,6 +15803,7 @@ func (r RescheduleRoundResponse) ContentType() string {
 
 // CancelRoundResponse200Headers the declared response headers of an HTTP 200 response for CancelRound
 type CancelRoundResponse200Headers struct {
+	ETag       *string
 	TBPosition *string
 }
 
@@ -15832,6 +15859,7 @@ func (r CancelRoundResponse) ContentType() string {
 
 // CloseRoundResponse200Headers the declared response headers of an HTTP 200 response for CloseRound
 type CloseRoundResponse200Headers struct {
+	ETag       *string
 	TBPosition *string
 }
 
@@ -15887,6 +15915,7 @@ func (r CloseRoundResponse) ContentType() string {
 
 // OpenRoundResponse200Headers the declared response headers of an HTTP 200 response for OpenRound
 type OpenRoundResponse200Headers struct {
+	ETag       *string
 	TBPosition *string
 }
 
@@ -15942,6 +15971,7 @@ func (r OpenRoundResponse) ContentType() string {
 
 // PauseRoundResponse200Headers the declared response headers of an HTTP 200 response for PauseRound
 type PauseRoundResponse200Headers struct {
+	ETag       *string
 	TBPosition *string
 }
 
@@ -18302,6 +18332,7 @@ func (r UpdateReviewResponse) ContentType() string {
 
 // GetRoundResponse200Headers the declared response headers of an HTTP 200 response for GetRound
 type GetRoundResponse200Headers struct {
+	ETag       *string
 	TBPosition *string
 }
 
@@ -20346,13 +20377,13 @@ func (c *ClientWithResponses) UpdateReviewWithResponse(ctx context.Context, id i
 
 // GetRoundWithResponse See how a round's sale stands
 //
-// 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+// The ETag is of all but the time that it is now; it goes into the `If-Match` of what moves or deletes the round. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/rounds/{id} (the `GetRound` operationId).
-func (c *ClientWithResponses) GetRoundWithResponse(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*GetRoundResponse, error) {
-	rsp, err := c.GetRound(ctx, id, reqEditors...)
+func (c *ClientWithResponses) GetRoundWithResponse(ctx context.Context, id int64, params *GetRoundParams, reqEditors ...RequestEditorFn) (*GetRoundResponse, error) {
+	rsp, err := c.GetRound(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -21917,6 +21948,13 @@ func ParseCancelRoundResponse(rsp *http.Response) (*CancelRoundResponse, error) 
 	switch {
 	case rsp.StatusCode == 200:
 		var headers CancelRoundResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("TB-Position"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "TB-Position", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -21963,6 +22001,13 @@ func ParseCloseRoundResponse(rsp *http.Response) (*CloseRoundResponse, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers CloseRoundResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("TB-Position"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "TB-Position", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -22009,6 +22054,13 @@ func ParseOpenRoundResponse(rsp *http.Response) (*OpenRoundResponse, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers OpenRoundResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("TB-Position"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "TB-Position", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -22055,6 +22107,13 @@ func ParsePauseRoundResponse(rsp *http.Response) (*PauseRoundResponse, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers PauseRoundResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("TB-Position"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "TB-Position", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -24115,6 +24174,9 @@ func ParseGetRoundResponse(rsp *http.Response) (*GetRoundResponse, error) {
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -24127,6 +24189,13 @@ func ParseGetRoundResponse(rsp *http.Response) (*GetRoundResponse, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers GetRoundResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("TB-Position"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "TB-Position", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

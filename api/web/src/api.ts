@@ -170,6 +170,13 @@ export async function ask<T>(method: string, path: string, extras: Extras = {}):
   return send<T>(method, path, extras, await credentials());
 }
 
+/** tagOf is the ETag of what a list has shown in this version. What has another one by now is refused, as the server would. */
+export async function tagOf(path: string, version?: number): Promise<string> {
+  const { body, etag } = await ask<{ version?: number }>("GET", path);
+  if (body.version !== version) throw new Refusal(412, { code: "changed_meanwhile", title: "", retryable: false }, 0);
+  return etag;
+}
+
 async function send<T>(method: string, path: string, extras: Extras, who: Record<string, string>): Promise<Answer<T>> {
   const headers: Record<string, string> = { Accept: "application/json", ...who };
   const form = extras.body instanceof FormData;

@@ -1,6 +1,6 @@
 // Performers and admins: lists with what is done to one of them.
 import { useSignal } from "@preact/signals";
-import { ask, get, type Page, type Performer } from "../api";
+import { ask, tagOf, get, type Page, type Performer } from "../api";
 import { Button, Field, Form, Outcome, useDeed, type Fields } from "../pages/forms";
 import { Failed, Loading, useLoaded, usePaged } from "../pages/parts";
 import { seoul, t } from "../words";
@@ -48,7 +48,7 @@ export function PerformersPage() {
           <strong>{p.name}</strong> <span class="hint">{[p.birth, p.nation].filter(Boolean).join(" · ")}</span>
           <details><summary>{t("performer.change")}</summary><PerformerForm performer={p} saved={(is) => said(items.map((x) => (x.id === is.id ? is : x)))} /></details>
           <Final class="drop" title={t("sale.delete")} lead={t("performer.drop.lead")} word={t("sale.delete")} act={async () => {
-            await ask("DELETE", "/admin/performers/" + p.id, { match: `"${p.version}-seen"` });
+            await ask("DELETE", "/admin/performers/" + p.id, { match: await tagOf("/performers/" + p.id, p.version) });
             gone(() => said(items.filter((x) => x !== p)));
           }} />
         </li>
@@ -62,7 +62,7 @@ function PerformerForm({ performer: p, saved }: { performer?: Performer; saved: 
   const deed = useDeed();
   const save = async (f: Fields, form: HTMLFormElement) => {
     const body = { name: f["name"], ...(f["birth"] ? { birth: f["birth"] } : {}), ...(f["nation"] ? { nation: f["nation"] } : {}) };
-    const { body: is } = p ? await ask<Performer>("PUT", "/admin/performers/" + p.id, { body, match: `"${p.version}-seen"` })
+    const { body: is } = p ? await ask<Performer>("PUT", "/admin/performers/" + p.id, { body, match: await tagOf("/performers/" + p.id, p.version) })
       : await ask<Performer>("POST", "/admin/performers", { body });
     if (!p) form.reset();
     saved(is);

@@ -1,5 +1,5 @@
 // Opening, pausing and closing a sale. What cannot be undone takes a second step, in the page.
-import { ask, type Round, type RoundStatus } from "../api";
+import { ask, tagOf, type Round, type RoundStatus } from "../api";
 import { Button, Outcome, useDeed } from "../pages/forms";
 import { t, type Word } from "../words";
 
@@ -24,7 +24,7 @@ export function SaleButtons({ round, status, canceled, version, changed }: Props
     return t(("status." + (body.canceled ? "canceled" : body.status)) as Word);
   });
   const drop = () => void deed.run(async () => {
-    await ask("DELETE", "/admin/rounds/" + round, { match: `"${version}-seen"` });
+    await ask("DELETE", "/admin/rounds/" + round, { match: await tagOf("/rounds/" + round, version) });
     changed();
   });
   const busy = deed.busy.value;

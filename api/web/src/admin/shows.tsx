@@ -1,7 +1,7 @@
 // Performances: what is known of one, its poster, and its rounds.
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { ask, get, type Hall, type Page, type Performance, type RoundTerms } from "../api";
+import { ask, tagOf, get, type Hall, type Page, type Performance, type RoundTerms } from "../api";
 import { Choice, Field, Form, Text, useDeed, type Deed, type Fields } from "../pages/forms";
 import { categoryName, Failed, Loading, Poster, useLoaded, usePaged } from "../pages/parts";
 import { go } from "../router";
@@ -175,7 +175,7 @@ function RoundItem({ round: r, changed }: { round: RoundTerms; changed: () => vo
   const deed = useDeed();
   const move = async (f: Fields) => {
     const body = { starts_at: moment(f["starts_at"]!), opens_at: moment(f["opens_at"]!), closes_at: moment(f["closes_at"]!) };
-    await ask("PUT", "/admin/rounds/" + r.id, { body, match: `"${r.version}-seen"` });
+    await ask("PUT", "/admin/rounds/" + r.id, { body, match: await tagOf("/rounds/" + r.id, r.version) });
     changed();
     return t("me.saved");
   };
