@@ -49,21 +49,50 @@ func (p *portion) tellRound(ctx context.Context, at reservationPlace, where stri
 	if err != nil {
 		return err
 	}
-	told := int64(0)
+	var notices []ticketing.Notice
 	var user int64
 	_, err = pgx.ForEachRow(rows, []any{&at.Number, &user}, func() error {
-		told++
-		p.tell(notice(user, ticketing.ReservationID{Round: ticketing.RoundID(at.Round), Number: uint32(at.Number)}))
+		notices = append(notices, notice(user, ticketing.ReservationID{Round: ticketing.RoundID(at.Round), Number: uint32(at.Number)}))
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	p.run.Count.Looked, p.run.Count.Done = p.run.Count.Looked+told, p.run.Count.Done+told
-	if told < reservationsPerPortion {
+	if err := p.tellOnce(ctx, notices); err != nil {
+		return err
+	}
+	if len(notices) < reservationsPerPortion {
 		at = reservationPlace{Round: at.Round + 1}
 	}
 	return p.moveTo(at)
+}
+
+// tellOnce tells what nobody was told before, and counts that as done.
+func (p *portion) tellOnce(ctx context.Context, notices []ticketing.Notice) error {
+	facts := make([]string, len(notices))
+	for i, n := range notices {
+		facts[i] = n.Fact
+	}
+	rows, err := p.Query(ctx, `SELECT fact FROM notices WHERE fact = ANY($1) UNION SELECT fact FROM inbox WHERE fact = ANY($1)`, facts)
+	if err != nil {
+		return err
+	}
+	told, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	known := make(map[string]bool, len(told))
+	for _, fact := range told {
+		known[fact] = true
+	}
+	for _, n := range notices {
+		p.run.Count.Looked++
+		if !known[n.Fact] {
+			p.run.Count.Done++
+			p.tell(n)
+		}
+	}
+	return nil
 }
 
 // remind tells whoever has a ticket for the day after the run's that his show is tomorrow.

@@ -233,12 +233,21 @@ func TestReminder(t *testing.T) {
 	h.reserve(gone, 1, 3, "confirmed")
 	exec(t, h.root, `UPDATE rounds SET deleted_at = now() WHERE id = $1`, gone)
 	want(t, "told", h.run(TaskReminder, false, tasksNow), 6, 6, 0)
-	want(t, "again", h.run(TaskReminder, false, tasksNow.Add(time.Hour)), 6, 6, 0)
+	want(t, "again, before anybody was told", h.run(TaskReminder, false, tasksNow.Add(time.Hour)), 6, 6, 0)
 	sent := h.counts(sentSQL)
+	for fact := range sent {
+		if err := h.db.PostNotice(t.Context(), ticketing.Notice{Fact: fact, Kind: ticketing.NoticeReminder, User: 1}, true, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(t, "again", h.run(TaskReminder, true, tasksNow.Add(2*time.Hour)), 6, 0, 0)
+	want(t, "again, not dry", h.run(TaskReminder, false, tasksNow.Add(2*time.Hour)), 6, 0, 0)
+	h.reserve(first, 9, 9, "confirmed")
+	want(t, "one more", h.run(TaskReminder, false, tasksNow.Add(2*time.Hour)), 7, 1, 0)
 	if len(sent) != 6 || sent["reminder:1-1"] != 2 || sent["reminder:2-3"] != 2 { // one key: whoever enqueues passes over the second
 		t.Errorf("told %v", sent)
 	}
-	want(t, "late: what has begun is not reminded of", h.run(TaskReminder, false, tomorrow.Add(-time.Hour)), 6, 6, 0)
+	want(t, "late: what has begun is not reminded of", h.run(TaskReminder, false, tomorrow.Add(-time.Hour)), 7, 1, 0)
 }
 
 func TestReviewPrompt(t *testing.T) {
