@@ -26,8 +26,8 @@ type oldPlace struct {
 
 // oldPerformances takes away what was shown for the last time OldYears ago. A performance is retired first: it goes out
 // of the catalogue with its rounds and its poster, and their streams are closed for good. Then follow, portion by portion,
-// the rows that its sales have left in the read tables, its reviews, and the snapshots. The journal stays: it names
-// nobody. Nothing is touched where money is under way.
+// the rows that its sales have left in the read tables, its reviews, and the snapshots, and in the end what anybody was told
+// as long ago. The journal stays: it names nobody. Nothing is touched where money is under way.
 func oldPerformances(ctx context.Context, p *portion) (more bool, err error) {
 	var at oldPlace
 	if err := p.at(&at); err != nil {
@@ -50,7 +50,7 @@ func oldPerformances(ctx context.Context, p *portion) (more bool, err error) {
 		   AND NOT EXISTS (SELECT FROM streams s WHERE s.stream = 'catalogue:performance:' || p.id AND s.retired_at IS NOT NULL)
 		 ORDER BY p.id LIMIT 1 FOR UPDATE OF p`, at.Performance, string(lastDay), p.asOf()).Scan(&at.Performance, &owed)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return false, nil
+		return p.purgeTold(ctx)
 	}
 	if err != nil {
 		return false, err
@@ -139,6 +139,28 @@ func (p *portion) purge(ctx context.Context, performance int64) (more bool, err 
 	more = more || full
 	done, err := p.Exec(ctx, purgeReviewsSQL, performance, purgedPerPortion, p.asOf())
 	return more || done.RowsAffected() == purgedPerPortion, err
+}
+
+// tolds are what customers were told as long ago, a page of each at a time. Nothing is told again for want of them: no
+// fact is that old any more.
+var tolds = []string{
+	`DELETE FROM notices WHERE (fact, channel) IN (SELECT fact, channel FROM notices WHERE created_at < $1 AND state <> 'waiting' LIMIT $2)`,
+	`DELETE FROM inbox WHERE fact IN (SELECT fact FROM inbox WHERE at < $1 LIMIT $2)`,
+}
+
+// purgeTold deletes a page of each and says whether one was full. These are not counted: what the run counts are performances.
+func (p *portion) purgeTold(ctx context.Context) (more bool, err error) {
+	if p.run.DryRun {
+		return false, nil
+	}
+	for _, sql := range tolds {
+		done, err := p.Exec(ctx, sql, p.asOf().AddDate(-OldYears, 0, 0), purgedPerPortion)
+		if err != nil {
+			return false, err
+		}
+		more = more || done.RowsAffected() == purgedPerPortion
+	}
+	return more, nil
 }
 
 // purgeReservations deletes a page of them, says whether it was full, and has a search index forget them too.

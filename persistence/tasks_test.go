@@ -339,3 +339,31 @@ func TestOldPerformances(t *testing.T) {
 	}
 	want(t, "again", h.run(TaskOldPerformances, false, tasksNow.Add(time.Minute)), 1, 0, 1)
 }
+
+// TestOldNotices: what was told ten years ago goes with the old performances, page by page; what waits, and what is younger, stays.
+func TestOldNotices(t *testing.T) {
+	h := newTaskHouse(t)
+	const many = purgedPerPortion + 3
+	told := func(name string, n int, at time.Time, state string) {
+		exec(t, h.root, `
+			INSERT INTO notices (fact, channel, notice, state, created_at) SELECT $1 || i, 'mail', '{}', $4, $3 FROM generate_series(1, $2::int) i`, name, n, at, state)
+		exec(t, h.root, `
+			INSERT INTO inbox (user_id, at, fact, kind, round, number, amount) SELECT i, $3, $1 || i, 'reminder', 1, i, 0 FROM generate_series(1, $2::int) i
+			ON CONFLICT DO NOTHING`, name, n, at)
+	}
+	told("old", many, years(OldYears).Add(-time.Hour), "sent")
+	told("young", 2, years(OldYears).Add(time.Hour), "dead")
+	exec(t, h.root, `INSERT INTO notices (fact, channel, notice, state, created_at) VALUES ('waits', 'mail', '{}', 'waiting', $1)`, years(OldYears+1))
+	left := func() (int, int) {
+		return h.counts(`SELECT 'n' FROM notices`)["n"], h.counts(`SELECT 'i' FROM inbox`)["i"]
+	}
+	h.run(TaskOldPerformances, true, tasksNow)
+	if n, i := left(); n != many+3 || i != many+2 {
+		t.Errorf("a dry run left %d notices, %d in the inbox", n, i)
+	}
+	run := h.run(TaskOldPerformances, false, tasksNow)
+	if n, i := left(); n != 3 || i != 2 || run.Portions != 2 {
+		t.Errorf("%d notices and %d in the inbox are left after %d portions", n, i, run.Portions)
+	}
+	want(t, "nothing is counted", run, 0, 0, 0)
+}
