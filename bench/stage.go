@@ -157,7 +157,7 @@ func stageOf(round int64, plan *api.PlanBody) *stage {
 }
 
 func readPlan(ctx context.Context, c *api.ClientWithResponses, hash string) (*api.PlanBody, error) {
-	plan, err := c.GetPlanWithResponse(ctx, hash)
+	plan, err := c.GetPlanWithResponse(ctx, hash, nil)
 	if err := api.Expect(http.StatusOK, plan, err); err != nil {
 		return nil, fmt.Errorf("reading plan %s: %w", hash, err)
 	}
