@@ -163,12 +163,15 @@ func (p *Projector) Rebuild(ctx context.Context) error {
 		return fmt.Errorf("rebuilding the read tables: %w", err)
 	}
 	defer p.disconnect(conn)
-	if err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return emptyTables(ctx, tx) }); err != nil {
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		defer p.forgetMarks() // before others see empty tables: who waits for all that was committed must wait
+		return emptyTables(ctx, tx)
+	})
+	if err != nil {
 		return fmt.Errorf("emptying the read tables: %w", err)
 	}
-	p.mu.Lock()
-	clear(p.marks)
-	p.mu.Unlock()
+	// A pass that was done just before may have noted its own meanwhile.
+	p.forgetMarks()
 	other := NewProjector(p.db, p.opts) // a rival to p, which both are made for
 	for {
 		worked, more, err := other.step(ctx, conn)

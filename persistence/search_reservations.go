@@ -120,6 +120,15 @@ func (db *DB) reindex(ctx context.Context, tx pgx.Tx, which ticketing.Reservatio
 	return db.enqueue(ctx, tx, []ticketing.Job{db.indexJob(which, db.clock())})
 }
 
+// ReservationsFile names the file that reservations are kept in: another one each time they are emptied, to be folded anew.
+func (db *DB) ReservationsFile(ctx context.Context) (int64, error) {
+	file, err := one(ctx, db, pgx.RowTo[int64], `SELECT pg_relation_filenode('reservations')::bigint`)
+	if err != nil {
+		return 0, fmt.Errorf("looking whether the read tables are being rebuilt: %w", err)
+	}
+	return file, nil
+}
+
 // ProjectedUpTo is the last event of each stream that the read tables have; streams that are not known are left out.
 func (db *DB) ProjectedUpTo(ctx context.Context, streams []ticketing.Stream) (map[ticketing.Stream]uint64, error) {
 	seqs := make(map[ticketing.Stream]uint64, len(streams))

@@ -44,6 +44,7 @@ type Sync struct {
 	source Source
 	log    *slog.Logger
 	hint   chan struct{} // capacity 1: what is on sale may have changed
+	edited chan ticketing.Stream
 	lag    prometheus.Histogram
 
 	mu     sync.Mutex
@@ -55,7 +56,7 @@ type Sync struct {
 // NewSync makes what keeps the engine; see Told, Run and Rebuild.
 func NewSync(engine Engine, source Source, log *slog.Logger, metrics prometheus.Registerer) *Sync {
 	s := &Sync{
-		engine: engine, source: source, log: log, hint: make(chan struct{}, 1),
+		engine: engine, source: source, log: log, hint: make(chan struct{}, 1), edited: make(chan ticketing.Stream, maxEdited),
 		drafts: map[ticketing.SearchKind]map[string]bool{}, untidy: map[ticketing.SearchKind]bool{},
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "ticketblue_search_lag_seconds", Help: "From an edit of the catalogue to its being found.",

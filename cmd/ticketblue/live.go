@@ -76,6 +76,7 @@ func (n *node) committed(s ticketing.Stream, head ticketing.Head) {
 func (n *node) edited(s ticketing.Stream, head ticketing.Head) {
 	n.forget(s)
 	n.committed(s, head)
+	n.sync.Edited(s)
 }
 
 func (n *node) forget(s ticketing.Stream) {

@@ -20,6 +20,7 @@ type noticeFlags struct {
 var lanes = map[string]int{
 	notify.JobMail: 4, notify.JobSlack: 1, // Slack takes one message a second
 	persistence.MailPasswordReset: 1, // not behind a thousand tickets
+	indexJobKind:                  2,
 }
 
 // openNotices makes what tells people. What is not configured goes to the outbox.

@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
@@ -37,6 +34,7 @@ func (n *node) openSearch(ctx context.Context) (err error) {
 // startSync begins to keep the index as the catalogue is.
 func (n *node) startSync(context.Context) error {
 	n.inBackground("search index", n.sync.Run)
+	n.inBackground("search index of edits", n.sync.RunEdited)
 	n.inBackground("search index's follower", func(ctx context.Context) {
 		err := n.broadcast.Follow(ctx, indexer(n.store, n.sync))
 		if ctx.Err() == nil {
@@ -146,38 +144,4 @@ func alone(told func(context.Context, []search.Change) error) func(context.Conte
 	return func(ctx context.Context, s ticketing.Stream, from uint64, events []ticketing.Event) error {
 		return told(ctx, []search.Change{{Stream: s, From: from, Events: events}})
 	}
-}
-
-// indexJobKind looks after reservations in the index whose customer or performance has another name now.
-const indexJobKind = "index_reservations"
-
-type indexArgs struct {
-	Which ticketing.ReservationChoice `json:"which"`
-	After string                      `json:"after,omitempty"`
-	At    time.Time                   `json:"at"`
-}
-
-func indexJob(which ticketing.ReservationChoice, at time.Time) ticketing.Job {
-	return indexArgs{Which: which, At: at}.job()
-}
-
-func (a indexArgs) job() ticketing.Job {
-	args, _ := json.Marshal(a) // numbers and a time
-	return ticketing.Job{Kind: indexJobKind, Key: fmt.Sprintf("%s:%x", indexJobKind, sha256.Sum256(args)), Args: args}
-}
-
-// indexReservations refreshes a slice, and leaves the next one to another job.
-func (n *node) indexReservations(ctx context.Context, args []byte) error {
-	var a indexArgs
-	err := json.Unmarshal(args, &a)
-	if err == nil {
-		a.After, err = n.sync.RefreshReservations(ctx, a.Which, a.After)
-	}
-	if err == nil && a.After != "" {
-		err = n.store.EnqueueAll(ctx, []ticketing.Job{a.job()})
-	}
-	if err != nil {
-		return fmt.Errorf("looking after reservations in the search index: %w", err)
-	}
-	return nil
 }

@@ -24,7 +24,8 @@ func (n *node) startJobs(ctx context.Context) error {
 	work := n.store.jobs
 	work.Register(persistence.PosterUnused, n.posterUnused)
 	work.Register(persistence.GiveWelcome, gifts{n.actors, n.log}.welcome)
-	work.Register(indexJobKind, n.indexReservations)
+	names := &renaming{store: n.store, sync: n.sync, projector: n.projector, log: n.log, wait: wholeWithin}
+	work.Register(indexJobKind, names.work)
 	n.registerNotices()
 	n.registerPayments()
 	work.Keep(n.tasks(), n.store, time.Now)

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"ticketblue/persistence"
+	"ticketblue/search/typesense/fake"
+	"ticketblue/ticketing"
+)
+
+// watched is a gallery with its search server.
+type watched struct {
+	*gallery
+	server *fake.Server
+}
+
+// closedAccount is a gallery whose index has a reservation of somebody who has closed his account since.
+func closedAccount(t *testing.T) (l *watched, names *renaming, forget func(age time.Duration) error, kept func() string) {
+	t.Helper()
+	server, where := startTypesense(t)
+	where.Reservations = true
+	l = &watched{openGallery(t, 0, where), server}
+	user := ticketing.User{Email: "gil@example.com", Name: "홍길동", Role: ticketing.Customer, CreatedAt: l.now()}
+	if id, err := l.store.CreateUser(t.Context(), user); err != nil || id != visitor {
+		t.Fatal(id, err)
+	}
+	round := l.round(l.performance("처음 공연", l.hall("어느 홀")), 48)
+	l.do(round, ticketing.OpenSale{})
+	l.buy(round, visitor, "A-1-1")
+	l.agrees(answerLimit)
+	kept = func() string { return exported(t, where) }
+	if !strings.Contains(kept(), "홍길동") {
+		t.Fatal("the index does not have the name")
+	}
+	run(t, l.store.dsn, `UPDATE users SET withdrawn_at = now(), email = NULL, name = '', password_hash = '' WHERE id = $1`, int64(visitor))
+	names = &renaming{store: l.store, sync: l.sync, projector: l.projector, log: slog.New(slog.DiscardHandler), wait: answerLimit}
+	which := ticketing.ReservationChoice{Users: []ticketing.UserID{visitor}}
+	forget = func(age time.Duration) error { return names.work(t.Context(), indexJob(which, l.now().Add(-age)).Args) }
+	return l, names, forget, kept
+}
+
+// TestForgottenWhileTablesAreRebuilt: a closed account's name leaves the index also when its time comes while the read tables
+// are being folded anew and have none of its reservations.
+func TestForgottenWhileTablesAreRebuilt(t *testing.T) {
+	l, names, forget, kept := closedAccount(t)
+	if err := l.projector.Close(t.Context()); err != nil { // nobody folds
+		t.Fatal(err)
+	}
+	names.wait, names.projector = 100*time.Millisecond, persistence.NewProjector(l.store.DB, persistence.ProjectorOptions{})
+	run(t, l.store.dsn, `TRUNCATE reservations, reservation_seats, orders, round_states, coupons, campaign_states; UPDATE streams SET projected_seq = 0`)
+	var again interface{ Later() time.Duration }
+	if err := forget(0); !errors.As(err, &again) {
+		t.Errorf("with empty tables: %v", err)
+	}
+	names.projector.Start()
+	defer func() {
+		if err := names.projector.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}()
+	names.wait = answerLimit
+	if err := forget(0); err != nil {
+		t.Fatal(err)
+	}
+	if text := kept(); strings.Contains(text, "홍길동") || text == "" {
+		t.Errorf("the index keeps %q", text)
+	}
+}
+
+// TestForgottenAfterDays: it does so as well when the search server was away for longer than other jobs are tried.
+func TestForgottenAfterDays(t *testing.T) {
+	l, _, forget, kept := closedAccount(t)
+	l.server.SetDown(true)
+	for age, wait := range map[time.Duration]time.Duration{0: firstAgain, 30 * 24 * time.Hour: lastAgain} {
+		var again interface{ Later() time.Duration }
+		if err := forget(age); !errors.As(err, &again) || again.Later().Round(time.Second) != wait {
+			t.Errorf("%s after the account was closed: %v, want another try after %s", age, err, wait)
+		}
+	}
+	l.server.SetDown(false)
+	if err := forget(30 * 24 * time.Hour); err != nil {
+		t.Error(err)
+	}
+	if text := kept(); strings.Contains(text, "홍길동") || text == "" {
+		t.Errorf("the index keeps %q", text)
+	}
+}
