@@ -10,6 +10,7 @@ import (
 
 // TestAccountPages goes the ways of an account in a real browser.
 func TestAccountPages(t *testing.T) {
+	t.Parallel() // it mostly waits for a browser
 	th := openTheatre(t)
 	b := startBrowser(t, "ko-KR")
 	t.Run("wrong at its field", func(t *testing.T) { th.wrongAtField(t, b) })

@@ -19,6 +19,7 @@ import (
 
 // TestAdminPages plans a sale from an empty hall to the last seat, in a real browser.
 func TestAdminPages(t *testing.T) {
+	t.Parallel() // it mostly waits for a browser
 	th := openTheatre(t)
 	b := startBrowser(t, "ko-KR")
 	t.Run("not for customers", func(t *testing.T) {
@@ -49,6 +50,7 @@ func TestAdminPages(t *testing.T) {
 		w.untilText(".audit", "export-reservations")
 	})
 	t.Run("phone", func(t *testing.T) { th.adminPhone(t, b) })
+	t.Run("by keyboard alone", func(t *testing.T) { th.adminKeyboard(t) })
 }
 
 // choose picks an option as a hand does.

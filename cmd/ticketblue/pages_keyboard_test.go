@@ -8,10 +8,9 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// TestAdminKeyboard uses the console without a mouse: what one is on can be seen, what went wrong is told where one is, and
+// adminKeyboard uses the console without a mouse: what one is on can be seen, what went wrong is told where one is, and
 // the focus is never lost.
-func TestAdminKeyboard(t *testing.T) {
-	th := openTheatre(t)
+func (th *theatre) adminKeyboard(t *testing.T) {
 	w := startBrowser(t, "en-US").open(t, th.url, 1280, 900) // whose fields for times are typed month first
 	w.visit("/")
 	w.logIn(theAdmin, thePassword)

@@ -13,6 +13,7 @@ import (
 
 // TestPaymentPages pays, fails to pay, and gets money back in a real browser, at the fake Toss.
 func TestPaymentPages(t *testing.T) {
+	t.Parallel() // it mostly waits for a browser
 	th := openTheatre(t)
 	b := startBrowser(t, "ko-KR")
 	t.Run("seats, coupon, ticket, cancellation, refund", func(t *testing.T) { th.buysAndCancels(t, b) })

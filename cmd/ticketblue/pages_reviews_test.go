@@ -18,6 +18,7 @@ const reviewers = 11
 
 // TestReviewPages reads, writes, changes and deletes reviews in a real browser.
 func TestReviewPages(t *testing.T) {
+	t.Parallel() // it mostly waits for a browser
 	var over, coming int64
 	th := openTheatre(t, func(th *theatre, s *store) {
 		guests := th.users[:reviewers+1] // customer 0 has been there too

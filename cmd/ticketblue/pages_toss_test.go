@@ -51,6 +51,7 @@ func (w *window) intercepted() {
 
 // TestTossWidget: with Toss' keys its widget is drawn with the server's amount, and what it sends back is confirmed.
 func TestTossWidget(t *testing.T) {
+	t.Parallel() // it mostly waits for a browser
 	th, toss := openTheatre(t), newBank(t, faketoss.Webhooks{})
 	th.stop()
 	cmd := program("serve", "--data", th.data, "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--toss-url", toss.url, "--toss-client-key", "test_gck_stub")
