@@ -29,6 +29,10 @@ const (
 	selectFoundPerformer = `SELECT a.id, a.name, a.nation FROM performers a WHERE a.id %s`
 )
 
+// plannedAnew has a statement planned for the tables as they are. One that is kept was planned when they were nearly empty,
+// and reads all rounds for each round until somebody analyses them: with 10,000 rounds that was a processor to itself.
+const plannedAnew = pgx.QueryExecModeCacheDescribe
+
 // found is how a kind of document is read: the statement has %s where the condition on the id is.
 type found struct {
 	sql  string
@@ -55,7 +59,7 @@ func (db *DB) SearchDocuments(ctx context.Context, kind ticketing.SearchKind, id
 		numbers = append(numbers, n)
 	}
 	by := foundBy[kind]
-	docs, err := many(ctx, db, by.scan, fmt.Sprintf(by.sql, `= ANY($1)`), numbers)
+	docs, err := many(ctx, db, by.scan, fmt.Sprintf(by.sql, `= ANY($1)`), plannedAnew, numbers)
 	if err != nil {
 		return nil, fmt.Errorf("reading %ss for the index: %w", kind, err)
 	}
@@ -76,7 +80,7 @@ func (db *DB) SearchDocumentsAfter(ctx context.Context, kind ticketing.SearchKin
 		}
 	}
 	by := foundBy[kind]
-	docs, err := many(ctx, db, by.scan, fmt.Sprintf(by.sql, `> $1 ORDER BY id LIMIT $2`), id, limit)
+	docs, err := many(ctx, db, by.scan, fmt.Sprintf(by.sql, `> $1 ORDER BY id LIMIT $2`), plannedAnew, id, limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading %ss for the index: %w", kind, err)
 	}
@@ -132,7 +136,7 @@ func (db *DB) PerformancesNaming(ctx context.Context, noun ticketing.Noun, ids [
 		ticketing.NounPerformer: `SELECT DISTINCT performance_id FROM performance_performers WHERE performer_id = ANY ($1) AND performance_id > $2 ORDER BY 1 LIMIT $3`,
 		ticketing.NounRound:     `SELECT DISTINCT performance_id FROM rounds WHERE id = ANY ($1) AND performance_id > $2 ORDER BY 1 LIMIT $3`,
 	}[noun]
-	found, err := many(ctx, db, pgx.RowTo[int64], sql, ids, after, limit)
+	found, err := many(ctx, db, pgx.RowTo[int64], sql, plannedAnew, ids, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("performances of %d %ss: %w", len(ids), noun, err)
 	}
@@ -142,7 +146,7 @@ func (db *DB) PerformancesNaming(ctx context.Context, noun ticketing.Noun, ids [
 // PerformancesOnSale lists the performances of which the sale of a round is open, as the read tables know it.
 func (db *DB) PerformancesOnSale(ctx context.Context) ([]int64, error) {
 	ids, err := many(ctx, db, pgx.RowTo[int64], `
-		SELECT DISTINCT r.performance_id `+openRounds+`AND EXISTS (SELECT FROM performances p WHERE p.id = r.performance_id AND p.deleted_at IS NULL)`)
+		SELECT DISTINCT r.performance_id `+openRounds+`AND EXISTS (SELECT FROM performances p WHERE p.id = r.performance_id AND p.deleted_at IS NULL)`, plannedAnew)
 	if err != nil {
 		return nil, fmt.Errorf("performances on sale: %w", err)
 	}
