@@ -2,12 +2,16 @@ package search
 
 import (
 	"context"
+	"time"
 
 	"ticketblue/ticketing"
 )
 
 // maxEdited is how many edits wait to be taken in at once; of more only the follower tells.
 const maxEdited = 1000
+
+// editedWithin is the deadline of taking in what has gathered.
+const editedWithin = 20 * time.Second
 
 // Edited says that a stream of the catalogue was edited here just now. What somebody waits for then overtakes what a follower
 // still has to tell of, such as a seed. It does not block, and may forget: the follower tells of everything.
@@ -29,7 +33,9 @@ func (s *Sync) RunEdited(ctx context.Context) {
 			for len(s.edited) > 0 && len(changes) < Batch {
 				changes = append(changes, Change{Stream: <-s.edited})
 			}
-			_ = s.Told(ctx, changes) // what fails the follower tries again
+			limited, cancel := context.WithTimeout(ctx, editedWithin)
+			_ = s.Told(limited, changes) // what fails the follower tries again
+			cancel()
 		}
 	}
 }
