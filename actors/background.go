@@ -75,9 +75,19 @@ func fold(stream ticketing.Stream, h ticketing.History) (m ticketing.Machine, er
 func (s *System) save(stream ticketing.Stream, snapshot ticketing.Snapshot) {
 	s.background(func(ctx context.Context) {
 		if err := s.Journal.SaveSnapshot(ctx, snapshot); err != nil {
-			s.Log.Warn("saving a snapshot", "stream", stream, "error", err)
+			s.notWritten("saving a snapshot", stream, err)
 		}
 	})
+}
+
+// notWritten is no loss: the next start reads the stream's events instead. At a stop, when there may be thousands that the
+// time did not suffice for, Shutdown tells how many.
+func (s *System) notWritten(what string, stream ticketing.Stream, err error) {
+	if s.draining.Load() {
+		s.unwritten.Add(1)
+		return
+	}
+	s.Log.Warn(what, "stream", stream, "error", err)
 }
 
 // park keeps a passivated stream's wake time. A stream whose wake time could not be kept stays awake instead,
@@ -90,7 +100,7 @@ func (s *System) park(stream ticketing.Stream, p Passivate) {
 	s.background(func(ctx context.Context) {
 		defer s.live.Done()
 		if err := s.Journal.Park(ctx, stream, p.WakeAt); err != nil {
-			s.Log.Warn("parking a stream", "stream", stream, "error", err)
+			s.notWritten("parking a stream", stream, err)
 			s.wake(stream)
 		}
 	})

@@ -108,10 +108,11 @@ type System struct {
 	metrics  *metrics
 	requests sync.Pool
 
-	cells    sync.Map   // ticketing.Stream -> *cell
-	spawning sync.Mutex // held while a cell is added, and to stop that
-	draining atomic.Bool
-	epoch    atomic.Uint64 // counts losses of ownership
+	cells     sync.Map   // ticketing.Stream -> *cell
+	spawning  sync.Mutex // held while a cell is added, and to stop that
+	draining  atomic.Bool
+	unwritten atomic.Int64  // saves and parks that failed at a stop
+	epoch     atomic.Uint64 // counts losses of ownership
 
 	_        [64]byte // what follows changes with every command, what stands above hardly ever: not on one cache line
 	inFlight atomic.Int64
@@ -372,6 +373,9 @@ func (s *System) Shutdown(ctx context.Context) error {
 	}()
 	select {
 	case <-done:
+		if n := s.unwritten.Load(); n > 0 {
+			s.Log.Warn("not everything was written down in the time of a stop; the next start reads events instead", "writes", n)
+		}
 		s.actors.Shutdown()
 		s.workers.stop()
 		return nil

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -303,6 +305,32 @@ func TestShutdownLosesNothing(t *testing.T) {
 		t.Errorf("snapshot %d, parked %d after %+v", m.snapshots[stream].Seq, m.parked[stream], r)
 	}
 	m.facts(t, stream)
+}
+
+// lost is a journal whose time for snapshots and wake times is over.
+type lost struct{ *memory }
+
+func (lost) SaveSnapshot(context.Context, ticketing.Snapshot) error { return context.DeadlineExceeded }
+
+func (lost) Park(context.Context, ticketing.Stream, ticketing.Millis) error {
+	return context.DeadlineExceeded
+}
+
+// However many rounds cannot be written down at a stop, the log says so once.
+func TestShutdownTellsOnce(t *testing.T) {
+	checkLeaks(t)
+	m := newMemory(t, 100)
+	defer m.close()
+	var said bytes.Buffer
+	s, _ := newSystem(t, m, func(c *Config) { c.Journal, c.Log = lost{m}, slog.New(slog.NewTextHandler(&said, nil)) })
+	const rounds = 20
+	for id := range rounds {
+		s.Do(t.Context(), m.plant(ticketing.RoundID(id+1), openTerms(time.Hour)), ticketing.ReadStatus{})
+	}
+	shutdown(t, s)
+	if lines := strings.Count(said.String(), "\n"); lines != 1 || !strings.Contains(said.String(), fmt.Sprintf("writes=%d", 2*rounds)) {
+		t.Errorf("the log has %d lines: %s", lines, said.String())
+	}
 }
 
 func TestOwnershipLostAndFoundAgain(t *testing.T) {
