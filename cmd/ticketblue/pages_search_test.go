@@ -69,4 +69,13 @@ func (th *theatre) searches(t *testing.T, b *browser) {
 	w.enter("#search", " <b>없음</b>")
 	w.press(kb.Enter)
 	w.untilText("#found .hint", "찾은 것이 없습니다")
+
+	for i := range 21 { // one more than a page
+		mustAsk(t, http.StatusCreated, "POST", th.url+"/v1/admin/performers", th.admin, map[string]any{"name": fmt.Sprintf("다수배우 %02d", i)})
+	}
+	w.until(`fetch("/v1/search?kind=performer&q=" + encodeURIComponent("다수배우")).then(r => r.json()).then(a => a.performers.count === 21)`)
+	w.visit("/search?q=%EB%8B%A4%EC%88%98%EB%B0%B0%EC%9A%B0")
+	w.until(`document.querySelectorAll("#found .names li").length === 20`)
+	w.click("#found .more button")
+	w.until(`document.querySelectorAll("#found .names li").length === 21 && !document.querySelector("#found .more button")`)
 }

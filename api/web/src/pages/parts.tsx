@@ -62,7 +62,7 @@ export function usePaged<T, P extends Page<T> = Page<T>>(path: string) {
   const loaded = useLoaded(path, () => get<P>(path)), page = loaded.value.value;
   const load = async (after: string) => {
     const next = await get<P>(path + "&after=" + encodeURIComponent(after));
-    loaded.value.value = { ...next, items: [...page!.items, ...next.items] };
+    if (loaded.value.value === page) loaded.value.value = { ...next, items: [...page!.items, ...next.items] }; // else other filters were chosen meanwhile
   };
   return { ...loaded, more: <More next={page?.next} load={load} /> };
 }

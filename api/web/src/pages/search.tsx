@@ -21,6 +21,7 @@ interface Found {
 }
 type Section = { items: Found[]; count: number; near: boolean; next?: string };
 type Answer = { performances?: Section; halls?: Section; performers?: Section; categories?: Record<string, number> };
+type Kind = "performances" | "performers" | "halls";
 type Suggestion = { kind: string; id: number; name: string };
 
 const suggestions = (q: string) => get<{ items: Suggestion[] }>("/search/suggestions?q=" + encodeURIComponent(q.slice(0, 100)));
@@ -98,12 +99,12 @@ export function SearchPage() {
     else next.delete(name);
     go("/search?" + next, true);
   };
-  const more = async (after: string) => {
+  const more = (kind: Kind) => async (after: string) => {
     const was = value.value!, page = new URLSearchParams(query);
-    page.set("kind", "performance");
+    page.set("kind", kind.slice(0, -1));
     page.set("after", after);
-    const next = await get<Answer>("/search?" + page);
-    value.value = { ...was, performances: { ...next.performances!, items: [...was.performances!.items, ...next.performances!.items] } };
+    const next = (await get<Answer>("/search?" + page))[kind]!;
+    if (value.value === was) value.value = { ...was, [kind]: { ...next, items: [...was[kind]!.items, ...next.items] } };
   };
   const a = value.value;
   return (
@@ -125,11 +126,12 @@ export function SearchPage() {
         <div aria-live="polite" id="found">
           {a.meant && <p class="hint">{t(a.meant.length > 0 ? "search.meant" : "search.none")}</p>}
           {a.meant && <ul class="names" id="meant">{a.meant.map((s) => <li key={s.kind + s.id}><a href={linkOf(s)}>{s.name}</a> <small>{t(("search.kind." + s.kind) as Word)}</small></li>)}</ul>}
-          {a.performances && a.performances.count > 0 && <Performances section={a.performances} more={more} />}
+          {a.performances && a.performances.count > 0 && <Performances section={a.performances} more={more("performances")} />}
           {([["performers", a.performers], ["halls", a.halls]] as const).map(([kind, s]) => s && s.count > 0 && (
             <section key={kind}>
               <h2>{t(("search." + kind) as Word, { n: s.count })}</h2>
               <ul class="names">{s.items.map((f) => <li key={f.id}><a href={results(f.name!)}><Marked text={f.name!} marks={f.marks.name} /></a> {f.address && <small><Marked text={f.address} marks={f.marks.address} /></small>}</li>)}</ul>
+              <More next={s.next} load={more(kind)} />
             </section>
           ))}
         </div>
