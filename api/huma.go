@@ -70,7 +70,21 @@ func (s *Server) newHuma() huma.API {
 		s.router.declare(http.MethodGet, config.OpenAPIPath+kind,
 			route{id: "openapi", access: Public, deadline: requestDeadline})
 	}
-	return humafiber.NewV2WithGroup(s.app, s.router, config)
+	made := humafiber.NewV2WithGroup(s.app, s.router, config)
+	made.UseMiddleware(func(ctx huma.Context, next func(huma.Context)) { next(linewise{ctx}) })
+	return made
+}
+
+type humaContext = huma.Context // embedded by another name than that of its method
+
+// linewise gives each value of a header its own line. Fiber would put them into one with commas between, of which a
+// browser takes the first cookie only.
+type linewise struct{ humaContext }
+
+func (l linewise) Unwrap() huma.Context { return l.humaContext }
+
+func (l linewise) AppendHeader(name, value string) {
+	humafiber.UnwrapV2(l.humaContext).Response().Header.Add(name, value)
 }
 
 // register adds an operation whose input huma parses and checks by the tags of I.

@@ -22,7 +22,7 @@ func TestFullLaneIsRefusedAtTheDoor(t *testing.T) {
 		c.Passwords = passwords
 	})
 	h.addKim()
-	device := cookieOf(h.logIn(""), deviceCookie)
+	device := cookieOf(h.logIn(`,"cookie":true`), deviceCookie) // as the pages ask
 	whileFull := fill(t, h.server.Passwords)
 	for _, path := range []string{"/v1/auth/login", "/v1/auth/signup"} {
 		before := h.everything()

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -101,12 +102,55 @@ func TestTabsThatRefreshTogetherGetTheSame(t *testing.T) {
 
 func cookieOf(a answer, name string) *http.Cookie {
 	a.t.Helper()
-	for _, c := range (&http.Response{Header: a.header}).Cookies() {
+	for _, c := range cookiesOf(a) {
 		if c.Name == name {
 			return c
 		}
 	}
 	return &http.Cookie{}
+}
+
+// cookiesOf are those that a browser would keep: one of each line. Ours have no commas, so a line with one is two.
+func cookiesOf(a answer) (found []*http.Cookie) {
+	a.t.Helper()
+	for _, line := range a.header.Values("Set-Cookie") {
+		c, err := http.ParseSetCookie(line)
+		if err != nil || strings.Contains(line, ",") || len(c.Unparsed) > 0 {
+			a.t.Fatalf("Set-Cookie: %s: %v", line, err)
+		}
+		found = append(found, c)
+	}
+	return found
+}
+
+// wantCookies wants these cookies and no other, each once and in its own line.
+func wantCookies(a answer, names ...string) {
+	a.t.Helper()
+	var got []string
+	for _, c := range cookiesOf(a) {
+		got = append(got, c.Name)
+	}
+	if !slices.Equal(got, names) {
+		a.t.Errorf("cookies %v, want %v", got, names)
+	}
+}
+
+// TestEachCookieHasItsLine: browsers take one cookie of a line.
+func TestEachCookieHasItsLine(t *testing.T) {
+	h := open(t, nil)
+	h.addKim()
+	wantCookies(h.logIn(""), deviceCookie)
+	page := h.logIn(`,"cookie":true`)
+	wantCookies(page, refreshCookie, deviceCookie)
+	if c := cookieOf(page, deviceCookie); c.Path != devicePath || c.MaxAge != int(auth.DeviceLife/time.Second) || !h.server.Tokens.KnowsDevice(c.Value, "kim@example.com") {
+		t.Errorf("cookie %+v", c)
+	}
+	v := h.toKakao("")
+	back := v.back(v.agree("1", "", false))
+	wantCookies(back, refreshCookie, kakaoCookie)
+	if c := cookieOf(back, kakaoCookie); c.MaxAge != -1 || c.Path != kakaoPath {
+		t.Errorf("cookie taken back: %+v", c)
+	}
 }
 
 func TestPagesGetACookieThatNoScriptReads(t *testing.T) {
