@@ -20,8 +20,8 @@ import (
 // A real browser in front of the whole program: Debian's chromium, which `tools/needs browser` installs.
 
 const (
-	pageLimit    = 20 * time.Second // for anything a page is waited for
-	browserLimit = 3 * time.Minute
+	pageLimit    = 60 * time.Second // for anything a page is waited for
+	browserLimit = 6 * time.Minute
 )
 
 // browser is one chromium with a profile of its own.
@@ -184,8 +184,10 @@ func (w *window) untilGone(selector string) {
 	w.until(fmt.Sprintf(`document.querySelector(%s) === null`, quoted(selector)))
 }
 
+// click presses what can be pressed: a button of ours that is at work says so by aria-disabled, and ignores clicks.
 func (w *window) click(selector string) {
 	w.t.Helper()
+	w.until(fmt.Sprintf(`(e => e && e.getAttribute("aria-disabled") !== "true")(document.querySelector(%s))`, quoted(selector)))
 	w.do(chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible, chromedp.NodeEnabled))
 }
 
