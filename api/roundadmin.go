@@ -66,14 +66,15 @@ func (s *Server) roundAdminRoutes() {
 		access: Admin, status: http.StatusCreated, errors: []int{http.StatusConflict, http.StatusUnprocessableEntity},
 		summary: "Plan a round",
 		about: "It takes the hall's plan and the performance's prices as they are now. 409 is `round_clash`: another showing is in the " +
-			"hall then, or ends or begins less than an hour away.",
+			"hall then, or ends or begins less than an hour away. `starts_at` and `closes_at` are in the future; with an `opens_at` in the past it " +
+			"opens at once.",
 	}, s.planRound)
 	register(s, operation{
 		id: "reschedule-round", method: http.MethodPut, path: "/v1/admin/rounds/{id}", tag: "admin", access: Admin,
 		status: http.StatusOK, errors: []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusUnprocessableEntity},
 		summary: "Give a round other times",
 		about: "409 is `sale_begun`: customers rely on the times it has (close or cancel it, and plan another one); or `round_clash`, as " +
-			"when it is planned. 412 is `changed_meanwhile`." + aboutOwner,
+			"when it is planned. Times that become others are in the future, as there. 412 is `changed_meanwhile`." + aboutOwner,
 	}, s.rescheduleRound)
 	register(s, operation{
 		id: "delete-round", method: http.MethodDelete, path: "/v1/admin/rounds/{id}", tag: "admin", access: Admin,
@@ -134,6 +135,9 @@ func (s *Server) planRound(ctx context.Context, in *planRoundInput) (*tagged[rou
 	if err := checkTerms(terms, plan); err != nil {
 		return nil, err
 	}
+	if err := checkAhead(terms, ticketing.Terms{}, s.Clock()); err != nil {
+		return nil, err
+	}
 	round, err := s.Catalogue.CreateRound(ctx, ticketing.RoundInfo{
 		PerformanceID: in.ID, PlanHash: hall.PlanHash, StartsAt: terms.StartsAt, Terms: terms,
 	})
@@ -161,9 +165,13 @@ func (s *Server) rescheduleRound(ctx context.Context, in *rescheduleInput) (*tag
 		OpensAt: ticketing.MillisOf(in.Body.OpensAt), ClosesAt: ticketing.MillisOf(in.Body.ClosesAt),
 		StartsAt: ticketing.MillisOf(in.Body.StartsAt), CancelUntil: ticketing.MillisOf(in.Body.CancelUntil),
 	}
+	before := round.Terms
 	round.Version, round.StartsAt = version, t.StartsAt
 	round.Terms.OpensAt, round.Terms.ClosesAt, round.Terms.StartsAt, round.Terms.CancelUntil = t.OpensAt, t.ClosesAt, t.StartsAt, t.CancelUntil
 	if err := checkTerms(round.Terms, plan); err != nil {
+		return nil, err
+	}
+	if err := checkAhead(round.Terms, before, s.Clock()); err != nil {
 		return nil, err
 	}
 	round, err = s.Catalogue.RescheduleRound(ctx, round, func() error {
@@ -188,6 +196,20 @@ func checkTerms(t ticketing.Terms, plan *ticketing.Plan) error {
 		return invalid("closes_at", "not after starts_at")
 	case t.CancelUntil > t.StartsAt:
 		return invalid("cancel_until", "not after starts_at")
+	}
+	return nil
+}
+
+// checkAhead wants a showing and a close of the sale that are still to come, unless they are those of before. A sale that
+// should have opened already opens at once.
+func checkAhead(t, before ticketing.Terms, clock time.Time) error {
+	now := ticketing.MillisOf(clock)
+	want := "in the future: now it is " + now.Time().UTC().Format(time.RFC3339)
+	switch {
+	case t.StartsAt <= now && t.StartsAt != before.StartsAt:
+		return invalid("starts_at", want)
+	case t.ClosesAt <= now && t.ClosesAt != before.ClosesAt:
+		return invalid("closes_at", want)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"ticketblue/ticketing"
 )
@@ -49,4 +50,39 @@ func TestRefusalsSayWhatWouldBeRight(t *testing.T) {
 	}
 	// One section in two places of the request is fine, as long as its rows are.
 	h.do(call{"POST", "/v1/admin/halls", root, hall(a1 + "," + strings.Replace(a1, `"1"`, `"2"`, 1)), nil}).wantStatus(http.StatusCreated)
+}
+
+// TestRoundsAreStillToCome: one that is over before it is planned would be shown among what was, and nobody could buy.
+func TestRoundsAreStillToCome(t *testing.T) {
+	h := withRound(t, nil)
+	root := h.token(admin, ticketing.Admin)
+	now := h.clock.Now()
+	times := func(starts, opens, closes time.Duration) string {
+		at := func(d time.Duration) string { return now.Add(d).Format(time.RFC3339) }
+		return fmt.Sprintf(`{"starts_at":%q,"opens_at":%q,"closes_at":%q}`, at(starts), at(opens), at(closes))
+	}
+	const hour = time.Hour
+	plan := call{"POST", "/v1/admin/performances/1/rounds", root, times(100*hour, hour, 99*hour), nil}
+	h.do(plan).wantStatus(http.StatusCreated)
+	move := call{method: "PUT", path: "/v1/admin/rounds/2", token: root}
+	for _, ask := range []call{plan, move} {
+		for field, body := range map[string]string{
+			"starts_at": times(-hour, -3*hour, -2*hour), "closes_at": times(100*hour, -3*hour, 0),
+		} {
+			ask.body = body
+			before := h.everything()
+			p := h.do(ask).wantStatus(http.StatusUnprocessableEntity).problem()
+			want := fmt.Sprint([]FieldError{{field, "in the future: now it is " + now.UTC().Format(time.RFC3339)}})
+			if got := fmt.Sprint(p.Errors); got != want || h.everything() != before {
+				t.Errorf("%s %s: %s, want %s", ask.method, body, got, want)
+			}
+		}
+	}
+	plan.body = times(200*hour, -hour, 199*hour) // opens at once
+	h.do(plan).wantStatus(http.StatusCreated)
+	h.clock.advance(300 * hour)
+	move.body = times(100*hour, hour, 99*hour) // as they were: what stands against it is the sale
+	if p := h.do(move).wantStatus(http.StatusConflict).problem(); p.Code != "sale_begun" {
+		t.Errorf("%+v", p)
+	}
 }

@@ -4944,7 +4944,7 @@ type ClientInterface interface {
 
 	// PlanRoundWithBody Plan a round
 	//
-	// It takes the hall's plan and the performance's prices as they are now. 409 is `round_clash`: another showing is in the hall then, or ends or begins less than an hour away.
+	// It takes the hall's plan and the performance's prices as they are now. 409 is `round_clash`: another showing is in the hall then, or ends or begins less than an hour away. `starts_at` and `closes_at` are in the future; with an `opens_at` in the past it opens at once.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4953,7 +4953,7 @@ type ClientInterface interface {
 
 	// PlanRound Plan a round
 	//
-	// It takes the hall's plan and the performance's prices as they are now. 409 is `round_clash`: another showing is in the hall then, or ends or begins less than an hour away.
+	// It takes the hall's plan and the performance's prices as they are now. 409 is `round_clash`: another showing is in the hall then, or ends or begins less than an hour away. `starts_at` and `closes_at` are in the future; with an `opens_at` in the past it opens at once.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -5047,7 +5047,7 @@ type ClientInterface interface {
 
 	// RescheduleRoundWithBody Give a round other times
 	//
-	// 409 is `sale_begun`: customers rely on the times it has (close or cancel it, and plan another one); or `round_clash`, as when it is planned. 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	// 409 is `sale_begun`: customers rely on the times it has (close or cancel it, and plan another one); or `round_clash`, as when it is planned. Times that become others are in the future, as there. 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -5056,7 +5056,7 @@ type ClientInterface interface {
 
 	// RescheduleRound Give a round other times
 	//
-	// 409 is `sale_begun`: customers rely on the times it has (close or cancel it, and plan another one); or `round_clash`, as when it is planned. 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	// 409 is `sale_begun`: customers rely on the times it has (close or cancel it, and plan another one); or `round_clash`, as when it is planned. Times that become others are in the future, as there. 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -6254,7 +6254,7 @@ func (c *Client) SetPosterWithBody(ctx context.Context, id int64, contentType st
 
 // PlanRoundWithBody Plan a round
 //
-// It takes the hall's plan and the performance's prices as they are now. 409 is `round_clash`: another showing is in the hall then, or ends or begins less than an hour away.
+// It takes the hall's plan and the performance's prices as they are now. 409 is `round_clash`: another showing is in the hall then, or ends or begins less than an hour away. `starts_at` and `closes_at` are in the future; with an `opens_at` in the past it opens at once.
 //
 // Takes any type of body and a specified content type.
 //
@@ -6273,7 +6273,7 @@ func (c *Client) PlanRoundWithBody(ctx context.Context, id int64, contentType st
 
 // PlanRound Plan a round
 //
-// It takes the hall's plan and the performance's prices as they are now. 409 is `round_clash`: another showing is in the hall then, or ends or begins less than an hour away.
+// It takes the hall's plan and the performance's prices as they are now. 409 is `round_clash`: another showing is in the hall then, or ends or begins less than an hour away. `starts_at` and `closes_at` are in the future; with an `opens_at` in the past it opens at once.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -6487,7 +6487,7 @@ func (c *Client) DeleteRound(ctx context.Context, id int64, params *DeleteRoundP
 
 // RescheduleRoundWithBody Give a round other times
 //
-// 409 is `sale_begun`: customers rely on the times it has (close or cancel it, and plan another one); or `round_clash`, as when it is planned. 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+// 409 is `sale_begun`: customers rely on the times it has (close or cancel it, and plan another one); or `round_clash`, as when it is planned. Times that become others are in the future, as there. 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -6506,7 +6506,7 @@ func (c *Client) RescheduleRoundWithBody(ctx context.Context, id int64, params *
 
 // RescheduleRound Give a round other times
 //
-// 409 is `sale_begun`: customers rely on the times it has (close or cancel it, and plan another one); or `round_clash`, as when it is planned. 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+// 409 is `sale_begun`: customers rely on the times it has (close or cancel it, and plan another one); or `round_clash`, as when it is planned. Times that become others are in the future, as there. 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -13269,7 +13269,7 @@ type ClientWithResponsesInterface interface {
 
 	// PlanRoundWithBodyWithResponse Plan a round
 	//
-	// It takes the hall's plan and the performance's prices as they are now. 409 is `round_clash`: another showing is in the hall then, or ends or begins less than an hour away.
+	// It takes the hall's plan and the performance's prices as they are now. 409 is `round_clash`: another showing is in the hall then, or ends or begins less than an hour away. `starts_at` and `closes_at` are in the future; with an `opens_at` in the past it opens at once.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13278,7 +13278,7 @@ type ClientWithResponsesInterface interface {
 
 	// PlanRoundWithResponse Plan a round
 	//
-	// It takes the hall's plan and the performance's prices as they are now. 409 is `round_clash`: another showing is in the hall then, or ends or begins less than an hour away.
+	// It takes the hall's plan and the performance's prices as they are now. 409 is `round_clash`: another showing is in the hall then, or ends or begins less than an hour away. `starts_at` and `closes_at` are in the future; with an `opens_at` in the past it opens at once.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13382,7 +13382,7 @@ type ClientWithResponsesInterface interface {
 
 	// RescheduleRoundWithBodyWithResponse Give a round other times
 	//
-	// 409 is `sale_begun`: customers rely on the times it has (close or cancel it, and plan another one); or `round_clash`, as when it is planned. 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	// 409 is `sale_begun`: customers rely on the times it has (close or cancel it, and plan another one); or `round_clash`, as when it is planned. Times that become others are in the future, as there. 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13391,7 +13391,7 @@ type ClientWithResponsesInterface interface {
 
 	// RescheduleRoundWithResponse Give a round other times
 	//
-	// 409 is `sale_begun`: customers rely on the times it has (close or cancel it, and plan another one); or `round_clash`, as when it is planned. 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+	// 409 is `sale_begun`: customers rely on the times it has (close or cancel it, and plan another one); or `round_clash`, as when it is planned. Times that become others are in the future, as there. 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -19210,7 +19210,7 @@ func (c *ClientWithResponses) SetPosterWithBodyWithResponse(ctx context.Context,
 
 // PlanRoundWithBodyWithResponse Plan a round
 //
-// It takes the hall's plan and the performance's prices as they are now. 409 is `round_clash`: another showing is in the hall then, or ends or begins less than an hour away.
+// It takes the hall's plan and the performance's prices as they are now. 409 is `round_clash`: another showing is in the hall then, or ends or begins less than an hour away. `starts_at` and `closes_at` are in the future; with an `opens_at` in the past it opens at once.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -19225,7 +19225,7 @@ func (c *ClientWithResponses) PlanRoundWithBodyWithResponse(ctx context.Context,
 
 // PlanRoundWithResponse Plan a round
 //
-// It takes the hall's plan and the performance's prices as they are now. 409 is `round_clash`: another showing is in the hall then, or ends or begins less than an hour away.
+// It takes the hall's plan and the performance's prices as they are now. 409 is `round_clash`: another showing is in the hall then, or ends or begins less than an hour away. `starts_at` and `closes_at` are in the future; with an `opens_at` in the past it opens at once.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -19401,7 +19401,7 @@ func (c *ClientWithResponses) DeleteRoundWithResponse(ctx context.Context, id in
 
 // RescheduleRoundWithBodyWithResponse Give a round other times
 //
-// 409 is `sale_begun`: customers rely on the times it has (close or cancel it, and plan another one); or `round_clash`, as when it is planned. 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+// 409 is `sale_begun`: customers rely on the times it has (close or cancel it, and plan another one); or `round_clash`, as when it is planned. Times that become others are in the future, as there. 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -19416,7 +19416,7 @@ func (c *ClientWithResponses) RescheduleRoundWithBodyWithResponse(ctx context.Co
 
 // RescheduleRoundWithResponse Give a round other times
 //
-// 409 is `sale_begun`: customers rely on the times it has (close or cancel it, and plan another one); or `round_clash`, as when it is planned. 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
+// 409 is `sale_begun`: customers rely on the times it has (close or cancel it, and plan another one); or `round_clash`, as when it is planned. Times that become others are in the future, as there. 412 is `changed_meanwhile`. 503 is `busy`, `unavailable` or, for what an operator must look at, `stream_frozen`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
