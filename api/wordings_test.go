@@ -81,6 +81,7 @@ func TestRoundsAreStillToCome(t *testing.T) {
 	plan.body = times(200*hour, -hour, 199*hour) // opens at once
 	h.do(plan).wantStatus(http.StatusCreated)
 	h.clock.advance(300 * hour)
+	move.token = h.token(admin, ticketing.Admin)
 	move.body = times(100*hour, hour, 99*hour) // as they were: what stands against it is the sale
 	if p := h.do(move).wantStatus(http.StatusConflict).problem(); p.Code != "sale_begun" {
 		t.Errorf("%+v", p)
