@@ -34,7 +34,7 @@ type Source interface {
 // SweepEvery is how often what is on sale is compared with the index when nobody says that it has changed.
 const SweepEvery = 5 * time.Second
 
-// sweepWithin is the deadline of one comparison, beginning included.
+// sweepWithin is the deadline of one comparison, beginning included, and of one look whether the index is there.
 const sweepWithin = time.Minute
 
 // Sync keeps an engine as its source is. What it is told of, it reads at the source and puts into the engine, so
@@ -197,7 +197,7 @@ func (s *Sync) Hint() {
 	}
 }
 
-// Run builds what was never built, and then keeps what is on sale, until ctx ends. Failures are tried again.
+// Run builds what was never built or is lost, and keeps what is on sale, until ctx ends. Failures are tried again.
 func (s *Sync) Run(ctx context.Context) {
 	tick := time.NewTicker(SweepEvery)
 	defer tick.Stop()
@@ -211,6 +211,7 @@ func (s *Sync) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			built = false // an engine may lose what it has
 		case <-s.hint:
 		}
 	}
@@ -247,7 +248,9 @@ func (s *Sync) tidy(ctx context.Context) (err error) {
 
 func (s *Sync) buildMissing(ctx context.Context) error {
 	for _, kind := range s.engine.Kinds() {
-		built, err := s.engine.Built(ctx, kind)
+		limited, cancel := context.WithTimeout(ctx, sweepWithin)
+		built, err := s.engine.Built(limited, kind)
+		cancel()
 		if err == nil && !built {
 			err = s.rebuild(ctx, kind)
 		}

@@ -142,7 +142,7 @@ func TestContract(t *testing.T) {
 				return e
 			})
 			for _, needed := range []string{
-				"GET /health", "GET /collections", "POST /collections", "DELETE /collections/{collectionName}", "PUT /aliases/{aliasName}", "GET /aliases/{aliasName}",
+				"GET /health", "GET /collections", "POST /collections", "GET /collections/{collectionName}", "DELETE /collections/{collectionName}", "PUT /aliases/{aliasName}", "GET /aliases/{aliasName}",
 				"POST /collections/{collectionName}/documents/import", "GET /collections/{collectionName}/documents/export",
 				"DELETE /collections/{collectionName}/documents", "POST /multi_search",
 			} {

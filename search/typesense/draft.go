@@ -16,7 +16,7 @@ type draft struct {
 	e     *Engine
 	kind  ticketing.SearchKind
 	name  string
-	ended bool // swapped in, or thrown away
+	ended bool // swapped in, perhaps: a lost answer says nothing of it; or thrown away
 }
 
 // Rebuild creates a collection under a name of its own, and deletes what others left behind.
@@ -35,7 +35,7 @@ func (e *Engine) Rebuild(ctx context.Context, kind ticketing.SearchKind) (search
 
 // Tidy deletes all collections of a kind but the one that its alias names.
 func (e *Engine) Tidy(ctx context.Context, kind ticketing.SearchKind) error {
-	live, err := e.current(ctx, kind)
+	live, err := e.current(ctx, e.aliasOf(kind))
 	if err != nil {
 		return err
 	}
@@ -77,14 +77,11 @@ func (d *draft) Delete(ctx context.Context, _ ticketing.SearchKind, ids []string
 
 // Swap lets the alias name the draft, in one step.
 func (d *draft) Swap(ctx context.Context) error {
-	if err := d.e.point(ctx, d.kind, d.name); err != nil {
-		return err
-	}
 	d.ended = true
-	return nil
+	return d.e.point(ctx, d.kind, d.name)
 }
 
-// Discard deletes the draft.
+// Discard deletes the draft, unless the alias may name it: then it is Tidy's, which asks.
 func (d *draft) Discard(ctx context.Context) error {
 	if d.ended {
 		return nil

@@ -106,29 +106,39 @@ func (e *Engine) collectionOf(kind ticketing.SearchKind, number string) string {
 	return fmt.Sprintf("%s_v%d_%s", e.aliasOf(kind), search.Version, number)
 }
 
-// Built looks at the name of the collection that is searched.
+// Built looks at the name of the collection that is searched, and for the collection.
 func (e *Engine) Built(ctx context.Context, kind ticketing.SearchKind) (bool, error) {
-	name, err := e.current(ctx, kind)
-	return strings.HasPrefix(name, e.collectionOf(kind, "")) && name != e.collectionOf(kind, firstOne), err
+	name, err := e.current(ctx, e.aliasOf(kind))
+	if err != nil || !strings.HasPrefix(name, e.collectionOf(kind, "")) || name == e.collectionOf(kind, firstOne) {
+		return false, err
+	}
+	_, err = e.server.Collection(name).Retrieve(ctx)
+	switch {
+	case isStatus(err, http.StatusNotFound):
+		return false, nil
+	case err != nil:
+		return false, failed("asking for the collection of "+string(kind)+"s", err)
+	}
+	return true, nil
 }
 
-// current is the collection that is searched; "" when there is none.
-func (e *Engine) current(ctx context.Context, kind ticketing.SearchKind) (string, error) {
-	alias, err := e.server.Alias(e.aliasOf(kind)).Retrieve(ctx)
+// current is the collection that an alias names, though it may not be there; "" when there is no alias.
+func (e *Engine) current(ctx context.Context, alias string) (string, error) {
+	found, err := e.server.Alias(alias).Retrieve(ctx)
 	switch {
 	case isStatus(err, http.StatusNotFound):
 		return "", nil
 	case err != nil:
-		return "", failed("asking for the alias of "+string(kind)+"s", err)
+		return "", failed("asking for the alias "+alias, err)
 	}
-	return alias.CollectionName, nil
+	return found.CollectionName, nil
 }
 
 // begin makes the collection that is searched before any was swapped in.
 func (e *Engine) begin(ctx context.Context, kind ticketing.SearchKind) error {
-	name, err := e.current(ctx, kind)
+	name, err := e.current(ctx, e.aliasOf(kind))
 	if err != nil || name != "" {
-		return err
+		return err // one that is not there must be rebuilt: with a few documents it would look whole
 	}
 	name = e.collectionOf(kind, firstOne)
 	if err := e.create(ctx, kind, name); err != nil && !isStatus(err, http.StatusConflict) {

@@ -60,6 +60,7 @@ func New(key string) *Server {
 		"GET /health":                          s.health,
 		"GET /collections":                     s.list,
 		"POST /collections":                    s.create,
+		"GET /collections/{name}":              s.show,
 		"DELETE /collections/{name}":           s.drop,
 		"GET /aliases/{name}":                  s.alias,
 		"PUT /aliases/{name}":                  s.point,
@@ -214,6 +215,14 @@ func (s *Server) find(name string) *collection {
 }
 
 var errNotFound = message("Not Found")
+
+func (s *Server) show(r *http.Request) (int, any) {
+	c := s.find(r.PathValue("name"))
+	if c == nil {
+		return http.StatusNotFound, errNotFound
+	}
+	return http.StatusOK, c.describe()
+}
 
 func (s *Server) drop(r *http.Request) (int, any) {
 	c := s.collections[r.PathValue("name")]
