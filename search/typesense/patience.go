@@ -10,12 +10,14 @@ import (
 )
 
 // patience keeps people from waiting, one after the other, for a server that takes their searches and says nothing: after
-// a few that got no answer the next are refused at once, while the server's health is asked for now and then.
+// a few that got no answer the next are refused at once, while the server's health is asked for now and then. When it is well,
+// one search tries, and the others are refused until that one has been answered.
 type patience struct {
 	mu     sync.Mutex
 	unsaid int       // searches in a row without an answer
 	until  time.Time // before it nobody asks whether there is one now
-	asking bool
+	asking bool      // for the health, or by the one search that tries
+	well   bool      // the health was; the next search tries
 }
 
 const (
@@ -26,43 +28,47 @@ const (
 // errSilent: nothing was sent.
 var errSilent = errors.New("the Typesense server has left several searches without an answer; it is asked again in a moment")
 
-// spent tells that no search is worth sending now.
-func (e *Engine) spent() bool {
+// spent tells that no search is worth sending now, or that this one tries whether they are again.
+func (e *Engine) spent() (spent, tries bool) {
 	p := &e.patience
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.unsaid < silentAfter {
-		return false
-	}
-	if !p.asking && time.Now().After(p.until) {
+	switch {
+	case p.unsaid < silentAfter:
+		return false, false
+	case p.well:
+		p.well = false
+		return false, true
+	case !p.asking && time.Now().After(p.until):
 		p.asking = true
-		go e.askAgain()
+		go e.askHealth()
 	}
-	return true
+	return true, false
 }
 
-// askAgain lets one search through when the server is well: what that finds decides.
-func (e *Engine) askAgain() {
+// askHealth lets one search through when the server is well: what that finds decides.
+func (e *Engine) askHealth() {
 	ctx, cancel := context.WithTimeout(context.Background(), e.searchLimit)
 	defer cancel()
 	err := e.Ready(ctx)
 	p := &e.patience
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.asking, p.until = false, time.Now().Add(restLimit)
-	if err == nil && p.unsaid >= silentAfter {
-		p.unsaid = silentAfter - 1
-	}
+	p.well = err == nil && p.unsaid >= silentAfter
+	p.asking, p.until = p.well, time.Now().Add(restLimit) // while one may try, nobody asks
 }
 
 // heard takes in what became of a search. A refusal is an answer; who did not wait for one says nothing of the server.
-func (p *patience) heard(asked context.Context, err error) {
+func (p *patience) heard(asked context.Context, tried bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if tried {
+		p.asking = false
+	}
 	var answered *client.HTTPError
 	switch {
 	case err == nil || errors.As(err, &answered):
-		p.unsaid = 0
+		p.unsaid, p.well, p.asking = 0, false, false
 	case !errors.Is(asked.Err(), context.Canceled):
 		p.unsaid++
 		p.until = time.Now().Add(restLimit)

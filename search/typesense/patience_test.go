@@ -2,12 +2,16 @@ package typesense
 
 import (
 	"errors"
+	"net/http"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"ticketblue/search"
 	"ticketblue/search/conformance"
+	"ticketblue/search/typesense/fake"
 	"ticketblue/ticketing"
 )
 
@@ -63,5 +67,64 @@ func TestServerIsSilent(t *testing.T) {
 				t.Fatalf("%s: it speaks, and is not heard: %v", name, err)
 			}
 		}
+	}
+}
+
+// hanging is well, and does not answer searches.
+type hanging struct {
+	*fake.Server
+	now, most, all atomic.Int64 // searches that wait
+}
+
+func (h *hanging) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/multi_search" {
+		h.Server.ServeHTTP(w, r)
+		return
+	}
+	h.all.Add(1)
+	now := h.now.Add(1)
+	defer h.now.Add(-1)
+	for most := h.most.Load(); now > most && !h.most.CompareAndSwap(most, now); most = h.most.Load() {
+	}
+	var body [1]byte
+	for _, err := r.Body.Read(body[:]); err == nil; _, err = r.Body.Read(body[:]) { // else nobody notices that the other side has left
+	}
+	<-r.Context().Done()
+	panic(http.ErrAbortHandler)
+}
+
+// A server that is well and leaves searches without an answer is waited for by one of them at a time, however many come.
+func TestOneSearchTries(t *testing.T) {
+	server := &hanging{Server: fake.New(testKey)}
+	e := New(Options{URL: listen(t, server), APIKey: testKey})
+	e.searchLimit = 300 * time.Millisecond
+	ask := func() error {
+		_, err := e.Search(t.Context(), []ticketing.SearchQuery{{Kind: ticketing.FindPerformances, Text: "레미", Limit: 5}})
+		return err
+	}
+	for range silentAfter {
+		if err := ask(); err == nil || errors.Is(err, errSilent) {
+			t.Fatalf("without an answer: %v", err)
+		}
+	}
+	server.most.Store(0)
+	const tries, crowd = 2, 20
+	deadline := time.Now().Add(time.Minute)
+	var all sync.WaitGroup
+	for range crowd {
+		all.Go(func() {
+			tick := time.NewTicker(5 * time.Millisecond)
+			defer tick.Stop()
+			for server.all.Load() < silentAfter+tries && time.Now().Before(deadline) {
+				if err := ask(); err == nil {
+					t.Error("answered")
+				}
+				<-tick.C
+			}
+		})
+	}
+	all.Wait()
+	if most, n := server.most.Load(), server.all.Load(); most != 1 || n != silentAfter+tries {
+		t.Errorf("%d searches waited at the same time, of %d; want 1, of %d", most, n, silentAfter+tries)
 	}
 }

@@ -66,13 +66,14 @@ func (e *Engine) send(ctx context.Context, searches []api.MultiSearchCollectionP
 	if len(searches) == 0 {
 		return nil, nil
 	}
-	if e.spent() {
+	spent, tries := e.spent()
+	if spent {
 		return nil, failed("searching", errSilent)
 	}
 	limited, cancel := context.WithTimeout(ctx, e.searchLimit)
 	defer cancel()
 	answer, err := e.server.MultiSearch.Perform(limited, &api.MultiSearchParams{IncludeFields: pointer.String(string(fieldDocument))}, api.MultiSearchSearchesParameter{Searches: searches})
-	e.patience.heard(ctx, err)
+	e.patience.heard(ctx, tries, err)
 	if err != nil {
 		return nil, failed("searching", err)
 	}
