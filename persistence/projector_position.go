@@ -83,6 +83,15 @@ SELECT stream, head FROM (
     FROM streams s WHERE s.frozen_at IS NULL) f
  WHERE head > projected_seq ORDER BY stream LIMIT $1`
 
+// Lacks tells whether frozen streams have events that are not in the read tables, and will not be until a person has looked.
+func (p *Projector) Lacks(ctx context.Context) (bool, error) {
+	lacks, err := one(ctx, p.db, pgx.RowTo[bool], `SELECT EXISTS (`+aheadOf+`projected_seq AND s.frozen_at IS NOT NULL)`)
+	if err != nil {
+		return false, fmt.Errorf("looking for what frozen streams keep from the read tables: %w", err)
+	}
+	return lacks, nil
+}
+
 // awaitAll waits for several streams at the same time.
 func (p *Projector) awaitAll(ctx context.Context, heads []streamHead) error {
 	waiters := make([]*waiter, 0, len(heads))

@@ -65,6 +65,9 @@ func (n notRenamed) Later() time.Duration { return min(max(n.age/4, firstAgain),
 // errEmptied: what was looked at may have lacked some.
 var errEmptied = errors.New("the read tables are being rebuilt")
 
+// errLacking: rounds that contradict themselves are not in them, and the index may have reservations of theirs.
+var errLacking = errors.New("the read tables lack events of frozen streams (doctor names those)")
+
 // work refreshes a slice, and leaves the next one to another job.
 func (r *renaming) work(ctx context.Context, args []byte) error {
 	var a indexArgs
@@ -86,21 +89,28 @@ func (r *renaming) work(ctx context.Context, args []byte) error {
 }
 
 // refresh does it with tables that have all reservations, from its beginning to its end: while they are folded anew, those
-// to be refreshed may not be there yet.
+// to be refreshed may not be there yet. What is there is refreshed in any case.
 func (r *renaming) refresh(ctx context.Context, a indexArgs) (next indexArgs, err error) {
 	file, err := r.store.ReservationsFile(ctx)
 	if err != nil {
 		return a, err
 	}
+	lacks := false
 	if file != r.whole.Load() {
 		limited, cancel := context.WithTimeout(ctx, r.wait)
 		defer cancel()
 		if err := r.projector.AwaitCommitted(limited); err != nil {
 			return a, err
 		}
+		if lacks, err = r.projector.Lacks(limited); err != nil { // only a rebuild thaws, which is noticed below
+			return a, err
+		}
 	}
 	if a.After, err = r.sync.RefreshReservations(ctx, a.Which, a.After); err != nil {
 		return a, err
+	}
+	if lacks {
+		return a, errLacking
 	}
 	after, err := r.store.ReservationsFile(ctx)
 	if err == nil && after != file {

@@ -71,6 +71,36 @@ func TestForgottenWhileTablesAreRebuilt(t *testing.T) {
 	}
 }
 
+// TestForgottenWhileFrozen: it does so as well when a round is frozen of which the tables lack the reservations, once they have them.
+func TestForgottenWhileFrozen(t *testing.T) {
+	l, names, forget, kept := closedAccount(t)
+	if err := l.projector.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	run(t, l.store.dsn, `TRUNCATE reservations, reservation_seats, orders, round_states, coupons, campaign_states;
+		UPDATE streams SET projected_seq = 0, frozen_at = now(), frozen_reason = 'a test' WHERE stream LIKE 'round%'`)
+	names.projector = persistence.NewProjector(l.store.DB, persistence.ProjectorOptions{})
+	names.projector.Start()
+	defer func() {
+		if err := names.projector.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}()
+	var again interface{ Later() time.Duration }
+	if err := forget(0); !errors.Is(err, errLacking) || !errors.As(err, &again) {
+		t.Errorf("with a frozen round: %v", err)
+	}
+	if err := names.projector.Rebuild(t.Context()); err != nil { // another chance
+		t.Fatal(err)
+	}
+	if err := forget(0); err != nil {
+		t.Fatal(err)
+	}
+	if text := kept(); strings.Contains(text, "홍길동") || text == "" {
+		t.Errorf("the index keeps %q", text)
+	}
+}
+
 // TestForgottenAfterDays: it does so as well when the search server was away for longer than other jobs are tried.
 func TestForgottenAfterDays(t *testing.T) {
 	l, _, forget, kept := closedAccount(t)
