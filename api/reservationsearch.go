@@ -155,8 +155,9 @@ func checkWords(field, text string) error {
 	return nil
 }
 
-// composed is a text with its syllables as one character each, as names are kept: a Mac sends the letters of some.
-func composed(text string) string { return norm.NFC.String(text) }
+// composed is what is looked for with its syllables as one character each, as names are kept, for a Mac sends the letters of
+// some; and without blanks around it, which come along when it is pasted.
+func composed(text string) string { return strings.TrimSpace(norm.NFC.String(text)) }
 
 func foundOnWire(r ticketing.FoundReservation) foundReservationBody {
 	m := r.Money

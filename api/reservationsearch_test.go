@@ -121,8 +121,12 @@ func TestSevenFilters(t *testing.T) {
 	if h.found.filter != want {
 		t.Errorf("exported %+v", h.found.filter)
 	}
+	h.search("?user=%09%EA%B8%B8%EB%8F%99%20&title=%20%EA%B8%B8%20%EB%8F%99%E3%80%80").wantStatus(http.StatusOK)
+	if h.found.filter != (ticketing.ReservationFilter{User: "길동", Title: "길 동"}) {
+		t.Errorf("with blanks around: %+v", h.found.filter)
+	}
 	var out searchReservationsOutput
-	h.search("").decode(&out.Body)
+	h.search("?title=%20").decode(&out.Body)
 	if h.found.filter != (ticketing.ReservationFilter{}) || h.found.order != ticketing.NewestFirst {
 		t.Errorf("without filters: %+v %s", h.found.filter, h.found.order)
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // TestLettersForSyllables: who sends syllables in letters (NFD, as a Mac does), as a name or as what is looked for, is
-// understood by every search.
+// understood by every search; and so is who pastes it with blanks around.
 func TestLettersForSyllables(t *testing.T) {
 	w := openFoyer(t)
 	letters := norm.NFD.String
@@ -33,6 +33,9 @@ func TestLettersForSyllables(t *testing.T) {
 			"/v1/search?engine=sql&q=" + url.QueryEscape(how("회관")):                        `"name":"푸른 회관"`,
 			"/v1/search?engine=index&q=" + url.QueryEscape(how("제라")):                      `"title":"레미제라블"`,
 			"/v1/performers?contains=" + url.QueryEscape(how("길동")):                        `"name":"홍길동"`,
+			"/v1/performers?contains=" + url.QueryEscape(how(" 길동\t")):                     `"name":"홍길동"`,
+			"/v1/search?engine=sql&q=" + url.QueryEscape(how(" 길동 ")):                      `"name":"홍길동"`,
+			"/v1/search?engine=index&q=" + url.QueryEscape(how(" 제라\t")):                   `"title":"레미제라블"`,
 			"/v1/performers?prefix=" + url.QueryEscape(how("홍")):                           `"name":"홍길동"`,
 			"/v1/admin/reservations?user=" + url.QueryEscape(how("꺽정")):                    `"name":"임꺽정"`,
 			"/v1/admin/reservations?title=" + url.QueryEscape(how("의 낮")):                  `"title":"레미의 낮"`,
