@@ -291,19 +291,18 @@ func (c *changes) tried(_ any, err error) {
 	}
 }
 
-// What is edited, opened and closed is found within a second, also while the index is being made anew.
+// What is edited, opened and closed is found, also while the index is being made anew. How soon is measured by bench search.
 func TestIndexFollowsAtOnce(t *testing.T) {
 	l := openGallery(t, 0, searchFlags{})
 	show := l.performance("처음 공연", l.hall("어느 홀"))
 	l.agrees(answerLimit)
-	const second = time.Second
 	if _, err := l.store.UpdateHall(t.Context(), ticketing.Hall{ID: 1, Name: "다른 홀"}, nil); err != nil {
 		t.Fatal(err)
 	}
-	l.agrees(second)
+	l.agrees(answerLimit)
 	round := l.round(show, 48)
 	l.do(round, ticketing.OpenSale{})
-	l.agrees(second)
+	l.agrees(answerLimit)
 	results, err := search.NewFinder(l.engine).Search(t.Context(), []ticketing.SearchQuery{{
 		Kind: ticketing.FindPerformances, Text: "다른홀", Limit: 1, Filter: ticketing.SearchFilter{OnSale: ticketing.Yes},
 	}})
@@ -314,7 +313,7 @@ func TestIndexFollowsAtOnce(t *testing.T) {
 	if err := l.sync.Rebuild(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	l.agrees(second)
+	l.agrees(answerLimit)
 }
 
 // TestEditsOvertake: what is edited here is found before the follower tells of it, which here never does.
