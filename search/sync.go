@@ -59,7 +59,7 @@ func NewSync(engine Engine, source Source, log *slog.Logger, metrics prometheus.
 		engine: engine, source: source, log: log, hint: make(chan struct{}, 1), edited: make(chan ticketing.Stream, maxEdited),
 		drafts: map[ticketing.SearchKind]map[string]bool{}, untidy: map[ticketing.SearchKind]bool{},
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "ticketblue_search_lag_seconds", Help: "From an edit of the catalogue to its being found.",
+			Name: "ticketblue_search_lag_seconds", Help: "From an edit of the catalogue to its being found, at the latest: when the follower has told of it. Edits through this server are found before.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60, 600},
 		}),
 	}
