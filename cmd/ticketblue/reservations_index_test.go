@@ -166,12 +166,19 @@ func (c *changes) projected() {
 // reindexed does what the job does that a new name enqueues: again, until the engine is in the mood.
 func (c *changes) reindexed(which ticketing.ReservationChoice) {
 	c.t.Helper()
-	for range 100 {
-		if _, err := c.sync.RefreshReservations(c.t.Context(), which, ""); err == nil {
+	again, limit := time.NewTicker(5*time.Millisecond), time.After(answerLimit)
+	defer again.Stop()
+	for {
+		_, err := c.sync.RefreshReservations(c.t.Context(), which, "")
+		if err == nil {
 			return
 		}
+		select {
+		case <-again.C:
+		case <-limit:
+			c.t.Fatalf("after %s: %v", answerLimit, err)
+		}
 	}
-	c.t.Error("the engine was never in the mood")
 }
 
 // TestReservationsByIndex: with a search server that keeps reservations, admins' search finds the same by it and by SQL;

@@ -69,7 +69,10 @@ type gallery struct {
 	engine  *moody
 	sync    *search.Sync
 	where   searchFlags
-	stop    func() // the followers die
+	stop    func() // the followers die, and rebuilds with them
+	rebuild func() // begins to, beside the rest
+
+	rebuilding sync.WaitGroup
 }
 
 func openGallery(t *testing.T, seed uint64, where searchFlags) *gallery {
@@ -111,13 +114,17 @@ func (l *gallery) follow() {
 	hint := l.sync.Hint
 	l.moved.Store(&hint)
 	ctx, cancel := context.WithCancel(context.Background())
-	var both sync.WaitGroup
-	both.Go(func() { l.sync.Run(ctx) })
-	both.Go(func() { _ = l.carrier.Follow(ctx, indexer(l.store, l.sync)) })
+	var all sync.WaitGroup
+	all.Go(func() { l.sync.Run(ctx) })
+	all.Go(func() { _ = l.carrier.Follow(ctx, indexer(l.store, l.sync)) })
 	if l.where.Reservations {
-		both.Go(func() { _ = l.carrier.Follow(ctx, salesIndexer(l.store, l.sync)) })
+		all.Go(func() { _ = l.carrier.Follow(ctx, salesIndexer(l.store, l.sync)) })
 	}
-	l.stop = func() { cancel(); both.Wait() }
+	l.rebuild = func() {
+		l.rebuilding.Add(1)
+		all.Go(func() { defer l.rebuilding.Done(); _ = l.sync.Rebuild(ctx) }) // the engine's mood may end it
+	}
+	l.stop = func() { cancel(); all.Wait() }
 }
 
 // phasesMoved tells who wants to know.
@@ -183,7 +190,6 @@ func TestIndexIsTheCatalogue(t *testing.T) {
 			chance := rand.New(rand.NewPCG(seed, 2))
 			c := &changes{gallery: l, chance: chance}
 			c.halls = append(c.halls, l.hall("처음 홀"))
-			var rebuilding sync.WaitGroup
 			for range 60 {
 				switch chance.IntN(12) {
 				case 0:
@@ -191,8 +197,8 @@ func TestIndexIsTheCatalogue(t *testing.T) {
 					c.change()
 					l.follow()
 				case 1:
-					if s := l.sync; chance.IntN(2) == 0 {
-						rebuilding.Go(func() { _ = s.Rebuild(t.Context()) }) // the engine's mood may end it
+					if chance.IntN(2) == 0 {
+						l.rebuild()
 					}
 				default:
 					c.change()
@@ -202,7 +208,7 @@ func TestIndexIsTheCatalogue(t *testing.T) {
 				}
 			}
 			l.engine.calm()
-			rebuilding.Wait()
+			l.rebuilding.Wait()
 			c.projected()
 			for _, show := range c.shows {
 				c.reindexed(ticketing.ReservationChoice{Performance: show})
