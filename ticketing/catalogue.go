@@ -186,17 +186,17 @@ func (r Review) Validate() error {
 	return checkText("text", r.Text, MaxReviewText)
 }
 
-// checkLine wants a text that is not all blank, in one line and one direction.
+// checkLine wants a text that something may be called.
 func checkLine(field, text string, limit int) error {
-	if Blank(text) || HasUnseen(text, "") {
-		return invalid(field, "text that is not all blank, without control, direction and invisible characters")
+	if !IsLine(text) {
+		return invalid(field, WantLine)
 	}
 	return checkLength(field, text, limit)
 }
 
 // checkText wants a text, perhaps empty, that may have several lines.
 func checkText(field, text string, limit int) error {
-	if HasUnseen(text, "\n\t") {
+	if hasUnseen(text, "\n\t") {
 		return invalid(field, "text without control, direction and invisible characters")
 	}
 	return checkLength(field, text, limit)

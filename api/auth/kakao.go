@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -179,10 +180,11 @@ func kakaoError(err error) error {
 	return fmt.Errorf("%w: %w", ErrKakaoDown, err)
 }
 
-// nameOf makes a nickname a name here; people may have none.
+// nameOf makes a nickname a name here; people may have none. Blanks around it are Kakao's matter, not a reason to have none.
 func nameOf(nickname string) string {
+	nickname = strings.TrimSpace(nickname)
 	if runes := []rune(nickname); len(runes) > maxNameKept {
-		nickname = string(runes[:maxNameKept])
+		nickname = strings.TrimSpace(string(runes[:maxNameKept]))
 	}
 	if CheckName(nickname) != nil {
 		return namelessName

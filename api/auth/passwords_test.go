@@ -205,7 +205,14 @@ func TestRulesOfAccounts(t *testing.T) {
 	check("password", CheckPassword, true, "blue-ticket-7", "비밀번호는 1개!", "a1!"+strings.Repeat("x", 125))
 	check("password", CheckPassword, false, "", "a1!bcde", "abcdefgh!", "12345678!", "abcdefg1", "a1!"+strings.Repeat("x", 126), "a1!bcdef\xff")
 	check("name", CheckName, true, "K", "김하늘", strings.Repeat("가", 50))
-	check("name", CheckName, false, "", " ", strings.Repeat("가", 51), "a\x00b", "a\nb")
+	check("name", CheckName, false, "", " ", strings.Repeat("가", 51), "a\x00b", "a\nb", " K", "K\u3000", "K\ufffd")
+	for nickname, want := range map[string]string{
+		"하늘": "하늘", " 하늘\u3000\n": "하늘", strings.Repeat("가", 49) + " 나": strings.Repeat("가", 49), "": namelessName, " \u200b": namelessName,
+	} {
+		if got := nameOf(nickname); got != want || CheckName(got) != nil {
+			t.Errorf("%q of Kakao is called %q, want %q", nickname, got, want)
+		}
+	}
 }
 
 // TestFewWaitForASlotThatRests: while the machine is busy more would wait in vain.

@@ -52,9 +52,8 @@ func CheckPassword(s string) error {
 
 // CheckName tells whether a person may be shown under this name.
 func CheckName(s string) error {
-	n := utf8.RuneCountInString(s)
-	if n > MaxNameRunes || ticketing.Blank(s) || ticketing.HasUnseen(s, "") {
-		return &ticketing.Invalid{Field: "name", Want: "1 to 50 characters that are not all blank, without control, direction and invisible characters"}
+	if utf8.RuneCountInString(s) > MaxNameRunes || !ticketing.IsLine(s) {
+		return &ticketing.Invalid{Field: "name", Want: "1 to 50 characters: " + ticketing.WantLine}
 	}
 	return nil
 }

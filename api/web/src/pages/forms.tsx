@@ -65,12 +65,18 @@ interface FormProps {
   quiet?: boolean;
 }
 
+// A phone's keyboard leaves a blank behind a word that it completes, and no name may end so. In passwords blanks count.
+function fieldsOf(form: HTMLFormElement): Fields {
+  const fields = [...new FormData(form)].map(([name, value]) => [name, typeof value === "string" && !name.includes("password") ? value.trim() : value]);
+  return Object.fromEntries(fields) as Fields;
+}
+
 export function Form({ deed, submit, work, children, quiet, class: looks }: FormProps) {
   const said = useRef(new Set<string>());
   const send = (event: SubmitEvent) => {
     event.preventDefault();
     const form = event.currentTarget as HTMLFormElement;
-    void deed.run(() => work(Object.fromEntries(new FormData(form)) as Fields, form))
+    void deed.run(() => work(fieldsOf(form), form))
       .then(() => setTimeout(() => form.querySelector<HTMLElement>("[aria-invalid]")?.focus())); // when it has been drawn
   };
   return (
