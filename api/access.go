@@ -33,6 +33,7 @@ type route struct {
 	access   Access
 	deadline time.Duration
 	body     bool                                         // has one, in JSON
+	expects  bool                                         // a version in If-Match
 	query    parameters                                   // that it knows
 	endless  bool                                         // a stream, of which there is no head without the rest
 	gains    bool                                         // its caller may have seats afterwards
@@ -125,8 +126,11 @@ func (s *Server) pass(c *fiber.Ctx, rt route) error {
 	if err := rt.query.check(c); err != nil {
 		return err
 	}
+	if rt.expects && len(c.Request().Header.PeekAll(fiber.HeaderIfMatch)) > 1 {
+		return invalid(fiber.HeaderIfMatch, "given once")
+	}
 	if rt.body && !isJSON(c.Request().Header.ContentType()) {
-		return problem(codeMediaType, "")
+		return problem(codeMediaType, "Send application/json in UTF-8.")
 	}
 	if rt.limit != nil {
 		if err := rt.limit(c, *caller); err != nil {

@@ -98,7 +98,7 @@ type Conditional struct {
 
 // Expecting is part of every input that changes or deletes what somebody else may have changed.
 type Expecting struct {
-	IfMatch string `header:"If-Match" maxLength:"100" doc:"The ETag of what you have seen: 412 \"changed_meanwhile\" when there is a newer version. Without it the newest is changed, whatever it is" example:"\"3-0123456789abcdef\""`
+	IfMatch string `header:"If-Match" maxLength:"100" doc:"The ETag that you were given for it, once and in its quotes: 412 \"changed_meanwhile\" when it was changed since. Only the number before the hyphen is compared, the version. Without the header, or with *, it is changed whatever its version is" example:"\"3-0123456789abcdef\""`
 }
 
 // version is the one that the caller has seen.
@@ -109,7 +109,7 @@ func (e Expecting) version() (int64, error) {
 	digits, _, found := strings.Cut(strings.TrimPrefix(e.IfMatch, `"`), "-")
 	version, err := strconv.ParseInt(digits, 10, 64)
 	switch ours := err == nil && version > 0 && found; {
-	case len(e.IfMatch) < 2 || !strings.HasPrefix(e.IfMatch, `"`) || !strings.HasSuffix(e.IfMatch, `"`):
+	case strings.Count(e.IfMatch, `"`) != 2 || !strings.HasPrefix(e.IfMatch, `"`) || !strings.HasSuffix(e.IfMatch, `"`):
 		return 0, invalid("If-Match", "one ETag of an answer you had, in its quotes")
 	case !ours:
 		return 0, problem(ticketing.CodeChangedMeanwhile, "No version of it had this ETag.")

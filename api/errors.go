@@ -59,7 +59,7 @@ var rules = map[ticketing.Code]rule{
 	codeMethodNotAllowed:   {http.StatusMethodNotAllowed, "This path does not know the method", false},
 	codeRequestTimeout:     {http.StatusRequestTimeout, "The request took too long to arrive", true},
 	codeBodyTooLarge:       {http.StatusRequestEntityTooLarge, "The body is too large", false},
-	codeMediaType:          {http.StatusUnsupportedMediaType, "The body must be plain application/json", false},
+	codeMediaType:          {http.StatusUnsupportedMediaType, "The body is of a type or coding that is not taken here", false},
 	codeInvalidInput:       {http.StatusUnprocessableEntity, "Some fields are not right", false},
 	codeRateLimited:        {http.StatusTooManyRequests, "Too many requests of yours", true},
 	codeHeadersTooLarge:    {http.StatusRequestHeaderFieldsTooLarge, "The headers are too large", false},

@@ -108,6 +108,7 @@ func (s *Server) routeOf(op operation, input reflect.Type, deadline time.Duratio
 	if !op.foreign {
 		rt.query = parametersOf(input)
 	}
+	_, rt.expects = input.FieldByName("IfMatch")
 	return rt
 }
 
@@ -140,9 +141,39 @@ func (op operation) document() huma.Operation {
 // report completes a problem on its way out of huma.
 func (s *Server) report(ctx huma.Context, _ string, body any) (any, error) {
 	if p, isProblem := body.(*Problem); isProblem {
+		s.tellRanges(ctx.Operation(), p.Errors)
 		return s.reported(humafiber.UnwrapV2(ctx), p), nil
 	}
 	return body, nil
+}
+
+// tellRanges says of whole numbers from where to where they go, where the document does.
+func (s *Server) tellRanges(op *huma.Operation, errs []FieldError) {
+	for i, e := range errs {
+		if e.Want != wantInteger {
+			continue
+		}
+		if of := s.schemaOf(op, e.Field); of != nil && of.Minimum != nil && of.Maximum != nil {
+			errs[i].Want = fmt.Sprintf("a whole number from %.0f to %.0f, without point and exponent", *of.Minimum, *of.Maximum)
+		}
+	}
+}
+
+// schemaOf is that of a parameter, or of a field of the body itself; nil of what is deeper.
+func (s *Server) schemaOf(op *huma.Operation, field string) *huma.Schema {
+	for _, p := range op.Parameters {
+		if p.Name == field {
+			return p.Schema
+		}
+	}
+	if op.RequestBody == nil || op.RequestBody.Content[fiber.MIMEApplicationJSON] == nil {
+		return nil
+	}
+	schema := op.RequestBody.Content[fiber.MIMEApplicationJSON].Schema
+	if schema.Ref != "" {
+		schema = s.huma.OpenAPI().Components.Schemas.SchemaFromRef(schema.Ref)
+	}
+	return schema.Properties[field]
 }
 
 // humaProblem turns what huma found into ours, without the values. A path that cannot be an id is an unknown id.

@@ -66,19 +66,40 @@ func unmarshalStrict(body []byte, v any) error {
 		return err
 	}
 	err := json.Unmarshal(body, v)
-	if wrong, is := errors.AsType[*json.UnmarshalTypeError](err); is && wrong.Field != "" {
-		_, field, embedded := strings.Cut(wrong.Field, embeddedLayout)
-		if !embedded {
-			field = wrong.Field
-		}
-		return errors.New(wrongTypeOf + field) // without the value
+	if wrong, is := errors.AsType[*json.UnmarshalTypeError](err); is {
+		place, _ := placeOf(json.NewDecoder(bytes.NewReader(body)), wrong.Offset)
+		return errors.New(wrongTypeOf + strings.TrimPrefix(place, ".")) // without the value
 	}
 	return err
 }
 
+// placeOf names the value that ends at an offset, as huma does, such as .prices.VIP and .sections[0].name: what the decoder
+// says of it leaves out places and the names that callers have chosen.
+func placeOf(dec *json.Decoder, end int64) (place string, found bool) {
+	token, err := dec.Token()
+	if err != nil || dec.InputOffset() >= end {
+		return "", err == nil
+	}
+	delim, nested := token.(json.Delim)
+	if !nested {
+		return "", false
+	}
+	for i := 0; dec.More(); i++ {
+		step := fmt.Sprintf("[%d]", i)
+		if delim == '{' {
+			if token, err = dec.Token(); err != nil {
+				return "", false
+			}
+			step = fmt.Sprintf(".%s", token)
+		}
+		if place, found = placeOf(dec, end); found {
+			return step + place, true
+		}
+	}
+	_, err = dec.Token() // its end
+	return "", err == nil && dec.InputOffset() >= end
+}
+
 // wrongTypeOf begins what unmarshalStrict says of a field that its schema lets through and its type cannot hold: a number
 // with a point or an exponent is an integer to the one and not to the other. huma keeps nothing of an error but its text.
-const (
-	wrongTypeOf    = "wrong type of "
-	embeddedLayout = "LayoutFields." // which the decoder names among the fields around, and callers do not know
-)
+const wrongTypeOf = "wrong type of "

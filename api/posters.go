@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -200,26 +201,27 @@ func posterName(body []byte) string {
 }
 
 // uploaded is the file of a multipart form. It is read part by part: nothing is written to disk on the way.
-func uploaded(c *fiber.Ctx) ([]byte, error) {
+func uploaded(c *fiber.Ctx) (file []byte, err error) {
 	kind, params, err := mime.ParseMediaType(string(c.Request().Header.ContentType()))
 	if err != nil || kind != fiber.MIMEMultipartForm {
 		return nil, problem(codeMediaType, "Send multipart/form-data with the picture in the field file.")
 	}
-	missing := &ticketing.Invalid{Field: pictures.Field, Want: "a file of the form"}
 	parts := multipart.NewReader(bytes.NewReader(c.Body()), params["boundary"])
 	for {
 		part, err := parts.NextPart()
-		if err != nil {
-			return nil, missing
-		}
-		if part.FormName() != pictures.Field {
+		switch {
+		case errors.Is(err, io.EOF) && file != nil:
+			return file, nil
+		case err != nil:
+			return nil, invalid(pictures.Field, "a file of the form")
+		case part.FormName() != pictures.Field:
 			continue
+		case file != nil:
+			return nil, invalid(pictures.Field, "given once")
 		}
-		body, err := io.ReadAll(part)
-		if err != nil {
-			return nil, missing
+		if file, err = io.ReadAll(part); err != nil {
+			return nil, invalid(pictures.Field, "a file of the form")
 		}
-		return body, nil
 	}
 }
 

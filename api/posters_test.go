@@ -157,6 +157,7 @@ func TestPosterRefused(t *testing.T) {
 	text, textHeader := form(t, "file", []byte("<svg onload=alert(1)>"))
 	other, otherHeader := form(t, "poster", photo(t))
 	right, rightHeader := form(t, "file", photo(t))
+	boundary, _, _ := strings.Cut(right, "\r\n")
 	for name, c := range map[string]struct {
 		path, token, body string
 		header            map[string]string
@@ -166,6 +167,8 @@ func TestPosterRefused(t *testing.T) {
 		"no picture":       {posterPath, token, text, textHeader, 422, `"field":"file","want":"a JPEG, PNG or WebP picture"`},
 		"large no picture": {posterPath, token, large, largeHeader, 422, `"field":"file"`},
 		"other field":      {posterPath, token, other, otherHeader, 422, `"field":"file"`},
+		"two files":        {posterPath, token, strings.TrimSuffix(right, boundary+"--\r\n") + right, rightHeader, 422, `"field":"file","want":"given once"`},
+		"JSON":             {posterPath, token, `{"file":"x"}`, nil, 415, `"title":"The body is of a type or coding that is not taken here","status":415,"detail":"Send multipart/form-data`},
 		"no form":          {posterPath, token, right, map[string]string{"Content-Type": "image/jpeg"}, 415, ""},
 		"no boundary":      {posterPath, token, right, map[string]string{"Content-Type": "multipart/form-data"}, 422, ""},
 		"cut":              {posterPath, token, right[:len(right)/2], rightHeader, 422, ""},

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -25,17 +27,23 @@ func TestRefusalsSayWhatWouldBeRight(t *testing.T) {
 	h.do(call{"PUT", "/v1/admin/halls/2", root, layout("VIP"), map[string]string{"If-Match": "*"}}).wantStatus(http.StatusOK)
 	hall := func(sections string) string { return `{"name":"H","grades":["R"],"sections":[` + sections + `]}` }
 	const a1, whole = `{"name":"A","rows":[{"name":"1","grade":"R","seats":10}]}`, "a whole number such as 20: at most 18 digits, without point and exponent"
+	ranged := func(of string) string { return "a whole number from " + of + ", without point and exponent" }
 	for _, c := range []struct{ method, path, body, field, want string }{
-		{"GET", "/v1/performances?limit=many", "", "limit", whole},
-		{"GET", "/v1/performances?limit=99999999999999999999", "", "limit", whole},
+		{"GET", "/v1/performances?limit=many", "", "limit", ranged("1 to 100")},
+		{"GET", "/v1/performances?limit=99999999999999999999", "", "limit", ranged("1 to 100")},
+		{"GET", "/v1/admin/audit?user=0", "", "user", "number >= 1"},
+		{"GET", "/v1/admin/audit?user=root", "", "user", whole},
 		{"GET", "/v1/performances?on_sale=perhaps", "", "on_sale", "true or false"},
 		{"GET", "/v1/search?min_price=1e18", "", "min_price", whole},
-		{"POST", "/v1/admin/performances", performance(`{"R":1000}`, `,"duration_minutes":6e1`), "duration_minutes", whole},
-		{"POST", "/v1/admin/performances", performance(`{"R":1e3}`, `,"duration_minutes":60`), "prices", whole},
-		{"POST", "/v1/admin/performances", performance(`{"R":1000}`, `,"duration_minutes":1.5`), "duration_minutes", whole},
+		{"POST", "/v1/admin/performances", performance(`{"R":1000}`, `,"duration_minutes":6e1`), "duration_minutes", ranged("1 to 1440")},
+		{"POST", "/v1/admin/performances", performance(`{"R":1e3}`, `,"duration_minutes":60`), "prices.R", whole},
+		{"POST", "/v1/admin/performances", performance(`{"R":1000,"VIP":1e18}`, `,"duration_minutes":60`), "prices.VIP", whole},
+		{"POST", "/v1/performances/1/reviews", `{"rate":2.5}`, "rate", ranged("0 to 5")},
+		{"POST", "/v1/performances/1/reviews", `{"rate":1e0}`, "rate", ranged("0 to 5")},
+		{"POST", "/v1/admin/performances", performance(`{"R":1000}`, `,"duration_minutes":1.5`), "duration_minutes", ranged("1 to 1440")},
 		{"POST", "/v1/admin/performances", strings.Replace(performance(`{"R":1000}`, `,"duration_minutes":60`), ":2", ":1e18", 1), "hall_id", whole},
-		{"POST", "/v1/admin/halls", `{"name":"H","seats":1e1}`, "seats", whole},
-		{"POST", "/v1/admin/halls", hall(`{"name":"A","rows":[{"name":"1","grade":"R","seats":1e1}]}`), "sections.rows.seats", whole},
+		{"POST", "/v1/admin/halls", `{"name":"H","seats":1e1}`, "seats", ranged("1 to 100000")},
+		{"POST", "/v1/admin/halls", hall(`{"name":"A","rows":[{"name":"1","grade":"R","seats":1e1}]}`), "sections[0].rows[0].seats", whole},
 		{"POST", "/v1/admin/jobs/dormant-users/runs", `{"dry_run":1}`, "dry_run", "true or false"},
 		{"POST", "/v1/admin/halls", hall(a1 + "," + a1), "sections[1].rows[0].name", "a row that section A does not have yet: sections[0].rows[0] is row 1 of it"},
 		{"POST", "/v1/admin/halls", hall(strings.Replace(a1, `"A"`, `"A-1"`, 1)), "sections[0].name", "1 to 16 letters and digits"},
@@ -50,6 +58,30 @@ func TestRefusalsSayWhatWouldBeRight(t *testing.T) {
 	}
 	// One section in two places of the request is fine, as long as its rows are.
 	h.do(call{"POST", "/v1/admin/halls", root, hall(a1 + "," + strings.Replace(a1, `"1"`, `"2"`, 1)), nil}).wantStatus(http.StatusCreated)
+}
+
+// TestIfMatchIsOne: of two versions that somebody expects, the second one counts no less than the first.
+func TestIfMatchIsOne(t *testing.T) {
+	h := withRound(t, nil)
+	before := h.everything()
+	for want, lines := range map[string][]string{
+		"given once": {`"1-a"`, `"2-b"`}, "one ETag of an answer you had, in its quotes": {`"1-a", "2-b"`},
+	} {
+		req, err := http.NewRequest(http.MethodPut, h.url+"/v1/admin/performers/1", strings.NewReader(`{"name":"N"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header = http.Header{"Authorization": {"Bearer " + h.token(admin, ticketing.Admin)}, "Content-Type": {"application/json"}, "If-Match": lines}
+		resp, err := h.send(req, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var p Problem
+		err = errors.Join(json.NewDecoder(resp.Body).Decode(&p), resp.Body.Close())
+		if got := fmt.Sprint(p.Errors); err != nil || p.Status != http.StatusUnprocessableEntity || got != fmt.Sprint([]FieldError{{"If-Match", want}}) || h.everything() != before {
+			t.Errorf("%q: %+v, %v", lines, p, err)
+		}
+	}
 }
 
 // TestRoundsAreStillToCome: one that is over before it is planned would be shown among what was, and nobody could buy.

@@ -2430,7 +2430,7 @@ type Problem struct {
 	// * `virtual_account` (409): Virtual accounts are not taken: pay by card or at once
 	// * `changed_meanwhile` (412): Somebody has changed it meanwhile
 	// * `body_too_large` (413): The body is too large
-	// * `unsupported_media_type` (415): The body must be plain application/json
+	// * `unsupported_media_type` (415): The body is of a type or coding that is not taken here
 	// * `invalid_input` (422): Some fields are not right
 	// * `rate_limited` (429): Too many requests of yours
 	// * `too_many_keys` (429): Too many requests are remembered for you
@@ -2541,7 +2541,7 @@ type Problem struct {
 // * `virtual_account` (409): Virtual accounts are not taken: pay by card or at once
 // * `changed_meanwhile` (412): Somebody has changed it meanwhile
 // * `body_too_large` (413): The body is too large
-// * `unsupported_media_type` (415): The body must be plain application/json
+// * `unsupported_media_type` (415): The body is of a type or coding that is not taken here
 // * `invalid_input` (422): Some fields are not right
 // * `rate_limited` (429): Too many requests of yours
 // * `too_many_keys` (429): Too many requests are remembered for you
@@ -3264,13 +3264,13 @@ type ListAllCampaignsParams struct {
 
 // DeleteHallParams defines parameters for DeleteHall.
 type DeleteHallParams struct {
-	// IfMatch The ETag of what you have seen: 412 "changed_meanwhile" when there is a newer version. Without it the newest is changed, whatever it is
+	// IfMatch The ETag that you were given for it, once and in its quotes: 412 "changed_meanwhile" when it was changed since. Only the number before the hyphen is compared, the version. Without the header, or with *, it is changed whatever its version is
 	IfMatch *string `json:"If-Match,omitempty"`
 }
 
 // UpdateHallParams defines parameters for UpdateHall.
 type UpdateHallParams struct {
-	// IfMatch The ETag of what you have seen: 412 "changed_meanwhile" when there is a newer version. Without it the newest is changed, whatever it is
+	// IfMatch The ETag that you were given for it, once and in its quotes: 412 "changed_meanwhile" when it was changed since. Only the number before the hyphen is compared, the version. Without the header, or with *, it is changed whatever its version is
 	IfMatch *string `json:"If-Match,omitempty"`
 }
 
@@ -3283,13 +3283,13 @@ type ListJobRunsParams struct {
 
 // DeletePerformanceParams defines parameters for DeletePerformance.
 type DeletePerformanceParams struct {
-	// IfMatch The ETag of what you have seen: 412 "changed_meanwhile" when there is a newer version. Without it the newest is changed, whatever it is
+	// IfMatch The ETag that you were given for it, once and in its quotes: 412 "changed_meanwhile" when it was changed since. Only the number before the hyphen is compared, the version. Without the header, or with *, it is changed whatever its version is
 	IfMatch *string `json:"If-Match,omitempty"`
 }
 
 // UpdatePerformanceParams defines parameters for UpdatePerformance.
 type UpdatePerformanceParams struct {
-	// IfMatch The ETag of what you have seen: 412 "changed_meanwhile" when there is a newer version. Without it the newest is changed, whatever it is
+	// IfMatch The ETag that you were given for it, once and in its quotes: 412 "changed_meanwhile" when it was changed since. Only the number before the hyphen is compared, the version. Without the header, or with *, it is changed whatever its version is
 	IfMatch *string `json:"If-Match,omitempty"`
 }
 
@@ -3301,13 +3301,13 @@ type SetPosterMultipartBody struct {
 
 // DeletePerformerParams defines parameters for DeletePerformer.
 type DeletePerformerParams struct {
-	// IfMatch The ETag of what you have seen: 412 "changed_meanwhile" when there is a newer version. Without it the newest is changed, whatever it is
+	// IfMatch The ETag that you were given for it, once and in its quotes: 412 "changed_meanwhile" when it was changed since. Only the number before the hyphen is compared, the version. Without the header, or with *, it is changed whatever its version is
 	IfMatch *string `json:"If-Match,omitempty"`
 }
 
 // UpdatePerformerParams defines parameters for UpdatePerformer.
 type UpdatePerformerParams struct {
-	// IfMatch The ETag of what you have seen: 412 "changed_meanwhile" when there is a newer version. Without it the newest is changed, whatever it is
+	// IfMatch The ETag that you were given for it, once and in its quotes: 412 "changed_meanwhile" when it was changed since. Only the number before the hyphen is compared, the version. Without the header, or with *, it is changed whatever its version is
 	IfMatch *string `json:"If-Match,omitempty"`
 }
 
@@ -3379,19 +3379,19 @@ type ExportReservationsParamsStatus string
 
 // ModerateReviewParams defines parameters for ModerateReview.
 type ModerateReviewParams struct {
-	// IfMatch The ETag of what you have seen: 412 "changed_meanwhile" when there is a newer version. Without it the newest is changed, whatever it is
+	// IfMatch The ETag that you were given for it, once and in its quotes: 412 "changed_meanwhile" when it was changed since. Only the number before the hyphen is compared, the version. Without the header, or with *, it is changed whatever its version is
 	IfMatch *string `json:"If-Match,omitempty"`
 }
 
 // DeleteRoundParams defines parameters for DeleteRound.
 type DeleteRoundParams struct {
-	// IfMatch The ETag of what you have seen: 412 "changed_meanwhile" when there is a newer version. Without it the newest is changed, whatever it is
+	// IfMatch The ETag that you were given for it, once and in its quotes: 412 "changed_meanwhile" when it was changed since. Only the number before the hyphen is compared, the version. Without the header, or with *, it is changed whatever its version is
 	IfMatch *string `json:"If-Match,omitempty"`
 }
 
 // RescheduleRoundParams defines parameters for RescheduleRound.
 type RescheduleRoundParams struct {
-	// IfMatch The ETag of what you have seen: 412 "changed_meanwhile" when there is a newer version. Without it the newest is changed, whatever it is
+	// IfMatch The ETag that you were given for it, once and in its quotes: 412 "changed_meanwhile" when it was changed since. Only the number before the hyphen is compared, the version. Without the header, or with *, it is changed whatever its version is
 	IfMatch *string `json:"If-Match,omitempty"`
 }
 
@@ -3613,7 +3613,7 @@ type ListReservationsParams struct {
 
 // DeleteReviewParams defines parameters for DeleteReview.
 type DeleteReviewParams struct {
-	// IfMatch The ETag of what you have seen: 412 "changed_meanwhile" when there is a newer version. Without it the newest is changed, whatever it is
+	// IfMatch The ETag that you were given for it, once and in its quotes: 412 "changed_meanwhile" when it was changed since. Only the number before the hyphen is compared, the version. Without the header, or with *, it is changed whatever its version is
 	IfMatch *string `json:"If-Match,omitempty"`
 }
 
@@ -3625,7 +3625,7 @@ type GetReviewParams struct {
 
 // UpdateReviewParams defines parameters for UpdateReview.
 type UpdateReviewParams struct {
-	// IfMatch The ETag of what you have seen: 412 "changed_meanwhile" when there is a newer version. Without it the newest is changed, whatever it is
+	// IfMatch The ETag that you were given for it, once and in its quotes: 412 "changed_meanwhile" when it was changed since. Only the number before the hyphen is compared, the version. Without the header, or with *, it is changed whatever its version is
 	IfMatch *string `json:"If-Match,omitempty"`
 }
 

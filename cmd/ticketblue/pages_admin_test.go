@@ -20,7 +20,11 @@ import (
 // TestAdminPages plans a sale from an empty hall to the last seat, in a real browser.
 func TestAdminPages(t *testing.T) {
 	t.Parallel() // it mostly waits for a browser
-	th := openTheatre(t)
+	th := openTheatre(t, func(_ *theatre, s *store) {
+		if _, err := s.Audit(t.Context(), ticketing.AuditEntry{Operation: "create-admin", RequestID: "of createAdmin"}, 0); err != nil {
+			t.Fatal(err)
+		}
+	})
 	b := startBrowser(t, "ko-KR")
 	t.Run("not for customers", func(t *testing.T) {
 		w := b.open(t, th.url, 1280, 900)
@@ -35,6 +39,10 @@ func TestAdminPages(t *testing.T) {
 	w := b.open(t, th.url, 1280, 900)
 	w.visit("/")
 	w.logIn(theAdmin, thePassword)
+	t.Run("who made the first admin", func(t *testing.T) {
+		w.visit("/admin/audit")
+		w.untilText(".audit tbody tr:last-child", "명령줄")
+	})
 	t.Run("a hall by CSV", func(t *testing.T) { w.hallByCSV(t) })
 	t.Run("a performance with poster and round", func(t *testing.T) { w.performance(t) })
 	t.Run("a sale on the board", func(t *testing.T) { th.board(t, w) })
