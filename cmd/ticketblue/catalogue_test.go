@@ -221,7 +221,7 @@ func (m *museum) buy(round int64, user ticketing.UserID, seat string) {
 // verified compares the journal with everything else.
 func (m *museum) verified() {
 	m.t.Helper()
-	report, err := verify(m.t.Context(), m.store, m.actors)
+	report, err := verify(m.t.Context(), m.store, m.actors, new(progress))
 	if err != nil {
 		m.t.Fatal(err)
 	}

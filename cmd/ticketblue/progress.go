@@ -11,7 +11,7 @@ import (
 // redrawEvery is how often a bar changes.
 const redrawEvery = 100 * time.Millisecond
 
-// progress shows a bar while rows are made, where a person watches.
+// progress shows a bar while much is done, where a person watches. The zero progress shows nothing.
 type progress struct {
 	out     io.Writer
 	shown   bool // out is a terminal
@@ -37,6 +37,13 @@ func (p *progress) add(n int) {
 		const width = 30
 		full := min(width, p.done*width/max(p.total, 1))
 		fmt.Fprintf(p.out, "\r%s %s%s %d of %d", p.what, strings.Repeat("█", full), strings.Repeat("░", width-full), p.done, p.total)
+	}
+}
+
+// say shows a line where no bar is.
+func (p *progress) say(line string) {
+	if p.shown {
+		fmt.Fprintln(p.out, line)
 	}
 }
 

@@ -55,9 +55,10 @@ func wantPossible(t *testing.T, s *store) *pgx.Conn {
 			t.Errorf("%s, %d times", what, n)
 		}
 	}
-	report, err := verify(t.Context(), s, nil)
-	if err != nil || !report.OK {
-		t.Errorf("verify: %v, %+v", err, report)
+	shown := new(progress)
+	report, err := verify(t.Context(), s, nil, shown)
+	if err != nil || !report.OK || shown.done == 0 || shown.done != shown.total {
+		t.Errorf("verify: %v, %+v, shown %d of %d", err, report, shown.done, shown.total)
 	}
 	return conn
 }

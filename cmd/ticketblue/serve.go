@@ -307,7 +307,7 @@ func served(err error) error {
 }
 
 func (n *node) verify(ctx context.Context) (json.RawMessage, error) {
-	report, err := verify(ctx, n.store, n.actors)
+	report, err := verify(ctx, n.store, n.actors, new(progress))
 	if err == nil {
 		err = report.index(ctx, n.index, n.store, indexPatience)
 	}

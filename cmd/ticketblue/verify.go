@@ -78,6 +78,7 @@ func (c verifyCmd) Run(ctx context.Context) error {
 
 func (c verifyCmd) report(ctx context.Context) (*verifyReport, error) {
 	if server, ok := readServerFile(c.Store.Data); ok && server.Store == c.Store.storeName() {
+		newProgress(os.Stderr, "Verifying", 0).say("The server that runs here replays everything; that may take a while.")
 		if report, err := askServer(ctx, server.OpsURL); !errors.Is(err, errNoServer) {
 			return report, err
 		}
@@ -92,7 +93,7 @@ func (c verifyCmd) report(ctx context.Context) (*verifyReport, error) {
 
 // offline verifies what nobody serves.
 func (c verifyCmd) offline(ctx context.Context, s *store) (*verifyReport, error) {
-	report, err := verify(ctx, s, nil)
+	report, err := verify(ctx, s, nil, newProgress(os.Stderr, "Verifying", 0))
 	if err != nil {
 		return nil, err
 	}
@@ -172,8 +173,9 @@ type asker interface {
 }
 
 // verify replays every stream from its first event and compares: with an auditor that shares no rule with the
-// machine, with every snapshot, and with the live machine.
-func verify(ctx context.Context, s *store, live asker) (*verifyReport, error) {
+// machine, with every snapshot, and with the live machine. shown counts the streams.
+func verify(ctx context.Context, s *store, live asker, shown *progress) (*verifyReport, error) {
+	defer shown.end()
 	streams, err := s.Streams(ctx)
 	if err != nil {
 		return nil, err
@@ -186,6 +188,7 @@ func verify(ctx context.Context, s *store, live asker) (*verifyReport, error) {
 	for _, f := range frozen {
 		report.differs(f.Stream, "it is frozen: %s", f.Reason)
 	}
+	shown.total = len(streams)
 	for _, stream := range streams {
 		if _, _, ok := stream.Catalogue(); ok {
 			err = report.catalogue(ctx, s, stream)
@@ -195,6 +198,7 @@ func verify(ctx context.Context, s *store, live asker) (*verifyReport, error) {
 		if err != nil {
 			return nil, fmt.Errorf("verifying %s: %w", stream, err)
 		}
+		shown.add(1)
 	}
 	report.OK = len(report.Problems) == 0
 	return report, nil
