@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
 )
 
 // TestAccountPages goes the ways of an account in a real browser.
@@ -241,6 +243,12 @@ func (th *theatre) claims(t *testing.T, b *browser) {
 		w.logIn(customer(3+i), thePassword)
 		w.untilText(".campaign", "10% 할인, 최대 30,000원 · 50,000원 이상 결제")
 	}
+	eval[chromedp.Void](first, `(() => { // the list is behind, once
+		const ask = window.fetch;
+		let behind = 1;
+		window.fetch = async (...call) => String(call[0]).startsWith("/v1/coupons?") && behind-- > 0
+			? new Response('{"code":"unavailable","title":"","retryable":true}', {status: 503, headers: {"Retry-After": "1"}}) : ask(...call);
+	})()`)
 	first.click(".campaign button")
 	first.untilText(".campaign", "1장 중 1번째입니다")
 	first.untilText(".coupon.issued", "가을맞이 10%")

@@ -140,6 +140,8 @@ export interface Answer<T> {
 
 // How far the server had got when it last did something for us: lists wait until they have come as far.
 const keptPosition = "tb.position";
+const followed = /^\/(reservations|coupons)\?/; // those lists
+const timesAsked = 4;
 const patience = 10_000; // ms until an answer counts as lost
 
 interface Extras {
@@ -182,7 +184,7 @@ async function send<T>(method: string, path: string, extras: Extras, who: Record
   const form = extras.body instanceof FormData;
   if (extras.body !== undefined && !form) headers["Content-Type"] = "application/json";
   if (extras.key) headers["Idempotency-Key"] = extras.key;
-  const position = method === "GET" && /^\/(reservations|coupons)\?/.test(path) ? sessionStorage.getItem(keptPosition) : null;
+  const position = method === "GET" && followed.test(path) ? sessionStorage.getItem(keptPosition) : null;
   if (position) headers["TB-Position"] = position;
   if (extras.etag) headers["If-None-Match"] = extras.etag;
   if (extras.match) headers["If-Match"] = extras.match;
@@ -212,8 +214,16 @@ function parse(text: string): unknown {
   }
 }
 
+/** get asks again for a list that is not yet as far as what we have just done. */
 export async function get<T>(path: string): Promise<T> {
-  return (await ask<T>("GET", path)).body;
+  for (let asked = 1; ; asked++) {
+    try {
+      return (await ask<T>("GET", path)).body;
+    } catch (err) {
+      if (!(err instanceof Refusal) || err.problem.code !== "unavailable" || !followed.test(path) || asked === timesAsked) throw err;
+      await new Promise((done) => setTimeout(done, err.retryAfter * 1000));
+    }
+  }
 }
 
 /** download gives the visitor a file that the server makes. A name for it comes from the path. */
