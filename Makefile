@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help run build server test bench bench-peers bench-search s3 smtp sim crash claims lint fuzz vulncheck clean
+.PHONY: help run build server test bench bench-peers bench-search profile s3 smtp sim crash claims lint fuzz vulncheck clean
 
 # What may be set on the command line, as in `make fuzz T=10m`.
 DATA     ?= ./data
@@ -17,6 +17,10 @@ KILLS    ?= 10
 REPEAT   ?= 2
 SEEDS    ?= 20000
 FROM     ?= 1
+
+# The compiler is told where a rush spends its time. Peers are built so as well.
+PGO      := cmd/ticketblue/rush.pgo
+BUILD    := go build -trimpath -pgo=$(CURDIR)/$(PGO)
 
 # Packages tested at the same time: each starts a Postgres of its own, and deadlines in tests suppose that a core is free.
 PARALLEL := 2
@@ -30,11 +34,11 @@ run: ## Start everything, with a demo, on this machine; data stays in ./data
 	@exec bin/ticketblue serve --demo --data $(DATA)
 
 build: server ## Build bin/ticketblue and bin/bench
-	@go build -o bin/bench ./bench
+	@$(BUILD) -o bin/bench ./bench
 
 server:
 	@echo "Compiling bin/ticketblue (the first time takes a minute or two)..."
-	@go build -o bin/ticketblue ./cmd/ticketblue
+	@$(BUILD) -o bin/ticketblue ./cmd/ticketblue
 
 test: ## Check everything: vet, and every test with the race detector, on real Postgres
 	@tools/needs postgres compiler curl browser
@@ -48,9 +52,16 @@ bench: build ## Sell out SEATS seats to ATTEMPTS attempts on a server of its own
 bench-peers: build ## Measure Ticket Blue beside what people would use instead, REPEAT times by turns; ten minutes
 	@tools/needs postgres redis
 	@go -C bench/peers test ./...
-	@go -C bench/peers build -o ../../bin/peers .
+	@cd bench/peers && $(BUILD) -o ../../bin/peers .
 	@mkdir -p report
 	@bin/bench peers --repeat $(REPEAT) --json report/peers.json --html report/peers.html
+
+profile: build ## Profile the server in rushes of three kinds, for the compiler: writes cmd/ticketblue/rush.pgo; two minutes
+	@mkdir -p report/profiles
+	@for seed in 1 2 3; do for kind in spread "hot --seats 100000" mixed; do \
+		bin/bench run --workload $$kind --seed $$seed --slice 4s --noop 1s --seconds 8 --profile "report/profiles/$${kind%% *}$$seed.pprof"; \
+	done; done
+	@go tool pprof -proto report/profiles/*.pprof > $(PGO)
 
 s3: ## Test the bucket for posters against a real S3 server, versitygw (the first run compiles it: minutes)
 	@go -C tools/s3 build -o ../../bin/versitygw github.com/versity/versitygw/cmd/versitygw
