@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help run build server test bench bench-peers bench-search profile s3 smtp sim crash claims lint fuzz vulncheck clean
+.PHONY: help run build server test bench peers bench-peers bench-search profile s3 smtp sim crash claims lint fuzz vulncheck clean
 
 # What may be set on the command line, as in `make fuzz T=10m`.
 DATA     ?= ./data
@@ -49,10 +49,12 @@ bench: build ## Sell out SEATS seats to ATTEMPTS attempts on a server of its own
 	@mkdir -p report
 	@bin/bench rush --seats $(SEATS) --attempts $(ATTEMPTS) --json report/rush.json --html report/rush.html
 
-bench-peers: build ## Measure Ticket Blue beside what people would use instead, REPEAT times by turns; ten minutes
+peers:
+	@cd bench/peers && $(BUILD) -o ../../bin/peers .
+
+bench-peers: build peers ## Measure Ticket Blue beside what people would use instead, REPEAT times by turns; ten minutes
 	@tools/needs postgres redis
 	@go -C bench/peers test ./...
-	@cd bench/peers && $(BUILD) -o ../../bin/peers .
 	@mkdir -p report
 	@bin/bench peers --repeat $(REPEAT) --json report/peers.json --html report/peers.html
 

@@ -56,8 +56,8 @@ func (c rebuildCmd) Run(ctx context.Context) error {
 const ownWithin = persistence.SuccessorWaits + 2*time.Second
 
 var (
-	errServed = errors.New("another process serves this database, and would not know of the rebuild: " +
-		"give the server's own --data, so that it rebuilds itself, or stop it first")
+	errServed = errors.New("another process serves this database, or rebuilds from it, and would not know of this rebuild: " +
+		"give the server's own --data, so that it rebuilds itself, or stop it, or wait for it, first")
 	errOwnershipLost = errors.New("this process is no longer the only one on its database: rebuild again")
 )
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	client "github.com/typesense/typesense-go/v3/typesense"
+
+	"ticketblue/ticketing"
 )
 
 // patience keeps people from waiting, one after the other, for a server that takes their searches and says nothing: after
@@ -25,8 +27,8 @@ const (
 	silentAfter = 3               // searches in a row without an answer
 )
 
-// errSilent: nothing was sent.
-var errSilent = errors.New("the Typesense server has left several searches without an answer; it is asked again in a moment")
+// errSilent: nothing was sent. It is no news for the log, which has heard of those that were not answered.
+var errSilent = &ticketing.Refusal{Code: ticketing.CodeUnavailable, Detail: "The search server leaves searches without an answer."}
 
 // spent tells that no search is worth sending now, or that this one tries whether they are again.
 func (e *Engine) spent() (spent, tries bool) {
