@@ -95,7 +95,7 @@ func (db *DB) ReservationsNaming(ctx context.Context, which ticketing.Reservatio
 
 func namingSQL(which ticketing.ReservationChoice, round, number int64, limit int) (sql string, args []any) {
 	args = []any{round, number, limit}
-	where := ""
+	var where string
 	switch {
 	case which.Performance != 0:
 		where, args = `r.round IN (SELECT id FROM rounds WHERE performance_id = $4)`, append(args, which.Performance)
