@@ -35,7 +35,8 @@ func TestDamagedBroadcastDirectory(t *testing.T) {
 
 	begun := time.Now()
 	s = startServer(t, data, "--demo")
-	if took := time.Since(begun); took > startLimit/4 {
+	const patience = 30 * time.Second // of who waits for a NATS that starts
+	if took := time.Since(begun); took >= patience {
 		t.Errorf("the start took %s: a server that has given up is waited for", took)
 	}
 	aside, err := filepath.Glob(dir + ".damaged-*")

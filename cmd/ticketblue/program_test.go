@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 }
 
 const (
-	startLimit  = 60 * time.Second
+	startLimit  = 3 * time.Minute // a start takes seconds, and on a machine that compiles and tests beside it a minute
 	answerLimit = 30 * time.Second
 )
 
@@ -86,6 +86,8 @@ func awaitServer(t *testing.T, data string, cmd *exec.Cmd) *server {
 	case <-s.gone:
 		t.Fatalf("the program ended while starting:\n%s", s.err.String())
 	case <-time.After(startLimit):
+		_ = s.cmd.Process.Signal(syscall.SIGQUIT) // it tells what it is at, and ends
+		<-s.gone
 		t.Fatalf("the program was not ready after %s:\n%s", startLimit, s.err.String())
 	}
 	// By way of the process, for it may see another disk there than we do.
