@@ -31,7 +31,7 @@ const (
 // OpsConfig is what the operations port shows.
 type OpsConfig struct {
 	Ready func(context.Context) error // nil error: send me traffic
-	// Degraded says what does not work although seats are sold: live maps, read tables. Optional.
+	// Degraded says what does not work although seats are sold: live maps, searches, read tables. Optional.
 	Degraded func() []string
 	Verify   func(context.Context) (json.RawMessage, error) // compares everything with the journal
 	// Reconcile holds orders against the payment provider's books, its ledger for so many days back: POST /reconcile?days=N.

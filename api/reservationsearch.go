@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -141,10 +142,7 @@ func (f ReservationFilters) filter() (ticketing.ReservationFilter, error) {
 	if f.MaxAmount > 0 && f.MaxAmount < f.MinAmount {
 		return filter, invalid("max_amount", "min_amount or more")
 	}
-	if err := checkWords("user", f.User); err != nil {
-		return filter, err
-	}
-	return filter, checkWords("title", f.Title)
+	return filter, cmp.Or(checkFilter("user", f.User), checkFilter("title", f.Title))
 }
 
 // checkWords wants what Postgres can compare with.
@@ -153,6 +151,14 @@ func checkWords(field, text string) error {
 		return invalid(field, "text in UTF-8")
 	}
 	return nil
+}
+
+// checkFilter does not take blanks for no filter: too many would be found.
+func checkFilter(field, text string) error {
+	if text != "" && composed(text) == "" {
+		return invalid(field, "text that is not all blank")
+	}
+	return checkWords(field, text)
 }
 
 // composed is what is looked for with its syllables as one character each, as names are kept, for a Mac sends the letters of

@@ -126,7 +126,10 @@ func TestSevenFilters(t *testing.T) {
 		t.Errorf("with blanks around: %+v", h.found.filter)
 	}
 	var out searchReservationsOutput
-	h.search("?title=%20").decode(&out.Body)
+	if p := h.search("?title=%20&user=x").wantStatus(http.StatusUnprocessableEntity).problem(); fmt.Sprint(p.Errors) != "[{title text that is not all blank}]" {
+		t.Errorf("%+v", p)
+	}
+	h.search("").decode(&out.Body)
 	if h.found.filter != (ticketing.ReservationFilter{}) || h.found.order != ticketing.NewestFirst {
 		t.Errorf("without filters: %+v %s", h.found.filter, h.found.order)
 	}

@@ -83,11 +83,11 @@ SELECT stream, head FROM (
     FROM streams s WHERE s.frozen_at IS NULL) f
  WHERE head > projected_seq ORDER BY stream LIMIT $1`
 
-// Lacks tells whether frozen streams have events that are not in the read tables, and will not be until a person has looked.
+// Lacks tells whether frozen rounds have events that are not in the read tables, and will not be until a person has looked.
 func (p *Projector) Lacks(ctx context.Context) (bool, error) {
-	lacks, err := one(ctx, p.db, pgx.RowTo[bool], `SELECT EXISTS (`+aheadOf+`projected_seq AND s.frozen_at IS NOT NULL)`)
+	lacks, err := one(ctx, p.db, pgx.RowTo[bool], `SELECT EXISTS (`+aheadOf+`projected_seq AND s.frozen_at IS NOT NULL AND s.stream LIKE 'round:%')`)
 	if err != nil {
-		return false, fmt.Errorf("looking for what frozen streams keep from the read tables: %w", err)
+		return false, fmt.Errorf("looking for what frozen rounds keep from the read tables: %w", err)
 	}
 	return lacks, nil
 }

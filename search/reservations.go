@@ -16,8 +16,8 @@ type ReservationQuery struct {
 	Limit  int
 }
 
-// ErrNotBuilt says that nothing was ever put into an index.
-var ErrNotBuilt = errors.New("search: this index has not been built yet")
+// ErrNotBuilt says that an index is not there: it has never been built, or is lost. That is another thing than an empty one.
+var ErrNotBuilt = errors.New("search: this index is not there; a running server makes it")
 
 // ReservationIndex keeps of reservations what admins look for. It may be a little behind, and let through what only
 // looks alike: who asks compares again.

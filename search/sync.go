@@ -51,13 +51,15 @@ type Sync struct {
 	drafts map[ticketing.SearchKind]map[string]bool // of the kinds that are being rebuilt: what has changed meanwhile
 	onSale map[string]bool                          // performances that the index says are on sale; nil: not known
 	untidy map[ticketing.SearchKind]bool            // kinds of which the engine may keep something that is not searched
+	unsure map[ticketing.SearchKind]bool            // kinds of which a swap that failed may still come, with what is old by then
+	failed error                                    // what became of the last pass of Run
 }
 
 // NewSync makes what keeps the engine; see Told, Run and Rebuild.
 func NewSync(engine Engine, source Source, log *slog.Logger, metrics prometheus.Registerer) *Sync {
 	s := &Sync{
 		engine: engine, source: source, log: log, hint: make(chan struct{}, 1), edited: make(chan ticketing.Stream, maxEdited),
-		drafts: map[ticketing.SearchKind]map[string]bool{}, untidy: map[ticketing.SearchKind]bool{},
+		drafts: map[ticketing.SearchKind]map[string]bool{}, untidy: map[ticketing.SearchKind]bool{}, unsure: map[ticketing.SearchKind]bool{},
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "ticketblue_search_lag_seconds", Help: "From an edit of the catalogue to its being found, at the latest: when the follower has told of it. Edits through this server are found before.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60, 600},
@@ -217,16 +219,26 @@ func (s *Sync) Run(ctx context.Context) {
 	}
 }
 
-func (s *Sync) pass(ctx context.Context, built *bool) error {
+// pass does all of it that can be done.
+func (s *Sync) pass(ctx context.Context, built *bool) (err error) {
 	if !*built {
-		if err := s.buildMissing(ctx); err != nil {
-			return err
-		}
-		*built = true
+		err = s.buildMissing(ctx)
+		*built = err == nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, sweepWithin)
 	defer cancel()
-	return errors.Join(s.Sweep(ctx), s.tidy(ctx))
+	err = errors.Join(err, s.Sweep(ctx), s.tidy(ctx))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = err
+	return err
+}
+
+// Healthy tells why the index falls behind, if it does.
+func (s *Sync) Healthy() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
 }
 
 // tidy has the engine delete what a rebuild has replaced or left behind, names of customers among it, unless that is done.
@@ -246,19 +258,33 @@ func (s *Sync) tidy(ctx context.Context) (err error) {
 	return err
 }
 
-func (s *Sync) buildMissing(ctx context.Context) error {
+// buildMissing makes anew what is not there, or may become an old one by a swap that was not heard of.
+func (s *Sync) buildMissing(ctx context.Context) (err error) {
 	for _, kind := range s.engine.Kinds() {
-		limited, cancel := context.WithTimeout(ctx, sweepWithin)
-		built, err := s.engine.Built(limited, kind)
-		cancel()
-		if err == nil && !built {
-			err = s.rebuild(ctx, kind)
+		built, failed := s.built(ctx, kind)
+		if failed == nil && !built {
+			failed = s.rebuild(ctx, kind)
+			if failed == nil {
+				s.log.Info("the search index was not there, or not known to be the last one, and is made anew", "kind", kind)
+			}
 		}
-		if err != nil {
-			return err
+		if !errors.Is(failed, errRebuilding) { // else somebody is at it
+			err = errors.Join(err, failed)
 		}
 	}
-	return nil
+	return err
+}
+
+func (s *Sync) built(ctx context.Context, kind ticketing.SearchKind) (bool, error) {
+	s.mu.Lock()
+	unsure := s.unsure[kind]
+	s.mu.Unlock()
+	if unsure {
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, sweepWithin)
+	defer cancel()
+	return s.engine.Built(ctx, kind)
 }
 
 // Sweep compares what is on sale with what the index says, and refreshes where they differ.
@@ -389,7 +415,9 @@ func (s *Sync) fill(ctx context.Context, draft Draft, kind ticketing.SearchKind)
 				return err
 			}
 			s.onSale = nil
-			return draft.Swap(ctx)
+			err := draft.Swap(ctx)
+			s.unsure[kind] = err != nil
+			return err
 		}
 		s.drafts[kind] = map[string]bool{}
 		s.mu.Unlock()

@@ -196,7 +196,7 @@ func checkLine(field, text string, limit int) error {
 
 // checkText wants a text, perhaps empty, that may have several lines.
 func checkText(field, text string, limit int) error {
-	if hasUnseen(text, "\n\t") {
+	if hasUnseen(strings.ReplaceAll(text, "\r\n", "\n"), "\n\t") {
 		return invalid(field, "text without control, direction and invisible characters")
 	}
 	return checkLength(field, text, limit)

@@ -57,8 +57,9 @@ type planBody struct {
 // No '-' in names, for it separates the parts of a label.
 var planName = regexp.MustCompile(`^[\p{L}\p{N}]{1,16}$`)
 
-// IsPlanName tells whether a section, row or grade may be called so: 1 to 16 letters and digits.
-func IsPlanName(name string) bool { return planName.MatchString(name) }
+// IsPlanName tells whether a section, row or grade may be called so: 1 to 16 letters and digits, all of them seen: some
+// fillers of Hangul are letters.
+func IsPlanName(name string) bool { return planName.MatchString(name) && IsLine(name) }
 
 // NewPlan checks a layout and gives it its name.
 func NewPlan(grades []string, seats []Seat) (*Plan, error) {
@@ -104,7 +105,7 @@ func (p *Plan) validate() error {
 	}
 	seen := map[string]bool{}
 	for i, g := range p.Grades {
-		if !planName.MatchString(g) || seen[g] {
+		if !IsPlanName(g) || seen[g] {
 			return invalid(fmt.Sprintf("grades[%d]", i), "a unique name of 1 to 16 letters and digits")
 		}
 		seen[g] = true
@@ -125,9 +126,9 @@ func (p *Plan) validate() error {
 func (p *Plan) addSeat(i int, s Seat) error {
 	field := fmt.Sprintf("seats[%d]", i)
 	switch {
-	case !planName.MatchString(s.Section):
+	case !IsPlanName(s.Section):
 		return invalid(field+".section", "1 to 16 letters and digits")
-	case !planName.MatchString(s.Row):
+	case !IsPlanName(s.Row):
 		return invalid(field+".row", "1 to 16 letters and digits")
 	case s.Number < 1 || s.Number > MaxPlanSeats:
 		return invalid(field+".number", "between 1 and %d", MaxPlanSeats)

@@ -12,6 +12,9 @@ func TestUnseen(t *testing.T) {
 		if text := "조" + string(r) + "승우"; !hasUnseen(text, "") || hasUnseen(text, string(r)) {
 			t.Errorf("%U is shown, or refused where it is excepted", r)
 		}
+		if IsPlanName("A" + string(r)) {
+			t.Errorf("a section may be called A and %U", r)
+		}
 		if IsLine(string(r)) || IsLine("\u3000"+string(r)) {
 			t.Errorf("%U alone is a name", r)
 		}

@@ -126,18 +126,18 @@ func (d demo) account(ctx context.Context, role ticketing.Role, name string) (ac
 			return account, err
 		}
 	}
-	account = login{string(role) + "@ticketblue.test", newPassword()}
-	if _, err := d.store.UserByEmail(ctx, account.Email); err == nil {
-		account.Email = string(role) + "-" + strings.ToLower(rand.Text()[:8]) + "@ticketblue.test"
+	account, err = createAccount(ctx, d.store, role, string(role)+"@ticketblue.test", name, newPassword())
+	if errors.Is(err, ticketing.ErrEmailTaken) { // by somebody here, or who was
+		account, err = createAccount(ctx, d.store, role, string(role)+"-"+strings.ToLower(rand.Text()[:8])+"@ticketblue.test", name, newPassword())
+	}
+	if err != nil {
+		return account, err
 	}
 	body, err := json.Marshal(account)
 	if err != nil {
 		return account, err
 	}
-	if err := writeWhole(path, append(body, '\n')); err != nil {
-		return account, err
-	}
-	return createAccount(ctx, d.store, role, account.Email, name, account.Password)
+	return account, writeWhole(path, append(body, '\n'))
 }
 
 func (d demo) works(ctx context.Context, admin login) (bool, error) {

@@ -95,6 +95,20 @@ func TestDemoSurvivesRestarts(t *testing.T) {
 	}
 }
 
+// TestDemoCustomerGone: a customer who has closed his account, whose address nobody has again, does not keep the demo from starting.
+func TestDemoCustomerGone(t *testing.T) {
+	data := t.TempDir()
+	s := startServer(t, data, "--demo")
+	account := demoAccount(t, data, ticketing.Customer)
+	mustAsk(t, 204, "POST", s.url+"/v1/me/withdraw", logInAs(t, s, ticketing.Customer), map[string]any{"password": account.Password})
+	s.stop()
+	s = startServer(t, data, "--demo")
+	logInAs(t, s, ticketing.Customer)
+	if again := demoAccount(t, data, ticketing.Customer); again.Email == account.Email {
+		t.Errorf("%s is there again", again.Email)
+	}
+}
+
 // wantPast: the demo's shows have reviews by guests, and its customer, who was a guest too, has something in the inbox
 // and may still write one.
 func wantPast(t *testing.T, s *server) {
@@ -134,11 +148,19 @@ func logIn(t *testing.T, s *server) string {
 // logInAs gives a token of the demo's admin or customer.
 func logInAs(t *testing.T, s *server, role ticketing.Role) string {
 	t.Helper()
-	body, err := os.ReadFile(filepath.Join(s.data, "demo-"+string(role)+".json"))
+	return mustAsk(t, 200, "POST", s.url+"/v1/auth/login", "", demoAccount(t, s.data, role)).body["access_token"].(string)
+}
+
+func demoAccount(t *testing.T, data string, role ticketing.Role) (account login) {
+	t.Helper()
+	body, err := os.ReadFile(filepath.Join(data, "demo-"+string(role)+".json"))
+	if err == nil {
+		err = json.Unmarshal(body, &account)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return mustAsk(t, 200, "POST", s.url+"/v1/auth/login", "", string(body)).body["access_token"].(string)
+	return account
 }
 
 // TestSnapshots: a stopped server leaves a snapshot; the next start uses it; a damaged one is noticed and harms

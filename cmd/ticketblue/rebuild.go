@@ -139,6 +139,10 @@ func rebuildIn(ctx context.Context, server serverFile, what string) error {
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("the server answered %s: %.200s", resp.Status, body)
 	}
-	_, err = fmt.Printf("The server has rebuilt its %s. A round that was frozen is served again after its next start.\n", what)
+	done := "The server has rebuilt its " + what + "."
+	if what == "tables" {
+		done += " A round that was frozen is served again after its next start."
+	}
+	_, err = fmt.Println(done)
 	return err
 }

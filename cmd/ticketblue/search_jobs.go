@@ -66,7 +66,7 @@ func (n notRenamed) Later() time.Duration { return min(max(n.age/4, firstAgain),
 var errEmptied = errors.New("the read tables are being rebuilt")
 
 // errLacking: rounds that contradict themselves are not in them, and the index may have reservations of theirs.
-var errLacking = errors.New("the read tables lack events of frozen streams (doctor names those)")
+var errLacking = errors.New("the read tables lack events of frozen rounds (doctor names those)")
 
 // work refreshes a slice, and leaves the next one to another job.
 func (r *renaming) work(ctx context.Context, args []byte) error {

@@ -349,6 +349,9 @@ func (n *node) degraded() (all []string) {
 	if err := n.broadcast.Healthy(); err != nil {
 		all = append(all, "live maps stand still: "+err.Error())
 	}
+	if err := n.sync.Healthy(); err != nil {
+		all = append(all, "searches find what is old, or nothing: "+err.Error())
+	}
 	if lag := n.projector.Stats().Lag; lag > lagWanted {
 		all = append(all, fmt.Sprintf("the read tables are %s behind the sale", lag.Round(time.Second)))
 	}

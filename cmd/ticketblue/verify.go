@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"syscall"
 	"time"
 
 	"ticketblue/search"
@@ -78,7 +79,9 @@ func (c verifyCmd) Run(ctx context.Context) error {
 
 func (c verifyCmd) report(ctx context.Context) (*verifyReport, error) {
 	if server, ok := readServerFile(c.Store.Data); ok && server.Store == c.Store.storeName() {
-		newProgress(os.Stderr, "Verifying", 0).say("The server that runs here replays everything; that may take a while.")
+		if syscall.Kill(server.PID, 0) == nil { // else it was killed, and its file is left
+			newProgress(os.Stderr, "Verifying", 0).say("The server that runs here replays everything; that may take a while.")
+		}
 		if report, err := askServer(ctx, server.OpsURL); !errors.Is(err, errNoServer) {
 			return report, err
 		}

@@ -93,6 +93,7 @@ func (d *draft) change(ctx context.Context, do func(tx pgx.Tx, table string) err
 
 // Swap makes the draft's table the one that is searched, in one step, and empties the other.
 func (d *draft) Swap(ctx context.Context) error {
+	d.ended = true // if we do not hear of it, it may be so
 	tag, err := d.e.pool.Exec(ctx, `UPDATE search_sides SET side = $2, version = $3 WHERE kind = $1 AND side <> $2`, string(d.kind), d.side, search.Version)
 	if err == nil && tag.RowsAffected() == 0 {
 		err = errSwapped
@@ -100,12 +101,11 @@ func (d *draft) Swap(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("swapping in a new index of %ss: %w", d.kind, err)
 	}
-	d.ended = true
 	d.e.sides[d.kind].Store(&d.side)
 	return nil
 }
 
-// Discard empties the draft's table.
+// Discard empties the draft's table, unless that may be the one that is searched.
 func (d *draft) Discard(ctx context.Context) error {
 	if d.ended {
 		return nil

@@ -3,7 +3,6 @@ package typesense
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -81,29 +80,15 @@ func (e *Engine) send(ctx context.Context, searches []api.MultiSearchCollectionP
 		return nil, failed("searching", fmt.Errorf("%d answers to %d questions", len(answer.Results), len(searches)))
 	}
 	for i, r := range answer.Results {
-		if r.Code == nil {
-			continue
-		}
-		if *r.Code != http.StatusNotFound {
+		switch {
+		case r.Code == nil:
+		case *r.Code == http.StatusNotFound:
+			return nil, failed("searching "+*searches[i].Collection, search.ErrNotBuilt)
+		default:
 			return nil, failed("searching", fmt.Errorf("status %d of one of them", *r.Code))
-		}
-		if err := e.neverFilled(limited, *searches[i].Collection); err != nil {
-			return nil, err
 		}
 	}
 	return answer.Results, nil
-}
-
-// errLost: what was kept is not empty, it is gone.
-var errLost = errors.New("the collection that an alias names is not on the Typesense server; it is made anew")
-
-// neverFilled wants that what was not found is so because nothing was ever put in.
-func (e *Engine) neverFilled(ctx context.Context, alias string) error {
-	name, err := e.current(ctx, alias)
-	if err == nil && name != "" {
-		err = failed("searching "+alias, errLost)
-	}
-	return err
 }
 
 // searchFor asks for a page of what has the query's words as they are.

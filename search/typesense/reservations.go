@@ -106,9 +106,6 @@ func (e *Engine) reservations(ctx context.Context, q search.ReservationQuery, li
 	if err != nil {
 		return found, err
 	}
-	if code := results[0].Code; code != nil && *code == http.StatusNotFound {
-		return found, search.ErrNotBuilt
-	}
 	return results[0], nil
 }
 
