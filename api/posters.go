@@ -209,7 +209,7 @@ func uploaded(c *fiber.Ctx) (file []byte, err error) {
 	for {
 		part, err := parts.NextPart()
 		switch {
-		case err == io.EOF && file != nil: // as it is: wrapped, it is an end without the last boundary
+		case err == io.EOF && file != nil: //nolint:errorlint // wrapped, it is an end without the last boundary
 			return file, nil
 		case err != nil:
 			return nil, invalid(pictures.Field, "a file of the form")

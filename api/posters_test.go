@@ -168,6 +168,7 @@ func TestPosterRefused(t *testing.T) {
 		"large no picture": {posterPath, token, large, largeHeader, 422, `"field":"file"`},
 		"other field":      {posterPath, token, other, otherHeader, 422, `"field":"file"`},
 		"two files":        {posterPath, token, strings.TrimSuffix(right, boundary+"--\r\n") + right, rightHeader, 422, `"field":"file","want":"given once"`},
+		"no end":           {posterPath, token, strings.TrimSuffix(right, "--\r\n"), rightHeader, 422, `"field":"file"`},
 		"JSON":             {posterPath, token, `{"file":"x"}`, nil, 415, `"title":"The body is of a type or coding that is not taken here","status":415,"detail":"Send multipart/form-data`},
 		"no form":          {posterPath, token, right, map[string]string{"Content-Type": "image/jpeg"}, 415, ""},
 		"no boundary":      {posterPath, token, right, map[string]string{"Content-Type": "multipart/form-data"}, 422, ""},
