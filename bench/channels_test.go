@@ -23,7 +23,7 @@ func TestChannels(t *testing.T) {
 	}
 	t.Setenv("TMPDIR", t.TempDir())
 	c := &Channels{
-		Turns: Turns{Pairs: 2, Slice: 300 * time.Millisecond, Ticketblue: program, rounds: 2, seats: 6000, customers: 3100}, Paid: 50, Bound: 0.01,
+		Turns: Turns{Pairs: 2, Slice: 300 * time.Millisecond, Ticketblue: program, rounds: 4, seats: 12000, customers: 12400}, Paid: 50, Bound: 0.01,
 	}
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
