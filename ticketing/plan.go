@@ -62,9 +62,11 @@ var planName = regexp.MustCompile(`^[\p{L}\p{N}]{1,16}$`)
 func IsPlanName(name string) bool { return planName.MatchString(name) && IsLine(name) }
 
 // NewPlan checks a layout and gives it its name.
-func NewPlan(grades []string, seats []Seat) (*Plan, error) {
+func NewPlan(grades []string, seats []Seat) (*Plan, error) { return newPlan(grades, seats, IsPlanName) }
+
+func newPlan(grades []string, seats []Seat, mayBeCalled func(string) bool) (*Plan, error) {
 	p := &Plan{Grades: grades, Seats: seats, byName: make(map[string]SeatIndex, len(seats))}
-	if err := p.validate(); err != nil {
+	if err := p.validate(mayBeCalled); err != nil {
 		return nil, err
 	}
 	body, err := json.Marshal(planBody{grades, seats})
@@ -90,22 +92,22 @@ func PlainPlan(n int) (*Plan, error) {
 	return NewPlan([]string{"standard"}, seats)
 }
 
-// ParsePlan reads what Body wrote.
+// ParsePlan reads what Body wrote. What was a name once stays one: seats are sold by it.
 func ParsePlan(body []byte) (*Plan, error) {
 	var b planBody
 	if err := json.Unmarshal(body, &b); err != nil {
 		return nil, fmt.Errorf("reading plan: %w", err)
 	}
-	return NewPlan(b.Grades, b.Seats)
+	return newPlan(b.Grades, b.Seats, planName.MatchString)
 }
 
-func (p *Plan) validate() error {
+func (p *Plan) validate(mayBeCalled func(string) bool) error {
 	if len(p.Grades) < 1 || len(p.Grades) > MaxPlanGrades {
 		return invalid("grades", "between 1 and %d names", MaxPlanGrades)
 	}
 	seen := map[string]bool{}
 	for i, g := range p.Grades {
-		if !IsPlanName(g) || seen[g] {
+		if !mayBeCalled(g) || seen[g] {
 			return invalid(fmt.Sprintf("grades[%d]", i), "a unique name of 1 to 16 letters and digits")
 		}
 		seen[g] = true
@@ -116,19 +118,19 @@ func (p *Plan) validate() error {
 	p.totals = make([]int, len(p.Grades))
 	p.labels = make([]string, len(p.Seats))
 	for i, s := range p.Seats {
-		if err := p.addSeat(i, s); err != nil {
+		if err := p.addSeat(i, s, mayBeCalled); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *Plan) addSeat(i int, s Seat) error {
+func (p *Plan) addSeat(i int, s Seat, mayBeCalled func(string) bool) error {
 	field := fmt.Sprintf("seats[%d]", i)
 	switch {
-	case !IsPlanName(s.Section):
+	case !mayBeCalled(s.Section):
 		return invalid(field+".section", "1 to 16 letters and digits")
-	case !IsPlanName(s.Row):
+	case !mayBeCalled(s.Row):
 		return invalid(field+".row", "1 to 16 letters and digits")
 	case s.Number < 1 || s.Number > MaxPlanSeats:
 		return invalid(field+".number", "between 1 and %d", MaxPlanSeats)
