@@ -41,7 +41,8 @@ type Engine interface {
 
 // Collection takes documents. What it has taken is found as soon as it returns.
 type Collection interface {
-	// Put adds documents, or replaces those of the same kind and id.
+	// Put adds documents, or replaces those of the same kind and id. What was never swapped in, or is lost, may take none:
+	// ErrNotBuilt.
 	Put(ctx context.Context, docs []ticketing.SearchDocument) error
 	// Delete takes documents out; those that are not there are no error.
 	Delete(ctx context.Context, kind ticketing.SearchKind, ids []string) error

@@ -2,7 +2,6 @@ package search
 
 import (
 	"context"
-	"errors"
 
 	"ticketblue/ticketing"
 )
@@ -17,7 +16,16 @@ type ReservationQuery struct {
 }
 
 // ErrNotBuilt says that an index is not there: it has never been built, or is lost. That is another thing than an empty one.
-var ErrNotBuilt = errors.New("search: this index is not there; a running server makes it")
+// Who follows tries again later, and is no failure; who asks is refused, which is no news for the log.
+var ErrNotBuilt error = notBuilt{}
+
+type notBuilt struct{}
+
+func (notBuilt) Error() string { return "search: this index is not there; a running server makes it" }
+func (notBuilt) Later() bool   { return true }
+func (notBuilt) Unwrap() error {
+	return &ticketing.Refusal{Code: ticketing.CodeUnavailable, Detail: "The search index is being made."}
+}
 
 // ReservationIndex keeps of reservations what admins look for. It may be a little behind, and let through what only
 // looks alike: who asks compares again.

@@ -120,7 +120,6 @@ func All(t *testing.T, e search.Engine, kind ticketing.SearchKind) map[string]ti
 
 // While an index is made anew the old one is searched and changed; then all of the new one takes its place.
 func testRebuild(t *testing.T, e search.Engine) {
-	Fill(t, e)
 	begin := func() search.Draft {
 		t.Helper()
 		d, err := e.Rebuild(t.Context(), ticketing.FindPerformances)
@@ -140,6 +139,7 @@ func testRebuild(t *testing.T, e search.Engine) {
 	if built, err := e.Built(t.Context(), ticketing.FindPerformances); built || err != nil {
 		t.Errorf("built %t before it was swapped in, %v", built, err)
 	}
+	Fill(t, e)
 	for round := range 2 { // there and back again
 		d := begin()
 		var batch []ticketing.SearchDocument

@@ -32,10 +32,26 @@ func Run(t *testing.T, open func(t *testing.T) search.Engine) {
 	}
 }
 
-// Fill puts the documents that the tests speak of into an engine.
+// Fill makes an engine's index of the documents that the tests speak of.
 func Fill(t testing.TB, e search.Engine) {
 	t.Helper()
-	if err := e.Put(t.Context(), Documents()); err != nil {
+	for _, kind := range ticketing.PublicKinds {
+		Build(t, e, kind, Documents())
+	}
+}
+
+// Build makes the index of a kind, of those documents that are of it.
+func Build(t testing.TB, e search.Engine, kind ticketing.SearchKind, docs []ticketing.SearchDocument) {
+	t.Helper()
+	draft, err := e.Rebuild(t.Context(), kind)
+	if err == nil {
+		of := slices.DeleteFunc(slices.Clone(docs), func(d ticketing.SearchDocument) bool { return d.Kind != kind })
+		err = draft.Put(t.Context(), of)
+	}
+	if err == nil {
+		err = draft.Swap(t.Context())
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 }

@@ -31,7 +31,7 @@ const (
 	answerLimit = 4 * time.Second // of one request; who asked has a deadline of his own, mostly a shorter one
 	restLimit   = time.Second     // between two tries while the server answers nothing
 	maxDocument = 1 << 20         // bytes of one document in an export
-	firstOne    = "first"         // the collection that is there before any was swapped in
+	firstOne    = "first"         // a collection that was searched before any was swapped in, by an earlier program
 )
 
 // Options say where the server is.
@@ -134,19 +134,6 @@ func (e *Engine) current(ctx context.Context, alias string) (string, error) {
 	return found.CollectionName, nil
 }
 
-// begin makes the collection that is searched before any was swapped in.
-func (e *Engine) begin(ctx context.Context, kind ticketing.SearchKind) error {
-	name, err := e.current(ctx, e.aliasOf(kind))
-	if err != nil || name != "" {
-		return err // one that is not there must be rebuilt: with a few documents it would look whole
-	}
-	name = e.collectionOf(kind, firstOne)
-	if err := e.create(ctx, kind, name); err != nil && !isStatus(err, http.StatusConflict) {
-		return failed("creating a collection of "+string(kind)+"s", err)
-	}
-	return e.point(ctx, kind, name)
-}
-
 func (e *Engine) create(ctx context.Context, kind ticketing.SearchKind, name string) error {
 	_, err := e.server.Collections().Create(ctx, &api.CollectionSchema{Name: name, Fields: fields(kind)})
 	return err
@@ -159,7 +146,8 @@ func (e *Engine) point(ctx context.Context, kind ticketing.SearchKind, name stri
 	return nil
 }
 
-// Put adds or replaces documents in the collections that are searched.
+// Put adds or replaces documents in the collections that are searched. One that is not there is not begun: with a few
+// documents it would look whole.
 func (e *Engine) Put(ctx context.Context, docs []ticketing.SearchDocument) error {
 	byKind := map[ticketing.SearchKind][]ticketing.SearchDocument{}
 	for _, d := range docs {
@@ -168,10 +156,7 @@ func (e *Engine) Put(ctx context.Context, docs []ticketing.SearchDocument) error
 	for kind, docs := range byKind {
 		err := e.put(ctx, e.aliasOf(kind), docs)
 		if isStatus(err, http.StatusNotFound) {
-			if err := e.begin(ctx, kind); err != nil {
-				return err
-			}
-			err = e.put(ctx, e.aliasOf(kind), docs)
+			err = search.ErrNotBuilt
 		}
 		if err != nil {
 			return failed(fmt.Sprintf("putting %d %ss into the index", len(docs), kind), err)

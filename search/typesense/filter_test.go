@@ -70,7 +70,7 @@ func FuzzSearch(f *testing.F) {
 		e, _ := open(t)
 		conformance.Fill(t, e)
 		conformance.Hostile(t, e, text)
-		putReservations(t, e)
+		keepReservations(t, e)
 		places, err := findReservations(t, e, search.ReservationQuery{Filter: ticketing.ReservationFilter{User: typed, Title: text, Min: 2000}, Limit: 10})
 		if err != nil {
 			t.Fatalf("%q %q: %v", text, typed, err)
@@ -136,7 +136,6 @@ func TestOneMultiSearch(t *testing.T) {
 // A rebuild leaves nothing behind: neither what was searched before nor what died half way.
 func TestRebuildLeavesOne(t *testing.T) {
 	e, server := open(t)
-	conformance.Fill(t, e)
 	if built, err := e.Built(t.Context(), ticketing.FindHalls); built || err != nil {
 		t.Errorf("built %t, %v before any was", built, err)
 	}

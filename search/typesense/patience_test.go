@@ -19,7 +19,7 @@ import (
 func TestServerIsSilent(t *testing.T) {
 	e, server := open(t)
 	conformance.Fill(t, e)
-	putReservations(t, e)
+	keepReservations(t, e)
 	e.searchLimit = 500 * time.Millisecond // searches of all that follows, also on a busy machine
 	server.SetSilent(true)
 	asks := map[string]func() error{

@@ -3,12 +3,15 @@ package typesense
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"ticketblue/search"
+	"ticketblue/search/conformance"
 	"ticketblue/search/typesense/fake"
 	"ticketblue/ticketing"
 )
@@ -25,15 +28,10 @@ func reservations() map[string]ticketing.SearchDocument {
 	return all
 }
 
-func putReservations(t testing.TB, e *Engine) {
+// keepReservations makes an index of them.
+func keepReservations(t testing.TB, e *Engine) {
 	t.Helper()
-	var docs []ticketing.SearchDocument
-	for _, d := range reservations() {
-		docs = append(docs, d)
-	}
-	if err := e.Put(t.Context(), docs); err != nil {
-		t.Fatal(err)
-	}
+	conformance.Build(t, e, ticketing.FindReservations, slices.Collect(maps.Values(reservations())))
 }
 
 func findReservations(t testing.TB, e *Engine, q search.ReservationQuery) (ids string, err error) {
@@ -60,7 +58,7 @@ func testReservations(t *testing.T, e *Engine) {
 	if _, err := findReservations(t, e, search.ReservationQuery{Limit: 9}); !errors.Is(err, search.ErrNotBuilt) {
 		t.Errorf("before anything was put in: %v", err)
 	}
-	putReservations(t, e)
+	keepReservations(t, e)
 	for _, c := range []struct {
 		f     ticketing.ReservationFilter
 		order ticketing.ReservationOrder
@@ -110,7 +108,7 @@ func testReservations(t *testing.T, e *Engine) {
 func TestForgetReservations(t *testing.T) {
 	for version := range carriers {
 		e, c := openChecked(t, version)
-		putReservations(t, e)
+		keepReservations(t, e)
 		for range 2 {
 			if err := e.Forget(t.Context()); err != nil {
 				t.Fatal(err)
@@ -161,7 +159,7 @@ func TestForgetAfterFailures(t *testing.T) {
 	for _, path := range []string{"/aliases/", "/collections/"} {
 		server := &refusing{Server: fake.New(testKey)}
 		e := New(Options{URL: listen(t, server), APIKey: testKey})
-		putReservations(t, e)
+		keepReservations(t, e)
 		if _, err := e.Rebuild(t.Context(), ticketing.FindReservations); err != nil {
 			t.Fatal(err)
 		}

@@ -3,7 +3,9 @@ package typesense
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +36,9 @@ func TestReplacedGoesInTheEnd(t *testing.T) {
 			if err := sync.Rebuild(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			putReservations(t, e)
+			if err := e.Put(t.Context(), slices.Collect(maps.Values(reservations()))); err != nil {
+				t.Fatal(err)
+			}
 			server.refuse(http.MethodDelete, "/collections/")
 			if err := sync.Rebuild(t.Context()); err != nil {
 				t.Fatal(err)
