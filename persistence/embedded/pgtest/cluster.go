@@ -29,7 +29,7 @@ func Server(t testing.TB) *Cluster {
 	}
 	c := &Cluster{t: t, server: server}
 	t.Cleanup(func() {
-		c.AwaitBack() // A server that is down cannot be stopped cleanly.
+		c.AwaitBack() // It comes back, too, when the test did not wait for that.
 		if err := stop(server, dir); err != nil {
 			t.Errorf("pgtest: stopping PostgreSQL: %v", err)
 		}
