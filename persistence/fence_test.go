@@ -267,7 +267,7 @@ func TestRowsGoInSorted(t *testing.T) {
 		t.Fatal(err)
 	}
 	exec(t, tx, insert, "m", uuidOf(newWriter()))
-	j := NewJournal(db, JournalOptions{})
+	j := newJournal(db, JournalOptions{})
 	var listeners []listener
 	for _, s := range []ticketing.Stream{"z", "m", "a"} {
 		w := newWriter()

@@ -23,7 +23,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
 // patience is how long a test waits for what must come.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
@@ -95,10 +95,28 @@ func rollback(t testing.TB, tx pgx.Tx) {
 	}
 }
 
+// newJournal makes a journal that has the patience of the test where the test does not say otherwise: an outcome that is
+// unknown because the machine stalls is no news of the program.
+func newJournal(db *DB, o JournalOptions) *Journal {
+	if o.FlushDeadline == 0 {
+		o.FlushDeadline = patience
+	}
+	j := NewJournal(db, o)
+	inner := j.connect
+	j.connect = func(ctx context.Context, sql string) (*pgx.Conn, error) {
+		conn, err := inner(ctx, sql)
+		if err == nil {
+			_, err = conn.Exec(ctx, "SET lock_timeout = 0; SET statement_timeout = 0")
+		}
+		return conn, err
+	}
+	return j
+}
+
 // startJournal starts a journal that is closed with the test. change may replace parts of it before.
 func startJournal(t testing.TB, db *DB, o JournalOptions, change func(*Journal)) *Journal {
 	t.Helper()
-	j := NewJournal(db, o)
+	j := newJournal(db, o)
 	if change != nil {
 		change(j)
 	}

@@ -100,7 +100,7 @@ func flushWaits(t testing.TB, watcher *pgx.Conn) bool {
 // Chunks are cut between entries, never inside one, and leave in order.
 func TestChunkIsCutAtTheByteCap(t *testing.T) {
 	db := openDB(t, sharedDSN(t))
-	j := NewJournal(db, JournalOptions{MaxChunkBytes: 10, MaxFlushBytes: 15})
+	j := newJournal(db, JournalOptions{MaxChunkBytes: 10, MaxFlushBytes: 15})
 	s, w := newStream("cut"), newWriter()
 	l := begin(t, j, s, w, ticketing.Head{})
 	for _, entry := range []string{"aaaa", "bbbb", "cccc", "dddddddddddddddd", "e"} {
@@ -134,7 +134,7 @@ func TestFlushIsCapped(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := openDB(t, sharedDSN(t))
-			j := NewJournal(db, o)
+			j := newJournal(db, o)
 			var listeners []listener
 			for range 10 {
 				w := newWriter()
@@ -157,7 +157,7 @@ func TestFlushIsCapped(t *testing.T) {
 // them was let in.
 func TestTwoActivationsOfAStreamInOneJournal(t *testing.T) {
 	db := openDB(t, sharedDSN(t))
-	j := NewJournal(db, JournalOptions{})
+	j := newJournal(db, JournalOptions{})
 	s, a, b := newStream("twice"), newWriter(), newWriter()
 	first, second := begin(t, j, s, a, ticketing.Head{}), begin(t, j, s, b, ticketing.Head{})
 	j.Append(a, 1, []byte("a"))
@@ -173,7 +173,7 @@ func TestTwoActivationsOfAStreamInOneJournal(t *testing.T) {
 
 func TestUnknownWritersAreDropped(t *testing.T) {
 	db := openDB(t, sharedDSN(t))
-	j := NewJournal(db, JournalOptions{})
+	j := newJournal(db, JournalOptions{})
 	ended, never, alive := newWriter(), newWriter(), newWriter()
 	silent := begin(t, j, newStream("ended"), ended, ticketing.Head{})
 	j.Append(ended, 1, []byte("x"))
@@ -194,7 +194,7 @@ func TestUnknownWritersAreDropped(t *testing.T) {
 // An activation that appends without end is a bug of the gate; it must not take the others with it.
 func TestOverfullActivationIsAnsweredUnknown(t *testing.T) {
 	db := openDB(t, sharedDSN(t))
-	j := NewJournal(db, JournalOptions{MaxQueuedBytes: 10})
+	j := newJournal(db, JournalOptions{MaxQueuedBytes: 10})
 	greedy, modest := newWriter(), newWriter()
 	s := newStream("greedy")
 	g := begin(t, j, s, greedy, ticketing.Head{})
@@ -215,7 +215,7 @@ func TestOverfullActivationIsAnsweredUnknown(t *testing.T) {
 
 func TestCloseWritesWhatIsOpen(t *testing.T) {
 	db := openDB(t, sharedDSN(t))
-	j := NewJournal(db, JournalOptions{MaxChunkBytes: 4})
+	j := newJournal(db, JournalOptions{MaxChunkBytes: 4})
 	s, w := newStream("close"), newWriter()
 	l := begin(t, j, s, w, ticketing.Head{})
 	for range 10 {
@@ -236,7 +236,7 @@ func TestCloseWritesWhatIsOpen(t *testing.T) {
 func TestCloseGivesUp(t *testing.T) {
 	dsn := freshDSN(t)
 	db, blocker, watcher := openDB(t, dsn), superuser(t, dsn), superuser(t, dsn)
-	j := NewJournal(db, JournalOptions{})
+	j := newJournal(db, JournalOptions{})
 	w := newWriter()
 	l := begin(t, j, newStream("stuck"), w, ticketing.Head{})
 	j.Append(w, 1, []byte("x"))

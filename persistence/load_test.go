@@ -13,7 +13,7 @@ import (
 // writeStream makes a stream of chunks with that many events each.
 func writeStream(t *testing.T, db *DB, s ticketing.Stream, sizes ...int) (heads []ticketing.Head) {
 	t.Helper()
-	j := NewJournal(db, JournalOptions{})
+	j := newJournal(db, JournalOptions{})
 	j.Start()
 	defer closeJournal(t, j)
 	w := newWriter()

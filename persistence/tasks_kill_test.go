@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -140,9 +141,15 @@ func TestKilledConnections(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			hold, err := h.root.Begin(t.Context()) // nobody gets through before somebody was killed
+			if err != nil {
+				t.Fatal(err)
+			}
+			exec(t, hold, `SELECT FROM task_runs WHERE id = $1 FOR UPDATE`, run.ID)
 			killer, stop := context.WithCancel(t.Context())
-			kills := make(chan int)
-			go func() { kills <- h.killConnections(killer) }()
+			var killed atomic.Int64
+			kills := make(chan error)
+			go func() { kills <- h.killConnections(killer, &killed) }()
 			worked := make(chan struct{})
 			for range 2 {
 				go func() {
@@ -155,11 +162,14 @@ func TestKilledConnections(t *testing.T) {
 					}
 				}()
 			}
+			eventually(t, "somebody is killed", func() bool { return killed.Load() > 0 })
+			killed.Store(0) // the dozen is for the work
+			rollback(t, hold)
 			<-worked
 			<-worked
 			stop()
-			if n := <-kills; n == 0 {
-				t.Error("nobody was killed")
+			if err := <-kills; err != nil {
+				t.Error(err)
 			}
 			if got := h.happened(); !maps.Equal(got, wanted) {
 				t.Errorf("happened %d things, want %d", len(got), len(wanted))
@@ -171,30 +181,30 @@ func TestKilledConnections(t *testing.T) {
 
 // killConnections ends, every few milliseconds, a connection that has a transaction open, a dozen in all: then the work
 // must get through.
-func (h *taskHouse) killConnections(ctx context.Context) (killed int) {
+func (h *taskHouse) killConnections(ctx context.Context, killed *atomic.Int64) error {
 	conn, err := pgx.Connect(context.Background(), h.db.dsn)
 	if err != nil {
-		return 0
+		return err
 	}
 	defer conn.Close(context.Background())
 	tick := time.NewTicker(3 * time.Millisecond)
 	defer tick.Stop()
-	for killed < 12 {
+	for killed.Load() < 12 {
 		select {
 		case <-ctx.Done():
-			return killed
+			return nil
 		case <-tick.C:
 		}
-		var n int
+		var n int64
 		err := conn.QueryRow(context.Background(), `
 			SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity
 			 WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL AND application_name = 'ticketblue' LIMIT 1) p`).Scan(&n)
 		if err == nil {
-			killed += n
+			killed.Add(n)
 		}
 	}
 	<-ctx.Done()
-	return killed
+	return nil
 }
 
 // A moment of the calendar is run once, whoever notices it how often; and a task has one run at a time.
