@@ -31,7 +31,7 @@ const (
 	dirMode    = 0o700
 	secretMode = 0o600
 
-	storeStopLimit = 5 * time.Second
+	storeStopLimit = 20 * time.Second // a checkpoint has to write what is dirty, on whatever disk there is
 )
 
 func (f storeFlags) logger() *slog.Logger {
