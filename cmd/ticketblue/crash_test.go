@@ -113,6 +113,8 @@ type crowd struct {
 	acked   chan struct{} // capacity 1: acks grew
 	away    atomic.Int64  // answers 503
 	awaited chan struct{} // capacity 1: away grew
+	hanging atomic.Bool   // nothing can be committed
+	untrue  atomic.Int64  // answers yes to what was asked meanwhile
 	quit    chan struct{}
 	clients sync.WaitGroup
 
@@ -340,12 +342,16 @@ func (c *crowd) acknowledged(what string, remember func()) {
 func (c *crowd) untilAnswered(method, path, token string, body any, headers ...string) (answer, bool) {
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
+	hanging := c.hanging.Load() // when it was asked first
 	for {
 		c.mu.Lock()
 		url := c.url
 		c.mu.Unlock()
 		if url != "" {
 			a, err := ask(method, url+path, token, body, headers...)
+			if err == nil && a.status < 300 && hanging && c.hanging.Load() {
+				c.untrue.Add(1)
+			}
 			if err == nil && a.status != 503 {
 				return a, true
 			}

@@ -11,11 +11,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/emersion/go-smtp"
 
-	"ticketblue/jobs"
 	"ticketblue/payments/faketoss"
 	"ticketblue/ticketing"
 )
@@ -130,29 +128,25 @@ func TestNoticesSurviveDeadChannelsAndAKill(t *testing.T) {
 	s.kill()
 	p.mend()
 	s = b.serve(t, o.data)
-	again, limit := time.NewTicker(50*time.Millisecond), time.After(jobs.RescueAfter) // by then what was under way at the kill, too
-	defer again.Stop()
-	for {
+	poll(t, "all mails and Slack messages", func() bool {
 		mails, _, slack := p.got()
-		if mails == tickets && slack == tickets {
-			break
-		}
-		select {
-		case <-again.C:
-		case <-limit:
-			t.Fatalf("%d mails and %d Slack messages of %d", mails, slack, tickets)
-		}
+		return mails >= tickets && slack >= tickets
+	})
+	items := func() int {
+		return len(mustAsk(t, 200, "GET", s.url+"/v1/inbox", o.tokens[0], nil).body["items"].([]any))
 	}
-	if _, most, slack := p.got(); most != 1 || slack != tickets {
-		t.Errorf("a mail came %d times; %d Slack messages", most, slack)
+	poll(t, "the inbox", func() bool { return items() >= 2*tickets })
+	if n := items(); n != 2*tickets { // each held and confirmed
+		t.Errorf("%d items in the inbox", n)
+	}
+	s.stop() // what is under way comes to its end
+	mails, most, slack := p.got()
+	if mails != tickets || most != 1 || slack != tickets {
+		t.Errorf("%d mails, one of them %d times; %d Slack messages", mails, most, slack)
 	}
 	for _, text := range p.slack {
 		if strings.Contains(text, "@") {
 			t.Errorf("Slack was told %s", text)
 		}
-	}
-	inbox := mustAsk(t, 200, "GET", s.url+"/v1/inbox", o.tokens[0], nil)
-	if n := len(inbox.body["items"].([]any)); n != 2*tickets { // each held and confirmed
-		t.Errorf("%d items in the inbox", n)
 	}
 }

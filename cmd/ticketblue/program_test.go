@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 const (
 	startLimit  = 3 * time.Minute // a start takes seconds, and on a machine that compiles and tests beside it a minute
 	answerLimit = 30 * time.Second
+	endLimit    = startLimit // for what comes of itself in the end: by events, jobs, a second delivery after half a minute
 )
 
 func program(args ...string) *exec.Cmd {
@@ -121,9 +122,8 @@ func (s *server) kill() {
 // clear kills the program and waits for its private Postgres, which stops by itself then, and until it has stopped writes
 // into the directory that is about to be removed.
 func (s *server) clear() {
-	const goneLimit = 5 * time.Second
 	s.kill()
-	again, limit := time.NewTicker(10*time.Millisecond), time.After(goneLimit)
+	again, limit := time.NewTicker(10*time.Millisecond), time.After(endLimit)
 	defer again.Stop()
 	for {
 		pid, err := readPostmaster(s.data)
@@ -147,7 +147,7 @@ func (s *server) stop() time.Duration {
 	}
 	select {
 	case <-s.gone:
-	case <-time.After(stopLimit):
+	case <-time.After(stopLimit + answerLimit):
 		s.t.Fatal("the program does not stop")
 	}
 	if code := s.cmd.ProcessState.ExitCode(); code != 0 {
@@ -178,7 +178,7 @@ func readPostmaster(data string) (int, error) {
 // verify asks the running server for its report.
 func (s *server) verify() *verifyReport {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), indexPatience+answerLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), endLimit)
 	defer cancel()
 	report, err := askServer(ctx, s.ops)
 	if err != nil {
@@ -199,8 +199,50 @@ var client = &http.Client{
 	Transport: &http.Transport{MaxIdleConnsPerHost: 64},
 }
 
+// doer sends requests.
+type doer interface {
+	Do(*http.Request) (*http.Response, error)
+}
+
+// patient asks again for as long as it is answered 503, as that wants: a machine whose disk stalls, or that tests other
+// things meanwhile, says so to anybody at any time.
+type patient struct{}
+
+func (patient) Do(req *http.Request) (*http.Response, error) {
+	again, limit := time.NewTicker(100*time.Millisecond), time.After(answerLimit)
+	defer again.Stop()
+	for {
+		resp, err := client.Do(req)
+		if err != nil || resp.StatusCode != http.StatusServiceUnavailable {
+			return resp, err
+		}
+		select {
+		case <-limit:
+			return resp, nil
+		case <-again.C:
+		}
+		if err := resp.Body.Close(); err != nil {
+			return nil, err
+		}
+		if req.GetBody != nil {
+			if req.Body, err = req.GetBody(); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
 // ask sends a request with optional JSON body; headers come in pairs.
 func ask(method, url, token string, body any, headers ...string) (answer, error) {
+	return askBy(client, method, url, token, body, headers...)
+}
+
+// askAgain is ask, and again after a 503.
+func askAgain(method, url, token string, body any, headers ...string) (answer, error) {
+	return askBy(patient{}, method, url, token, body, headers...)
+}
+
+func askBy(by doer, method, url, token string, body any, headers ...string) (answer, error) {
 	var reader io.Reader
 	switch b := body.(type) {
 	case nil:
@@ -226,7 +268,7 @@ func ask(method, url, token string, body any, headers ...string) (answer, error)
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	resp, err := client.Do(req)
+	resp, err := by.Do(req)
 	if err != nil {
 		return answer{}, err
 	}
@@ -243,9 +285,14 @@ func ask(method, url, token string, body any, headers ...string) (answer, error)
 	return a, nil
 }
 
+// mustAsk wants an answer with this status, and has patience where that is not a 503.
 func mustAsk(t testing.TB, want int, method, url, token string, body any, headers ...string) answer {
 	t.Helper()
-	a, err := ask(method, url, token, body, headers...)
+	by := doer(patient{})
+	if want == http.StatusServiceUnavailable {
+		by = client
+	}
+	a, err := askBy(by, method, url, token, body, headers...)
 	if err != nil {
 		t.Fatal(err)
 	}

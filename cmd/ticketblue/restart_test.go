@@ -40,13 +40,7 @@ func TestRestartWithALongHistory(t *testing.T) {
 				begun := time.Now()
 				server := startServer(t, flags.Data)
 				ready := time.Since(begun)
-				got, err := ask("GET", fmt.Sprintf("%s/v1/rounds/%d", server.url, round), "", nil)
-				for err == nil && got.status == 503 && time.Since(begun) < answerLimit { // which takes as long as a request may
-					got, err = ask("GET", fmt.Sprintf("%s/v1/rounds/%d", server.url, round), "", nil)
-				}
-				if err != nil || got.status != 200 {
-					t.Fatalf("status %d, %v: %v", got.status, err, got.body)
-				}
+				got := mustAsk(t, 200, "GET", fmt.Sprintf("%s/v1/rounds/%d", server.url, round), "", nil)
 				t.Logf("%d events, %s: ready after %v, first answer after %v", seq, snapshot, ready, time.Since(begun))
 				if total := got.body["totals"].(map[string]any); total["held"] != 2.0 || got.body["seq"].(float64) <= float64(seq) {
 					t.Errorf("%s the round comes back at %v with %v, was at %d with two seats held", snapshot, got.body["seq"], total, seq)

@@ -9,7 +9,7 @@ import (
 // as is the generated client with a token; nobody's with an empty one. What is wrong on purpose goes by ask.
 func as(t testing.TB, url, token string) *tb.ClientWithResponses {
 	t.Helper()
-	c, err := tb.NewClientWithResponses(url, tb.WithHTTPClient(client), tb.WithToken(token))
+	c, err := tb.NewClientWithResponses(url, tb.WithHTTPClient(patient{}), tb.WithToken(token))
 	if err != nil {
 		t.Fatal(err)
 	}
