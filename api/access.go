@@ -95,6 +95,18 @@ func callerOf(ctx context.Context) auth.Caller {
 	return auth.Caller{}
 }
 
+// checkIfMatch refuses lines of If-Match that huma would not see: the second one, and an empty one, which is what a program
+// sends that has lost its ETag and does not mean to change whatever there is.
+func checkIfMatch(lines [][]byte) error {
+	switch {
+	case len(lines) > 1:
+		return invalid(fiber.HeaderIfMatch, "given once")
+	case len(lines) == 1 && len(lines[0]) == 0:
+		return invalid(fiber.HeaderIfMatch, wantETag)
+	}
+	return nil
+}
+
 // door checks everything that can be checked before a body is read, sets the deadline, and measures.
 func (s *Server) door(rt route, observe observer) fiber.Handler {
 	ends := &deadlines{after: rt.deadline}
@@ -126,8 +138,10 @@ func (s *Server) pass(c *fiber.Ctx, rt route) error {
 	if err := rt.query.check(c); err != nil {
 		return err
 	}
-	if rt.expects && len(c.Request().Header.PeekAll(fiber.HeaderIfMatch)) > 1 {
-		return invalid(fiber.HeaderIfMatch, "given once")
+	if rt.expects {
+		if err := checkIfMatch(c.Request().Header.PeekAll(fiber.HeaderIfMatch)); err != nil {
+			return err
+		}
 	}
 	if rt.body && !isJSON(c.Request().Header.ContentType()) {
 		return problem(codeMediaType, "Send application/json in UTF-8.")

@@ -101,6 +101,8 @@ type Expecting struct {
 	IfMatch string `header:"If-Match" maxLength:"100" doc:"The ETag that you were given for it, once and in its quotes: 412 \"changed_meanwhile\" when it was changed since. Only the number before the hyphen is compared, the version. Without the header, or with *, it is changed whatever its version is" example:"\"3-0123456789abcdef\""`
 }
 
+const wantETag = "one ETag of an answer you had, in its quotes"
+
 // version is the one that the caller has seen.
 func (e Expecting) version() (int64, error) {
 	if e.IfMatch == "" || e.IfMatch == "*" {
@@ -110,7 +112,7 @@ func (e Expecting) version() (int64, error) {
 	version, err := strconv.ParseInt(digits, 10, 64)
 	switch ours := err == nil && version > 0 && found; {
 	case strings.Count(e.IfMatch, `"`) != 2 || !strings.HasPrefix(e.IfMatch, `"`) || !strings.HasSuffix(e.IfMatch, `"`):
-		return 0, invalid("If-Match", "one ETag of an answer you had, in its quotes")
+		return 0, invalid("If-Match", wantETag)
 	case !ours:
 		return 0, problem(ticketing.CodeChangedMeanwhile, "No version of it had this ETag.")
 	}

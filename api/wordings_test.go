@@ -60,26 +60,31 @@ func TestRefusalsSayWhatWouldBeRight(t *testing.T) {
 	h.do(call{"POST", "/v1/admin/halls", root, hall(a1 + "," + strings.Replace(a1, `"1"`, `"2"`, 1)), nil}).wantStatus(http.StatusCreated)
 }
 
-// TestIfMatchIsOne: of two versions that somebody expects, the second one counts no less than the first.
+// TestIfMatchIsOne: of two versions that somebody expects, the second one counts no less than the first; and none at all, where
+// one was meant to stand, is no leave to change whatever there is.
 func TestIfMatchIsOne(t *testing.T) {
 	h := withRound(t, nil)
 	before := h.everything()
-	for want, lines := range map[string][]string{
-		"given once": {`"1-a"`, `"2-b"`}, "one ETag of an answer you had, in its quotes": {`"1-a", "2-b"`},
+	for _, c := range []struct {
+		want  string
+		lines []string
+	}{
+		{"given once", []string{`"1-a"`, `"2-b"`}}, {"given once", []string{"", ""}},
+		{wantETag, []string{`"1-a", "2-b"`}}, {wantETag, []string{""}}, {wantETag, []string{"  "}},
 	} {
 		req, err := http.NewRequest(http.MethodPut, h.url+"/v1/admin/performers/1", strings.NewReader(`{"name":"N"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
-		req.Header = http.Header{"Authorization": {"Bearer " + h.token(admin, ticketing.Admin)}, "Content-Type": {"application/json"}, "If-Match": lines}
+		req.Header = http.Header{"Authorization": {"Bearer " + h.token(admin, ticketing.Admin)}, "Content-Type": {"application/json"}, "If-Match": c.lines}
 		resp, err := h.send(req, false)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var p Problem
 		err = errors.Join(json.NewDecoder(resp.Body).Decode(&p), resp.Body.Close())
-		if got := fmt.Sprint(p.Errors); err != nil || p.Status != http.StatusUnprocessableEntity || got != fmt.Sprint([]FieldError{{"If-Match", want}}) || h.everything() != before {
-			t.Errorf("%q: %+v, %v", lines, p, err)
+		if got := fmt.Sprint(p.Errors); err != nil || p.Status != http.StatusUnprocessableEntity || got != fmt.Sprint([]FieldError{{"If-Match", c.want}}) || h.everything() != before {
+			t.Errorf("%q: %+v, %v", c.lines, p, err)
 		}
 	}
 }
