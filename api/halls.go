@@ -74,7 +74,8 @@ const aboutLayouts = "The layout is one of `seats` for a plain hall, `grades` wi
 	"Sections are drawn as in a theatre: the first is in front on the left; as many stand abreast, and the rest in banks behind, " +
 	"as make the hall about 1.5 times as wide as deep. The first row is 300 cm from the stage, rows are 90 cm apart and seats " +
 	"55 cm, rows stand in the middle of their section and banks in the middle of the hall, and aisles of 150 cm are between " +
-	"sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle."
+	"sections. The best seats are those nearest the middle of the stage; neighbours are never across an aisle. Names are kept " +
+	"with their syllables as one character each (Unicode NFC), and seats asked for by the plan's names."
 
 // sampleLayout is one of the ways; all of them together are none.
 const sampleLayout = `"grades":["R"],"sections":[{"name":"A","rows":[{"name":"1","grade":"R","seats":20},{"name":"2","grade":"R","seats":20}]}]`

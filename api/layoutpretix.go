@@ -106,6 +106,7 @@ func (p *pretixPlan) seats(visit func(place string, zone pretixZone, row pretixR
 
 // rename is a name as a plan may have it: its letters and digits. Two names that become one would be one to buyers.
 func (l *layout) rename(names map[string]string, place, kind, name string) string {
+	name = whole(name)
 	made := strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsNumber(r) {
 			return r

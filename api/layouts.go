@@ -3,7 +3,10 @@ package api
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+
+	"golang.org/x/text/unicode/norm"
 
 	"ticketblue/ticketing"
 )
@@ -81,15 +84,50 @@ func layoutOf(f LayoutFields) (*ticketing.Plan, *layout, error) {
 		plan, err := ticketing.PlainPlan(f.Seats)
 		return plan, l, err
 	case "sections":
+		f.composeNames()
 		plan, err := drawnPlan(f.Grades, f.Sections)
 		return plan, l, err
 	case "csv":
-		l.readCSV(f.CSV)
+		l.readCSV(whole(f.CSV))
 	default:
 		l.readPretix(f.Pretix, f.Scale)
 	}
 	plan, err := l.plan()
 	return plan, l, err
+}
+
+// whole is a name with its syllables as one character each (Unicode NFC), as new plans have them: of two sections, one of them
+// in letters as a Mac's files are, nobody could see which is which. Plans of before keep their names.
+func whole(name string) string { return norm.NFC.String(name) }
+
+func (f LayoutFields) composeNames() {
+	for i, grade := range f.Grades {
+		f.Grades[i] = whole(grade)
+	}
+	for i := range f.Sections {
+		section := &f.Sections[i]
+		section.Name = whole(section.Name)
+		for j := range section.Rows {
+			row := &section.Rows[j]
+			row.Name, row.Grade = whole(row.Name), whole(row.Grade)
+		}
+	}
+}
+
+// nameGrades gives prices the names of the grades that they are for, where those differ in how they are composed only.
+func nameGrades(prices map[string]ticketing.KRW, grades []string) {
+	for _, sent := range slices.Collect(maps.Keys(prices)) {
+		if slices.Contains(grades, sent) {
+			continue
+		}
+		for _, grade := range grades {
+			if _, priced := prices[grade]; !priced && whole(grade) == whole(sent) {
+				prices[grade] = prices[sent]
+				delete(prices, sent)
+				break
+			}
+		}
+	}
 }
 
 func planOf(f LayoutFields) (*ticketing.Plan, error) {

@@ -3,10 +3,14 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/text/unicode/norm"
 
 	"ticketblue/ticketing"
 )
@@ -98,6 +102,79 @@ func TestPreviewsOfWrongLayouts(t *testing.T) {
 		problem := h.do(call{"POST", "/v1/admin/halls", h.token(admin, ticketing.Admin), hall, nil}).wantStatus(http.StatusUnprocessableEntity).problem()
 		if len(problem.Errors) != len(fields) || h.everything() != before {
 			t.Errorf("%s: a hall of it: %+v", name, problem)
+		}
+	}
+}
+
+// TestNamesOfPlansInLetters: a section that comes in letters (NFD, as a Mac's files have them) is the one in syllables, however
+// the layout is described; and one that was kept in letters before stays what it is, and has its price.
+func TestNamesOfPlansInLetters(t *testing.T) {
+	h := open(t, nil)
+	const section, row, grade = "가구역", "앞é", "일반"
+	const head = "section,row,seat,grade,x,y\n"
+	sections := func(name, row, grade string) string {
+		return fmt.Sprintf(`{"name":%q,"rows":[{"name":%q,"grade":%q,"seats":2}]}`, name, row, grade)
+	}
+	zone := func(name, row, grade string) string {
+		return fmt.Sprintf(`{"name":%q,"rows":[{"row_number":%q,"seats":[{"seat_number":"1","category":%q}]}]}`, name, row, grade)
+	}
+	in := func(form norm.Form) (a, b, c string) {
+		return form.String(section), form.String(row), form.String(grade)
+	}
+	for way, describe := range map[string]func(...norm.Form) (layout, twice string){
+		"sections": func(forms ...norm.Form) (string, string) {
+			var all []string
+			for _, form := range forms {
+				all = append(all, sections(in(form)))
+			}
+			return fmt.Sprintf(`{"grades":[%q],"sections":[%s]}`, forms[0].String(grade), strings.Join(all, ",")), "sections[1].rows[0].name"
+		},
+		"csv": func(forms ...norm.Form) (string, string) {
+			table := head
+			for _, form := range forms {
+				a, b, c := in(form)
+				table += fmt.Sprintf("%s,%s,1,%s,0,300\n", a, b, c)
+			}
+			return csvBody(table), "csv[3]"
+		},
+		"pretix": func(forms ...norm.Form) (string, string) {
+			var all []string
+			for _, form := range forms {
+				all = append(all, zone(in(form)))
+			}
+			return `{"pretix":{"zones":[` + strings.Join(all, ",") + `]}}`, "pretix.zones[1].rows[0].seats[0]"
+		},
+	} {
+		syllables, _ := describe(norm.NFC)
+		letters, _ := describe(norm.NFD)
+		want, got := h.preview(syllables), h.preview(letters)
+		if !want.OK || want.Sections[0].Name != section || want.Grades[0].Name != grade || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, want %+v", way, got, want)
+		}
+		both, twice := describe(norm.NFC, norm.NFD)
+		if p := h.preview(both); p.OK || len(p.Errors) != 1 || p.Errors[0].Field != twice {
+			t.Errorf("%s: two that look alike: %+v, want %s refused", way, p, twice)
+		}
+	}
+
+	root := h.token(admin, ticketing.Admin)
+	layout := fmt.Sprintf(`{"name":"New","grades":[%q],"sections":[%s]}`, norm.NFD.String(grade), sections(in(norm.NFD)))
+	h.do(call{"POST", "/v1/admin/halls", root, layout, nil}).wantStatus(http.StatusCreated)
+	before, err := ticketing.NewPlan([]string{norm.NFD.String(grade)}, []ticketing.Seat{{Section: norm.NFD.String(section), Row: "1", Number: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.catalogue.CreateHall(t.Context(), ticketing.Hall{Name: "Old"}, before); err != nil {
+		t.Fatal(err)
+	}
+	for hall, kept := range map[int64]string{1: grade, 2: norm.NFD.String(grade)} {
+		for sent, status := range map[string]int{grade: http.StatusCreated, norm.NFD.String(grade): http.StatusCreated, "VIP": http.StatusUnprocessableEntity} {
+			a := h.do(call{"POST", "/v1/admin/performances", root, fmt.Sprintf(
+				`{"title":"T","category":"concert","hall_id":%d,"duration_minutes":60,"prices":{%q:1000}}`, hall, sent), nil}).wantStatus(status)
+			var p performanceBody
+			if a.decode(&p); status == http.StatusCreated && !reflect.DeepEqual(p.Prices, map[string]int64{kept: 1000}) {
+				t.Errorf("hall %d: prices %q", hall, slices.Collect(maps.Keys(p.Prices)))
+			}
 		}
 	}
 }

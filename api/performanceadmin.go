@@ -94,6 +94,7 @@ func (s *Server) performanceOf(ctx context.Context, f performanceFields, was tic
 	if err != nil {
 		return p, err
 	}
+	nameGrades(p.Prices, grades)
 	return p, p.CheckPrices(grades)
 }
 
