@@ -22,6 +22,7 @@ type indexArgs struct {
 	Which ticketing.ReservationChoice `json:"which"`
 	After string                      `json:"after,omitempty"`
 	At    time.Time                   `json:"at"`
+	Lacks bool                        `json:"lacks,omitempty"` // the tables did not have all of those before After
 }
 
 func indexJob(which ticketing.ReservationChoice, at time.Time) ticketing.Job {
@@ -89,7 +90,8 @@ func (r *renaming) work(ctx context.Context, args []byte) error {
 }
 
 // refresh does it with tables that have all reservations, from its beginning to its end: while they are folded anew, those
-// to be refreshed may not be there yet. What is there is refreshed in any case.
+// to be refreshed may not be there yet. What is there is refreshed in any case, slice by slice; the last one waits for what
+// frozen rounds keep from the tables, and then all of it is done once more.
 func (r *renaming) refresh(ctx context.Context, a indexArgs) (next indexArgs, err error) {
 	file, err := r.store.ReservationsFile(ctx)
 	if err != nil {
@@ -106,11 +108,18 @@ func (r *renaming) refresh(ctx context.Context, a indexArgs) (next indexArgs, er
 			return a, err
 		}
 	}
+	if a.Lacks && !lacks {
+		a.After, a.At = "", time.Now() // at another time, for no job is enqueued twice
+	}
+	a.Lacks = lacks
 	if a.After, err = r.sync.RefreshReservations(ctx, a.Which, a.After); err != nil {
 		return a, err
 	}
-	if lacks {
+	if lacks && a.After == "" {
 		return a, errLacking
+	}
+	if lacks {
+		return a, nil
 	}
 	after, err := r.store.ReservationsFile(ctx)
 	if err == nil && after != file {

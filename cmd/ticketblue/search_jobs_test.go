@@ -101,6 +101,52 @@ func TestForgottenWhileFrozen(t *testing.T) {
 	}
 }
 
+// TestRenamedWhileFrozen: what the tables have gets its new name while a frozen round keeps a reservation from them, however
+// many slices that takes; when they have that one too, all are looked at once more.
+func TestRenamedWhileFrozen(t *testing.T) {
+	const slice = 10_000 // reservations
+	l, names, _, kept := closedAccount(t)
+	if err := l.projector.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	run(t, l.store.dsn, `INSERT INTO reservations SELECT round, number + i, user_id, status, amount, held_at, expires_at, ended_at, attempt, refund_due, seq, seats, prices
+		  FROM reservations, generate_series(1, $1) i;
+		DELETE FROM reservations WHERE number = 1; UPDATE performances SET title = '나중 공연';
+		UPDATE streams SET projected_seq = projected_seq - 1, frozen_at = now(), frozen_reason = 'a test' WHERE stream LIKE 'round%'`, slice+1)
+	names.projector = persistence.NewProjector(l.store.DB, persistence.ProjectorOptions{})
+	names.projector.Start()
+	defer func() {
+		if err := names.projector.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}()
+	work := func(a indexArgs, want error) indexArgs {
+		t.Helper()
+		next, err := names.refresh(t.Context(), a)
+		for limit := time.Now().Add(answerLimit); !errors.Is(err, want) && time.Now().Before(limit); {
+			next, err = names.refresh(t.Context(), a) // a machine that stands still is no answer
+		}
+		if !errors.Is(err, want) {
+			t.Fatalf("%+v: %v, want %v", a, err, want)
+		}
+		return next
+	}
+	second := work(indexArgs{Which: ticketing.ReservationChoice{Performance: 1}, At: l.now()}, nil)
+	if second.After == "" {
+		t.Fatal("one slice was all")
+	}
+	work(second, errLacking)
+	if text := kept(); strings.Count(text, "나중 공연") != slice+1 || strings.Count(text, "처음 공연") != 1 {
+		t.Fatalf("%d have the new name, %d the old one", strings.Count(text, "나중 공연"), strings.Count(text, "처음 공연"))
+	}
+	if err := names.projector.Rebuild(t.Context()); err != nil { // another chance: they have what was lacking
+		t.Fatal(err)
+	}
+	if next := work(second, nil); next.After != "" || strings.Contains(kept(), "처음 공연") {
+		t.Errorf("%+v; the index keeps the old name: %t", next, strings.Contains(kept(), "처음 공연"))
+	}
+}
+
 // TestForgottenAfterDays: it does so as well when the search server was away for longer than other jobs are tried.
 func TestForgottenAfterDays(t *testing.T) {
 	l, _, forget, kept := closedAccount(t)

@@ -5,6 +5,7 @@
 package fake
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -274,9 +275,13 @@ func (s *Server) importDocuments(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusBadRequest, message("Only upsert is known here, not "+action+"."))
 		return
 	}
+	whole, err := io.ReadAll(r.Body) // what is not read when the answer begins cannot be read any more
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
 	w.Header().Set("Content-Type", "application/octet-stream")
 	out := json.NewEncoder(w)
-	in := json.NewDecoder(r.Body)
+	in := json.NewDecoder(bytes.NewReader(whole))
 	in.UseNumber()
 	for in.More() {
 		var values map[string]any
