@@ -159,7 +159,7 @@ func (s *Server) tellRanges(op *huma.Operation, errs []FieldError) {
 	}
 }
 
-// schemaOf is that of a parameter, or of a field of the body itself; nil of what is deeper.
+// schemaOf is that of a parameter, or of a field of the body such as sections[0].rows[2].seats; nil where the document has none.
 func (s *Server) schemaOf(op *huma.Operation, field string) *huma.Schema {
 	for _, p := range op.Parameters {
 		if p.Name == field {
@@ -170,10 +170,20 @@ func (s *Server) schemaOf(op *huma.Operation, field string) *huma.Schema {
 		return nil
 	}
 	schema := op.RequestBody.Content[fiber.MIMEApplicationJSON].Schema
-	if schema.Ref != "" {
-		schema = s.huma.OpenAPI().Components.Schemas.SchemaFromRef(schema.Ref)
+	for field != "" && schema != nil {
+		if schema.Ref != "" {
+			schema = s.huma.OpenAPI().Components.Schemas.SchemaFromRef(schema.Ref)
+		}
+		if item, found := strings.CutPrefix(field, "["); found {
+			_, field, _ = strings.Cut(item, "]")
+			schema = schema.Items
+			continue
+		}
+		field = strings.TrimPrefix(field, ".")
+		end := strings.IndexAny(field+".", ".[")
+		schema, field = schema.Properties[field[:end]], field[end:]
 	}
-	return schema.Properties[field]
+	return schema
 }
 
 // humaProblem turns what huma found into ours, without the values. A path that cannot be an id is an unknown id.

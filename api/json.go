@@ -67,6 +67,11 @@ func unmarshalStrict(body []byte, v any) error {
 	}
 	err := json.Unmarshal(body, v)
 	if wrong, is := errors.AsType[*json.UnmarshalTypeError](err); is {
+		if _, untyped := v.(*any); untyped { // 1e400 is proper JSON, and no float64: whoever checks the field says so
+			dec := json.NewDecoder(bytes.NewReader(body))
+			dec.UseNumber()
+			return dec.Decode(v)
+		}
 		place, _ := placeOf(json.NewDecoder(bytes.NewReader(body)), wrong.Offset)
 		return errors.New(wrongTypeOf + strings.TrimPrefix(place, ".")) // without the value
 	}
