@@ -53,7 +53,7 @@ func TestWorkersEnd(t *testing.T) {
 	all.Add(1)
 	w.Schedule(all.Done)
 	all.Wait()
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for runtime.NumGoroutine() > before {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)

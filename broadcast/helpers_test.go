@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	patience  = 20 * time.Second // of a test for what must come
+	patience  = time.Minute // of a test for what must come
 	quick     = 20 * time.Millisecond
 	startTime = ticketing.Millis(1_700_000_000_000)
 )

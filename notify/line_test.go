@@ -12,7 +12,7 @@ import (
 func newTestLine(t *testing.T) (*line, func()) {
 	closing := make(chan struct{})
 	l := newLine(closing)
-	l.first, l.patience = 20*time.Millisecond, 5*time.Second
+	l.first, l.patience = 20*time.Millisecond, patience
 	end := sync.OnceFunc(func() { close(closing) })
 	t.Cleanup(end)
 	return l, end
