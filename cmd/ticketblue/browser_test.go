@@ -20,8 +20,8 @@ import (
 // A real browser in front of the whole program: Debian's chromium, which `tools/needs browser` installs.
 
 const (
-	pageLimit    = 60 * time.Second // for anything a page is waited for
-	browserLimit = 6 * time.Minute
+	pageLimit    = endLimit // for anything a page is waited for
+	browserLimit = 20 * time.Minute
 )
 
 // browser is one chromium with a profile of its own.
@@ -38,7 +38,7 @@ func startBrowser(t *testing.T, language string) *browser {
 		t.Fatalf("no browser: tools/needs browser installs one (%v)", err)
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WSURLReadTimeout(startLimit),
 		chromedp.Flag("accept-lang", language), chromedp.Flag("lang", language),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
 	)

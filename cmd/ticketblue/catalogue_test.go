@@ -202,7 +202,7 @@ func (m *museum) do(round int64, cmd ticketing.Command) ticketing.Result {
 
 func (m *museum) settled(s ticketing.Stream, seq uint64) {
 	m.t.Helper()
-	ctx, cancel := context.WithTimeout(m.t.Context(), answerLimit)
+	ctx, cancel := context.WithTimeout(m.t.Context(), endLimit)
 	defer cancel()
 	if err := m.projector.AwaitProjected(ctx, s, seq); err != nil {
 		m.t.Fatal(err)
@@ -383,7 +383,7 @@ func TestCatalogueOfRounds(t *testing.T) {
 	body := m.times(100, time.Hour)
 	for range 8 { // as many admins plan the same evening
 		all.Go(func() {
-			a, err := ask("POST", m.url+plan[5:], token, body)
+			a, err := askAgain("POST", m.url+plan[5:], token, body)
 			switch {
 			case err == nil && a.status == 201:
 				won.Add(1)

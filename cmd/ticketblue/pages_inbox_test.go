@@ -108,6 +108,9 @@ func (th *theatre) bellByAsking(t *testing.T, b *browser) {
 	for range told {
 		th.give(t, 1)
 	}
+	poll(t, "all of them in the inbox", func() bool { // the list is to be whole when it is opened
+		return len(mustAsk(t, http.StatusOK, "GET", th.url+"/v1/inbox?limit=100", th.tokens[1], nil).body["items"].([]any)) == told
+	})
 	w := b.open(t, th.url, 1280, 900)
 	w.do(blocked(inboxEvents))
 	w.visit("/inbox")

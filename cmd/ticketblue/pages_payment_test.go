@@ -155,8 +155,8 @@ func (th *theatre) refreshed(t *testing.T, b *browser) {
 	w.click("#pay")
 	w.decide("slow")
 	w.untilText("h1", "결제를 확인하고 있습니다")
-	w.reload()
-	w.untilText("h1", "결제를 확인하고 있습니다")
+	w.reload() // it goes on with that, unless it is over by now
+	w.until(`["결제를 확인하고 있습니다", "예매가 완료되었습니다"].some(said => document.querySelector("h1")?.innerText.includes(said))`)
 	w.untilText("h1", "예매가 완료되었습니다")
 }
 

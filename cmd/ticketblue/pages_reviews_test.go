@@ -128,7 +128,7 @@ func (th *theatre) writeReview(w *window, path, text string) {
 func (th *theatre) review(t *testing.T, show int64, i int) {
 	t.Helper()
 	poll(t, "a review", func() bool {
-		a, err := ask("POST", fmt.Sprintf("%s/v1/performances/%d/reviews", th.url, show), th.tokens[i], map[string]any{"rate": i % 6, "text": fmt.Sprintf("<b>%d</b>번", i)})
+		a, err := askAgain("POST", fmt.Sprintf("%s/v1/performances/%d/reviews", th.url, show), th.tokens[i], map[string]any{"rate": i % 6, "text": fmt.Sprintf("<b>%d</b>번", i)})
 		if err != nil || a.status != http.StatusCreated && !strings.Contains(fmt.Sprint(a.body["code"]), "ticket_required") {
 			t.Fatalf("a review: %d %v %v", a.status, a.body, err)
 		}

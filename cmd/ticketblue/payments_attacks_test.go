@@ -129,7 +129,7 @@ func (c *shopper) clickFour(body map[string]any) {
 	var clicks sync.WaitGroup
 	for range 4 {
 		clicks.Go(func() {
-			a, err := ask("POST", c.url+"/v1/payments/confirm", c.token, body)
+			a, err := askAgain("POST", c.url+"/v1/payments/confirm", c.token, body)
 			if err != nil || a.status != 200 || a.body["status"] != "paid" {
 				c.t.Errorf("one of four clicks: %d %v %v", a.status, a.body, err)
 			}
@@ -159,7 +159,7 @@ func (c *shopper) oneCouponInFiveOrders(coupon string) {
 	}
 	for _, id := range ids {
 		orders.Go(func() {
-			a, err := ask("POST", c.url+"/v1/reservations/"+id+"/payment", c.token, map[string]any{"coupon_id": coupon})
+			a, err := askAgain("POST", c.url+"/v1/reservations/"+id+"/payment", c.token, map[string]any{"coupon_id": coupon})
 			switch {
 			case err == nil && a.status == 200 && a.body["amount"] == 45_000.0:
 				had.Add(1)
@@ -187,7 +187,7 @@ func (c *shopper) forge(key, reservation string) {
 			key = fmt.Sprintf("made_up_%d", n)
 		}
 		lie := fmt.Sprintf(`{"eventType":"PAYMENT_STATUS_CHANGED","data":{"paymentKey":%q,"status":%q,"lastTransactionKey":"t%d","totalAmount":1}}`, key, status, n)
-		a, err := ask("POST", c.url+"/v1/webhooks/toss", "", lie)
+		a, err := askAgain("POST", c.url+"/v1/webhooks/toss", "", lie)
 		switch {
 		case err == nil && a.status == http.StatusOK:
 			taken++
@@ -210,18 +210,28 @@ func TestKilledWhilePaying(t *testing.T) {
 	o, b := newOffice(t, 20, 1), newBank(t, faketoss.Webhooks{})
 	var s *server
 	c := &shopper{t: t, token: o.tokens[0], round: int64(o.round)}
-	arm := func(path string, after bool) { // the next such request kills the program
+	// The next such request kills the program; one that is not the customer's own, when he has his answer.
+	arm := func(path string, after bool, answered <-chan struct{}) {
 		victim, once := s, new(sync.Once)
 		hook := func(r *http.Request, done bool) {
 			if done == after && strings.HasSuffix(r.URL.Path, path) {
-				once.Do(func() { c.awaitTables(); victim.kill() })
+				once.Do(func() {
+					select {
+					case <-answered:
+					case <-time.After(endLimit):
+					}
+					c.awaitTables()
+					victim.kill()
+				})
 			}
 		}
 		b.hook.Store(&hook)
 	}
+	nobodys := make(chan struct{})
+	close(nobodys)
 	up := func() { s = b.serve(t, o.data); c.url = s.url }
 	message := func(key any) {
-		b, err := ask("POST", c.url+"/v1/webhooks/toss", "", map[string]any{"eventType": "PAYMENT_STATUS_CHANGED",
+		b, err := askAgain("POST", c.url+"/v1/webhooks/toss", "", map[string]any{"eventType": "PAYMENT_STATUS_CHANGED",
 			"data": map[string]any{"paymentKey": key, "status": "DONE", "lastTransactionKey": fmt.Sprint(time.Now().UnixNano())}})
 		if err != nil || b.status != 200 {
 			t.Errorf("the bank's message: %v %v", b, err)
@@ -231,7 +241,7 @@ func TestKilledWhilePaying(t *testing.T) {
 	for n, after := range []bool{false, true} {
 		id := c.reserve(fmt.Sprintf("A-1-%d", n+1))
 		body := c.start(b, id, faketoss.Approve)
-		arm("/confirm", after)
+		arm("/confirm", after, nobodys)
 		if a, err := ask("POST", c.url+"/v1/payments/confirm", c.token, body); err == nil {
 			t.Fatalf("a dead program answers: %v", a)
 		}
@@ -241,8 +251,10 @@ func TestKilledWhilePaying(t *testing.T) {
 		} else {
 			c.awaitPayment(id, "paid")
 		}
-		arm("/cancel", after)
+		answered := make(chan struct{})
+		arm("/cancel", after, answered)
 		mustAsk(t, 200, "POST", c.url+"/v1/reservations/"+id+"/cancel", c.token, map[string]any{"reason": "r"})
+		close(answered)
 		<-s.gone
 		up()
 		if !after {
@@ -263,7 +275,7 @@ func TestKilledWhilePaying(t *testing.T) {
 func (c *shopper) awaitTables() {
 	round, err := ask("GET", fmt.Sprintf("%s/v1/rounds/%d", c.url, c.round), "", nil)
 	position := fmt.Sprintf("round:%d@%.0f", c.round, round.body["seq"])
-	for limit := time.Now().Add(answerLimit); err == nil && time.Now().Before(limit); {
+	for limit := time.Now().Add(endLimit); err == nil && time.Now().Before(limit); {
 		var list answer
 		if list, err = ask("GET", c.url+"/v1/reservations", c.token, nil, "TB-Position", position); err == nil && list.status == 200 {
 			return
@@ -275,7 +287,7 @@ func (c *shopper) awaitTables() {
 // until does something again and again until the payment's status is this one.
 func (c *shopper) until(reservation, status string, do func()) {
 	c.t.Helper()
-	again, limit := time.NewTicker(300*time.Millisecond), time.After(answerLimit)
+	again, limit := time.NewTicker(300*time.Millisecond), time.After(endLimit)
 	defer again.Stop()
 	for {
 		do()

@@ -31,7 +31,7 @@ func (c *shopper) unchanged(reservation string, times int, do func()) {
 // awaitCoupon asks until the coupon's status is this one.
 func (c *shopper) awaitCoupon(coupon, status string) {
 	c.t.Helper()
-	again, limit := time.NewTicker(50*time.Millisecond), time.After(answerLimit)
+	again, limit := time.NewTicker(50*time.Millisecond), time.After(endLimit)
 	defer again.Stop()
 	for {
 		a := mustAsk(c.t, 200, "GET", c.url+"/v1/coupons?limit=100", c.token, nil)

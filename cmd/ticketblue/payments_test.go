@@ -91,7 +91,7 @@ func (c *shopper) confirm(want int, body map[string]any) answer {
 // awaitPayment asks until the payment's status is this one.
 func (c *shopper) awaitPayment(reservation, status string) map[string]any {
 	c.t.Helper()
-	again, limit := time.NewTicker(20*time.Millisecond), time.After(answerLimit)
+	again, limit := time.NewTicker(20*time.Millisecond), time.After(endLimit)
 	defer again.Stop()
 	for {
 		a := mustAsk(c.t, 200, "GET", c.url+"/v1/reservations/"+reservation+"/payment", c.token, nil)

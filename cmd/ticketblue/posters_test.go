@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestPosters: what is replaced goes from the disk, what is shown stays, also over a restart.
@@ -29,12 +28,7 @@ func TestPosters(t *testing.T) {
 		t.Errorf("%d files of the first poster", n)
 	}
 	second := th.upload(t, 200)
-	gone := time.Now().Add(20 * time.Second)
-	for files(t, blobs) != 2 {
-		if time.Now().After(gone) {
-			t.Fatalf("%d files: the first poster was not deleted", files(t, blobs))
-		}
-	}
+	poll(t, "the end of the first poster", func() bool { return files(t, blobs) == 2 })
 	after := mustAsk(t, http.StatusOK, "GET", show, "", nil)
 	if poster, _ := after.body["poster"].(map[string]any); poster == nil || poster["widths"].(map[string]any)["320"] != second {
 		t.Errorf("the performance shows %v, want %s", after.body["poster"], second)

@@ -166,7 +166,7 @@ func (c *changes) projected() {
 // reindexed does what the job does that a new name enqueues: again, until the engine is in the mood.
 func (c *changes) reindexed(which ticketing.ReservationChoice) {
 	c.t.Helper()
-	again, limit := time.NewTicker(5*time.Millisecond), time.After(answerLimit)
+	again, limit := time.NewTicker(5*time.Millisecond), time.After(endLimit)
 	defer again.Stop()
 	for {
 		_, err := c.sync.RefreshReservations(c.t.Context(), which, "")
@@ -176,7 +176,7 @@ func (c *changes) reindexed(which ticketing.ReservationChoice) {
 		select {
 		case <-again.C:
 		case <-limit:
-			c.t.Fatalf("after %s: %v", answerLimit, err)
+			c.t.Fatalf("after %s: %v", endLimit, err)
 		}
 	}
 }
@@ -200,7 +200,7 @@ func TestReservationsByIndex(t *testing.T) {
 	}
 	until := func(what string, holds func() bool) {
 		t.Helper()
-		again, limit := time.NewTicker(20*time.Millisecond), time.After(answerLimit)
+		again, limit := time.NewTicker(20*time.Millisecond), time.After(endLimit)
 		defer again.Stop()
 		for !holds() {
 			select {

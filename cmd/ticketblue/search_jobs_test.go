@@ -31,7 +31,7 @@ func closedAccount(t *testing.T) (l *watched, names *renaming, forget func(age t
 	round := l.round(l.performance("처음 공연", l.hall("어느 홀")), 48)
 	l.do(round, ticketing.OpenSale{})
 	l.buy(round, visitor, "A-1-1")
-	l.agrees(answerLimit)
+	l.agrees()
 	kept = func() string { return exported(t, where) }
 	if !strings.Contains(kept(), "홍길동") {
 		t.Fatal("the index does not have the name")

@@ -141,15 +141,12 @@ func ageJobs(t *testing.T, data string) {
 // awaitCoupons asks for somebody's usable coupons until there are so many.
 func (s *server) awaitCoupons(token string, want int) []any {
 	s.t.Helper()
-	for until := time.Now().Add(answerLimit); ; {
-		items := mustAsk(s.t, 200, "GET", s.url+"/v1/coupons?usable=true&amount=20000", token, nil).body["items"].([]any)
-		if len(items) >= want {
-			return items
-		}
-		if time.Now().After(until) {
-			s.t.Fatalf("%d coupons, want %d", len(items), want)
-		}
-	}
+	var items []any
+	poll(s.t, fmt.Sprintf("%d coupons", want), func() bool {
+		items = mustAsk(s.t, 200, "GET", s.url+"/v1/coupons?usable=true&amount=20000", token, nil).body["items"].([]any)
+		return len(items) >= want
+	})
+	return items
 }
 
 func TestWelcomeCouponIsUsable(t *testing.T) {
