@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -151,4 +152,22 @@ func (db *DB) PerformancesOnSale(ctx context.Context) ([]int64, error) {
 		return nil, fmt.Errorf("performances on sale: %w", err)
 	}
 	return ids, nil
+}
+
+// SearchIndex names the collection of a kind that was last made whole; "" when none was.
+func (db *DB) SearchIndex(ctx context.Context, kind ticketing.SearchKind) (string, error) {
+	names, err := many(ctx, db, pgx.RowTo[string], `SELECT name FROM search_indexes WHERE kind = $1`, kind)
+	if err != nil {
+		return "", fmt.Errorf("which index of %ss was made whole: %w", kind, err)
+	}
+	return strings.Join(names, ""), nil // one, or none
+}
+
+// SetSearchIndex keeps which collection of a kind was made whole.
+func (db *DB) SetSearchIndex(ctx context.Context, kind ticketing.SearchKind, name string) error {
+	_, err := db.pool.Exec(ctx, `INSERT INTO search_indexes (kind, name) VALUES ($1, $2) ON CONFLICT (kind) DO UPDATE SET name = excluded.name`, kind, name)
+	if err != nil {
+		return fmt.Errorf("keeping which index of %ss was made whole: %w", kind, err)
+	}
+	return nil
 }

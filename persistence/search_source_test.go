@@ -8,6 +8,27 @@ import (
 	"ticketblue/ticketing"
 )
 
+// Which index was made whole is kept, kind by kind, and known from the beginning where one is in use.
+func TestSearchIndex(t *testing.T) {
+	db := openDB(t, freshDSN(t))
+	for _, c := range []struct {
+		set, want string
+		kind      ticketing.SearchKind
+	}{
+		{kind: ticketing.FindHalls, want: "search_hall_a"}, {kind: ticketing.FindReservations},
+		{kind: ticketing.FindHalls, set: "x", want: "x"}, {kind: ticketing.FindHalls, set: "y", want: "y"}, {kind: ticketing.FindPerformers, want: "search_performer_a"},
+	} {
+		if c.set != "" {
+			if err := db.SetSearchIndex(t.Context(), c.kind, c.set); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if name, err := db.SearchIndex(t.Context(), c.kind); name != c.want || err != nil {
+			t.Errorf("%+v: %q, %v", c, name, err)
+		}
+	}
+}
+
 // After a seed there are no statistics, and the planner believes that a performance has hundreds of performers: what the
 // index is made of is read one by one all the same.
 func TestSearchDocumentsWithoutStatistics(t *testing.T) {

@@ -29,9 +29,9 @@ type Engine interface {
 	// Rebuild begins an empty collection of one kind beside the one that is searched. At most one for each kind: an
 	// older one that was not swapped in, of a process that died perhaps, is thrown away.
 	Rebuild(ctx context.Context, kind ticketing.SearchKind) (Draft, error)
-	// Built tells whether a collection of the kind was swapped in, by a program that compares texts as this one does
-	// ([Version]), and is still there. Else it must be rebuilt.
-	Built(ctx context.Context, kind ticketing.SearchKind) (bool, error)
+	// Current names the collection of a kind that is searched: the [Draft.Name] of one that was swapped in, by a program that
+	// compares texts as this one does ([Version]), and is still there. "": there is none, and it must be rebuilt.
+	Current(ctx context.Context, kind ticketing.SearchKind) (name string, err error)
 	// Tidy deletes what is neither searched nor in the making: what a draft has replaced, and drafts that nobody ended. Not
 	// while there is a draft of the kind.
 	Tidy(ctx context.Context, kind ticketing.SearchKind) error
@@ -52,8 +52,10 @@ type Collection interface {
 // documents: batches of [Batch].
 type Draft interface {
 	Collection
+	// Name is one that the collection which is searched meanwhile does not have.
+	Name() string
 	// Swap puts it in the place of the one that is searched: every search finds all of the old or all of the new. The old
-	// one is there until [Engine.Tidy].
+	// one is there until [Engine.Tidy]. After an error it may be so, or become so later.
 	Swap(ctx context.Context) error
 	// Discard throws it away. After Swap it does nothing; when that failed it leaves at least what is searched, and the
 	// draft perhaps to [Engine.Tidy].

@@ -29,6 +29,10 @@ type Source interface {
 	PerformancesNaming(ctx context.Context, noun ticketing.Noun, ids []int64, after int64, limit int) ([]int64, error)
 	// PerformancesOnSale lists the performances of which the sale of a round is open.
 	PerformancesOnSale(ctx context.Context) ([]int64, error)
+	// SearchIndex names what SetSearchIndex was told of last; "" when nothing was.
+	SearchIndex(ctx context.Context, kind ticketing.SearchKind) (string, error)
+	// SetSearchIndex keeps which collection of a kind was made whole, by whichever engine.
+	SetSearchIndex(ctx context.Context, kind ticketing.SearchKind, name string) error
 }
 
 // SweepEvery is how often what is on sale is compared with the index when nobody says that it has changed.
@@ -51,7 +55,6 @@ type Sync struct {
 	drafts map[ticketing.SearchKind]map[string]bool // of the kinds that are being rebuilt: what has changed meanwhile
 	onSale map[string]bool                          // performances that the index says are on sale; nil: not known
 	untidy map[ticketing.SearchKind]bool            // kinds of which the engine may keep something that is not searched
-	unsure map[ticketing.SearchKind]bool            // kinds of which a swap that failed may still come, with what is old by then
 	failed error                                    // what became of the last pass of Run
 }
 
@@ -59,7 +62,7 @@ type Sync struct {
 func NewSync(engine Engine, source Source, log *slog.Logger, metrics prometheus.Registerer) *Sync {
 	s := &Sync{
 		engine: engine, source: source, log: log, hint: make(chan struct{}, 1), edited: make(chan ticketing.Stream, maxEdited),
-		drafts: map[ticketing.SearchKind]map[string]bool{}, untidy: map[ticketing.SearchKind]bool{}, unsure: map[ticketing.SearchKind]bool{},
+		drafts: map[ticketing.SearchKind]map[string]bool{}, untidy: map[ticketing.SearchKind]bool{},
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "ticketblue_search_lag_seconds", Help: "From an edit of the catalogue to its being found, at the latest: when the follower has told of it. Edits through this server are found before.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60, 600},
@@ -258,7 +261,7 @@ func (s *Sync) tidy(ctx context.Context) (err error) {
 	return err
 }
 
-// buildMissing makes anew what is not there, or may become an old one by a swap that was not heard of.
+// buildMissing makes anew what is not there, or is another one than was made whole.
 func (s *Sync) buildMissing(ctx context.Context) (err error) {
 	for _, kind := range s.engine.Kinds() {
 		built, failed := s.built(ctx, kind)
@@ -275,16 +278,23 @@ func (s *Sync) buildMissing(ctx context.Context) (err error) {
 	return err
 }
 
+// built tells whether what is searched is what was last made whole. A swap that was given up may have come since, with what
+// is old by then; or another engine was followed meanwhile.
 func (s *Sync) built(ctx context.Context, kind ticketing.SearchKind) (bool, error) {
 	s.mu.Lock()
-	unsure := s.unsure[kind]
+	busy := s.drafts[kind] != nil
 	s.mu.Unlock()
-	if unsure {
-		return false, nil
+	if busy {
+		return false, errRebuilding
 	}
 	ctx, cancel := context.WithTimeout(ctx, sweepWithin)
 	defer cancel()
-	return s.engine.Built(ctx, kind)
+	searched, err := s.engine.Current(ctx, kind)
+	if err != nil || searched == "" {
+		return false, err
+	}
+	whole, err := s.source.SearchIndex(ctx, kind)
+	return searched == whole, err
 }
 
 // Sweep compares what is on sale with what the index says, and refreshes where they differ.
@@ -415,9 +425,10 @@ func (s *Sync) fill(ctx context.Context, draft Draft, kind ticketing.SearchKind)
 				return err
 			}
 			s.onSale = nil
-			err := draft.Swap(ctx)
-			s.unsure[kind] = err != nil
-			return err
+			if err := draft.Swap(ctx); err != nil {
+				return err
+			}
+			return s.source.SetSearchIndex(ctx, kind, draft.Name())
 		}
 		s.drafts[kind] = map[string]bool{}
 		s.mu.Unlock()

@@ -136,8 +136,8 @@ func testRebuild(t *testing.T, e search.Engine) {
 	}
 	abandoned := begin()
 	do(abandoned.Put(t.Context(), []ticketing.SearchDocument{{Kind: ticketing.FindPerformances, ID: "77", Name: "잊힌 공연"}}))
-	if built, err := e.Built(t.Context(), ticketing.FindPerformances); built || err != nil {
-		t.Errorf("built %t before it was swapped in, %v", built, err)
+	if searched, err := e.Current(t.Context(), ticketing.FindPerformances); searched != "" || err != nil {
+		t.Errorf("%q is searched before it was swapped in, %v", searched, err)
 	}
 	Fill(t, e)
 	for round := range 2 { // there and back again
@@ -155,6 +155,9 @@ func testRebuild(t *testing.T, e search.Engine) {
 		}
 		do(d.Swap(t.Context()))
 		do(d.Discard(t.Context()))
+		if searched, err := e.Current(t.Context(), ticketing.FindPerformances); searched != d.Name() || err != nil {
+			t.Errorf("%q is searched, want %q, %v", searched, d.Name(), err)
+		}
 		if got := find(t, e, ask(fmt.Sprintf("새공연 %d", round))); got.Count != search.Batch-1 {
 			t.Errorf("after the swap %d are found", got.Count)
 		}
@@ -169,9 +172,6 @@ func testRebuild(t *testing.T, e search.Engine) {
 	q.Kind = ticketing.FindHalls
 	if got := ids(find(t, e, q)); got != "3" {
 		t.Errorf("halls: %s", got)
-	}
-	if built, err := e.Built(t.Context(), ticketing.FindPerformances); !built || err != nil {
-		t.Errorf("built %t, %v", built, err)
 	}
 	d := begin()
 	do(d.Discard(t.Context()))

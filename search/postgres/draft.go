@@ -91,6 +91,9 @@ func (d *draft) change(ctx context.Context, do func(tx pgx.Tx, table string) err
 	})
 }
 
+// Name is the draft's table's.
+func (d *draft) Name() string { return tableOf(d.kind, d.side) }
+
 // Swap makes the draft's table the one that is searched, in one step, and empties the other.
 func (d *draft) Swap(ctx context.Context) error {
 	d.ended = true // if we do not hear of it, it may be so

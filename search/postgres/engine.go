@@ -49,14 +49,18 @@ func (e *Engine) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Built is true after a Swap by a program of this search.Version.
-func (e *Engine) Built(ctx context.Context, kind ticketing.SearchKind) (bool, error) {
+// Current is the table that is searched, after a Swap by a program of this search.Version.
+func (e *Engine) Current(ctx context.Context, kind ticketing.SearchKind) (string, error) {
+	var side string
 	var version int
-	err := e.pool.QueryRow(ctx, `SELECT version FROM search_sides WHERE kind = $1`, string(kind)).Scan(&version)
+	err := e.pool.QueryRow(ctx, `SELECT side, version FROM search_sides WHERE kind = $1`, string(kind)).Scan(&side, &version)
 	if err != nil {
-		return false, fmt.Errorf("asking for the index of %ss: %w", kind, err)
+		return "", fmt.Errorf("asking for the index of %ss: %w", kind, err)
 	}
-	return version == search.Version, nil
+	if version != search.Version {
+		return "", nil
+	}
+	return tableOf(kind, side), nil
 }
 
 // Put adds or replaces documents in the tables that are searched.

@@ -75,6 +75,9 @@ func (d *draft) Delete(ctx context.Context, _ ticketing.SearchKind, ids []string
 	return nil
 }
 
+// Name is one that no other collection ever had.
+func (d *draft) Name() string { return d.name }
+
 // Swap lets the alias name the draft, in one step.
 func (d *draft) Swap(ctx context.Context) error {
 	d.ended = true

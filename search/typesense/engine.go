@@ -31,7 +31,6 @@ const (
 	answerLimit = 4 * time.Second // of one request; who asked has a deadline of his own, mostly a shorter one
 	restLimit   = time.Second     // between two tries while the server answers nothing
 	maxDocument = 1 << 20         // bytes of one document in an export
-	firstOne    = "first"         // a collection that was searched before any was swapped in, by an earlier program
 )
 
 // Options say where the server is.
@@ -106,20 +105,20 @@ func (e *Engine) collectionOf(kind ticketing.SearchKind, number string) string {
 	return fmt.Sprintf("%s_v%d_%s", e.aliasOf(kind), search.Version, number)
 }
 
-// Built looks at the name of the collection that is searched, and for the collection.
-func (e *Engine) Built(ctx context.Context, kind ticketing.SearchKind) (bool, error) {
+// Current asks for the collection that the alias names, and looks for it.
+func (e *Engine) Current(ctx context.Context, kind ticketing.SearchKind) (string, error) {
 	name, err := e.current(ctx, e.aliasOf(kind))
-	if err != nil || !strings.HasPrefix(name, e.collectionOf(kind, "")) || name == e.collectionOf(kind, firstOne) {
-		return false, err
+	if err != nil || !strings.HasPrefix(name, e.collectionOf(kind, "")) {
+		return "", err
 	}
 	_, err = e.server.Collection(name).Retrieve(ctx)
 	switch {
 	case isStatus(err, http.StatusNotFound):
-		return false, nil
+		return "", nil
 	case err != nil:
-		return false, failed("asking for the collection of "+string(kind)+"s", err)
+		return "", failed("asking for the collection of "+string(kind)+"s", err)
 	}
-	return true, nil
+	return name, nil
 }
 
 // current is the collection that an alias names, though it may not be there; "" when there is no alias.

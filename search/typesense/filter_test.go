@@ -95,7 +95,7 @@ func TestServerIsDown(t *testing.T) {
 		"search":  func() error { _, err := e.Search(t.Context(), []ticketing.SearchQuery{q}); return err },
 		"put":     func() error { return e.Put(t.Context(), conformance.Documents()) },
 		"delete":  func() error { return e.Delete(t.Context(), ticketing.FindHalls, []string{"1"}) },
-		"built":   func() error { _, err := e.Built(t.Context(), ticketing.FindHalls); return err },
+		"current": func() error { _, err := e.Current(t.Context(), ticketing.FindHalls); return err },
 		"rebuild": func() error { _, err := e.Rebuild(t.Context(), ticketing.FindHalls); return err },
 		"each": func() error {
 			return e.Each(t.Context(), ticketing.FindHalls, func(ticketing.SearchDocument) bool { return true })
@@ -136,8 +136,8 @@ func TestOneMultiSearch(t *testing.T) {
 // A rebuild leaves nothing behind: neither what was searched before nor what died half way.
 func TestRebuildLeavesOne(t *testing.T) {
 	e, server := open(t)
-	if built, err := e.Built(t.Context(), ticketing.FindHalls); built || err != nil {
-		t.Errorf("built %t, %v before any was", built, err)
+	if searched, err := e.Current(t.Context(), ticketing.FindHalls); searched != "" || err != nil {
+		t.Errorf("%q is searched, %v, before any was swapped in", searched, err)
 	}
 	for range 3 {
 		if _, err := e.Rebuild(t.Context(), ticketing.FindHalls); err != nil { // dies half way
@@ -160,8 +160,8 @@ func TestRebuildLeavesOne(t *testing.T) {
 			halls++
 		}
 	}
-	if built, err := e.Built(t.Context(), ticketing.FindHalls); halls != 1 || !built || err != nil {
-		t.Errorf("%d collections, built %t, %v", halls, built, err)
+	if searched, err := e.Current(t.Context(), ticketing.FindHalls); halls != 1 || searched != draft.Name() || err != nil {
+		t.Errorf("%d collections, %q is searched, %v", halls, searched, err)
 	}
 }
 

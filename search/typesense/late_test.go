@@ -61,6 +61,8 @@ type edited struct {
 	name atomic.Pointer[string]
 }
 
+func newEdited() *edited { return &edited{catalogue: catalogue{newBarren()}} }
+
 func (c *edited) SearchDocumentsAfter(ctx context.Context, kind ticketing.SearchKind, after string, limit int) ([]ticketing.SearchDocument, error) {
 	docs, err := c.catalogue.SearchDocumentsAfter(ctx, kind, after, limit)
 	return c.named(docs), err
@@ -111,10 +113,17 @@ func agrees(t *testing.T, e *Engine, source search.Source, kind ticketing.Search
 	}
 }
 
-// A swap that was given up and comes all the same, after an edit, puts back what is old: it is made anew.
+// A swap that was given up and comes all the same, after an edit, puts back what is old: it is made anew, also by another
+// process than the one that gave it up.
 func TestLateSwap(t *testing.T) {
+	for name, dies := range map[string]bool{"the same process": false, "another": true} {
+		t.Run(name, func(t *testing.T) { lateSwap(t, dies) })
+	}
+}
+
+func lateSwap(t *testing.T, dies bool) {
 	server := &late{Server: fake.New(testKey)}
-	e, source := New(Options{URL: listen(t, server), APIKey: testKey}), new(edited)
+	e, source := New(Options{URL: listen(t, server), APIKey: testKey}), newEdited()
 	s := search.NewSync(e, source, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if err := s.Rebuild(t.Context()); err != nil {
 		t.Fatal(err)
@@ -131,6 +140,9 @@ func TestLateSwap(t *testing.T) {
 	server.letGo()
 	if differs, err := search.Compare(t.Context(), e, source, ticketing.FindPerformances, 0); err != nil || differs.Differs() == 0 {
 		t.Fatalf("the swap did not come: %+v, %v", differs, err)
+	}
+	if dies {
+		s = search.NewSync(e, source, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	}
 	running(t, s)
 	agrees(t, e, source, ticketing.FindPerformances)
@@ -153,7 +165,7 @@ func (l *partial) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // While one kind cannot be made anew the others are kept, and who asks is told.
 func TestOneKindCannotBeRebuilt(t *testing.T) {
 	server := &partial{Server: fake.New(testKey)}
-	e, source := New(Options{URL: listen(t, server), APIKey: testKey}), new(edited)
+	e, source := New(Options{URL: listen(t, server), APIKey: testKey}), newEdited()
 	s := search.NewSync(e, source, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if err := s.Rebuild(t.Context()); err != nil {
 		t.Fatal(err)
@@ -191,7 +203,7 @@ func TestAllIsLost(t *testing.T) {
 	var now atomic.Pointer[fake.Server]
 	now.Store(fake.New(testKey))
 	e := New(Options{URL: listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { now.Load().ServeHTTP(w, r) })), APIKey: testKey})
-	source := new(edited)
+	source := newEdited()
 	s := search.NewSync(e, source, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if err := s.Rebuild(t.Context()); err != nil {
 		t.Fatal(err)

@@ -57,7 +57,7 @@ func (l *losing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func openSync(e *Engine) *search.Sync {
-	return search.NewSync(e, catalogue{}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	return search.NewSync(e, catalogue{newBarren()}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 }
 
 var someShows = []ticketing.SearchQuery{{Kind: ticketing.FindPerformances, Text: "레미", Limit: 5}}
@@ -79,8 +79,8 @@ func TestSwapUnanswered(t *testing.T) {
 		t.Errorf("found %+v, %v", results, err)
 	}
 	for _, kind := range e.Kinds() {
-		if built, err := e.Built(t.Context(), kind); !built || err != nil {
-			t.Errorf("%s: built %t, %v", kind, built, err)
+		if searched, err := e.Current(t.Context(), kind); searched == "" || err != nil {
+			t.Errorf("no %s is searched, %v", kind, err)
 		}
 	}
 	if err := sync.Refresh(t.Context(), ticketing.FindPerformances, []string{"1"}); err != nil {
@@ -109,8 +109,8 @@ func TestLostIsRebuilt(t *testing.T) {
 	if results, err := search.NewFinder(e).Search(t.Context(), someShows); !errors.Is(err, ticketing.ErrUnavailable) {
 		t.Errorf("found %+v, %v", results, err)
 	}
-	if built, err := e.Built(t.Context(), ticketing.FindPerformances); built || err != nil {
-		t.Errorf("built %t, %v", built, err)
+	if searched, err := e.Current(t.Context(), ticketing.FindPerformances); searched != "" || err != nil {
+		t.Errorf("%q is searched, %v", searched, err)
 	}
 	if err := sync.Refresh(t.Context(), ticketing.FindPerformances, []string{"1"}); err == nil {
 		t.Error("one document makes it look whole")

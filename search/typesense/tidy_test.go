@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,11 +18,25 @@ import (
 	"ticketblue/ticketing"
 )
 
-// barren is a source that has nothing.
-type barren struct{ search.Source }
+// barren is a source that has nothing, but for what it keeps of the index.
+type barren struct {
+	search.Source
+	whole *sync.Map // names by kind
+}
+
+func newBarren() barren { return barren{whole: new(sync.Map)} }
 
 func (barren) SearchDocumentsAfter(context.Context, ticketing.SearchKind, string, int) ([]ticketing.SearchDocument, error) {
 	return nil, nil
+}
+func (b barren) SearchIndex(_ context.Context, kind ticketing.SearchKind) (string, error) {
+	name, _ := b.whole.Load(kind)
+	text, _ := name.(string)
+	return text, nil
+}
+func (b barren) SetSearchIndex(_ context.Context, kind ticketing.SearchKind, name string) error {
+	b.whole.Store(kind, name)
+	return nil
 }
 func (barren) PerformancesOnSale(context.Context) ([]int64, error) { return nil, nil }
 
@@ -32,32 +47,33 @@ func TestReplacedGoesInTheEnd(t *testing.T) {
 		t.Run(again, func(t *testing.T) {
 			server := &refusing{Server: fake.New(testKey)}
 			e := New(Options{URL: listen(t, server), APIKey: testKey, Reservations: true})
-			sync := search.NewSync(e, barren{}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-			if err := sync.Rebuild(t.Context()); err != nil {
+			source := newBarren()
+			follower := search.NewSync(e, source, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+			if err := follower.Rebuild(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if err := e.Put(t.Context(), slices.Collect(maps.Values(reservations()))); err != nil {
 				t.Fatal(err)
 			}
 			server.refuse(http.MethodDelete, "/collections/")
-			if err := sync.Rebuild(t.Context()); err != nil {
+			if err := follower.Rebuild(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if left := ofReservations(server); len(left) != 2 {
 				t.Fatalf("the server deletes what it may not: %v", left)
 			}
 			if again == "another" {
-				sync = search.NewSync(e, barren{}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+				follower = search.NewSync(e, source, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 			}
 			running, stop := context.WithCancel(t.Context())
 			ended := make(chan struct{})
-			go func() { defer close(ended); sync.Run(running) }()
+			go func() { defer close(ended); follower.Run(running) }()
 			defer func() { stop(); <-ended }()
 			server.refuse("", "")
 			tick, limit := time.NewTicker(5*time.Millisecond), time.After(time.Minute)
 			defer tick.Stop()
 			for left := ofReservations(server); len(left) != 1; left = ofReservations(server) {
-				sync.Hint()
+				follower.Hint()
 				select {
 				case <-tick.C:
 				case <-limit:
