@@ -55,7 +55,8 @@ type Sync struct {
 	drafts map[ticketing.SearchKind]map[string]bool // of the kinds that are being rebuilt: what has changed meanwhile
 	onSale map[string]bool                          // performances that the index says are on sale; nil: not known
 	untidy map[ticketing.SearchKind]bool            // kinds of which the engine may keep something that is not searched
-	failed error                                    // what became of the last pass of Run
+
+	unbuilt, behind error // what became of Run's last look at what is built, and at what is on sale
 }
 
 // NewSync makes what keeps the engine; see Told, Run and Rebuild.
@@ -202,46 +203,53 @@ func (s *Sync) Hint() {
 	}
 }
 
-// Run builds what was never built or is lost, and keeps what is on sale, until ctx ends. Failures are tried again.
+// Run builds what was never built or is lost, and keeps what is on sale, until ctx ends. Failures are tried again. A long
+// rebuild does not hold up what is on sale.
 func (s *Sync) Run(ctx context.Context) {
+	var both sync.WaitGroup
+	both.Go(func() { s.again(ctx, nil, &s.unbuilt, s.buildMissing) }) // now and then, for an engine may lose what it has
+	both.Go(func() { s.again(ctx, s.hint, &s.behind, s.keep) })
+	both.Wait()
+}
+
+// again does something every SweepEvery and at every hint, and keeps what became of it.
+func (s *Sync) again(ctx context.Context, hint <-chan struct{}, outcome *error, do func(context.Context) error) {
 	tick := time.NewTicker(SweepEvery)
 	defer tick.Stop()
-	for built, warned := false, false; ; {
-		err := s.pass(ctx, &built)
+	for warned := false; ; {
+		err := do(ctx)
 		if err != nil && ctx.Err() == nil && !warned {
 			s.log.Warn("the search index falls behind; trying again", "error", err)
 		}
 		warned = err != nil
+		s.mu.Lock()
+		*outcome = err
+		s.mu.Unlock()
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			built = false // an engine may lose what it has
-		case <-s.hint:
+		case <-hint:
 		}
 	}
 }
 
-// pass does all of it that can be done.
-func (s *Sync) pass(ctx context.Context, built *bool) (err error) {
-	if !*built {
-		err = s.buildMissing(ctx)
-		*built = err == nil
-	}
+// keep does what can be done with what is built; of the rest buildMissing tells.
+func (s *Sync) keep(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sweepWithin)
 	defer cancel()
-	err = errors.Join(err, s.Sweep(ctx), s.tidy(ctx))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.failed = err
-	return err
+	err := s.Sweep(ctx)
+	if errors.Is(err, ErrNotBuilt) {
+		err = nil
+	}
+	return errors.Join(err, s.tidy(ctx))
 }
 
 // Healthy tells why the index falls behind, if it does.
 func (s *Sync) Healthy() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.failed
+	return errors.Join(s.unbuilt, s.behind)
 }
 
 // tidy has the engine delete what a rebuild has replaced or left behind, names of customers among it, unless that is done.
@@ -269,6 +277,7 @@ func (s *Sync) buildMissing(ctx context.Context) (err error) {
 			failed = s.rebuild(ctx, kind)
 			if failed == nil {
 				s.log.Info("the search index was not there, or not known to be the last one, and is made anew", "kind", kind)
+				s.Hint() // what is on sale is compared with it, and what it has replaced goes
 			}
 		}
 		if !errors.Is(failed, errRebuilding) { // else somebody is at it

@@ -198,6 +198,39 @@ func TestOneKindCannotBeRebuilt(t *testing.T) {
 	agrees(t, e, source, ticketing.FindHalls)
 }
 
+// slow is a catalogue that takes for ever to read its halls.
+type slow struct{ *edited }
+
+func (c slow) SearchDocumentsAfter(ctx context.Context, kind ticketing.SearchKind, after string, limit int) ([]ticketing.SearchDocument, error) {
+	if kind == ticketing.FindHalls {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return c.edited.SearchDocumentsAfter(ctx, kind, after, limit)
+}
+
+// A long rebuild of one kind does not hold up what is on sale.
+func TestOnSaleWhileRebuilding(t *testing.T) {
+	e, _ := open(t)
+	source := newEdited()
+	if err := search.NewSync(e, source, slog.New(slog.DiscardHandler), prometheus.NewRegistry()).Rebuild(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.drop(t.Context(), ticketing.FindHalls, ""); err != nil {
+		t.Fatal(err)
+	}
+	docs, err := source.SearchDocuments(t.Context(), ticketing.FindPerformances, []string{"1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs[0].OnSale = !docs[0].OnSale
+	if err := e.Put(t.Context(), docs); err != nil {
+		t.Fatal(err)
+	}
+	running(t, search.NewSync(e, slow{source}, slog.New(slog.DiscardHandler), prometheus.NewRegistry()))
+	agrees(t, e, source, ticketing.FindPerformances)
+}
+
 // A server that has lost everything, aliases too, finds neither nothing nor what alone was edited since: it is not asked.
 func TestAllIsLost(t *testing.T) {
 	var now atomic.Pointer[fake.Server]
