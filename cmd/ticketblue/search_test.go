@@ -326,7 +326,7 @@ func TestIndexFollowsAtOnce(t *testing.T) {
 func TestEngineChanges(t *testing.T) {
 	l := openGallery(t, 0, searchFlags{})
 	l.performance("처음 공연", l.hall("어느 홀"))
-	l.agrees(answerLimit)
+	l.agrees()
 	inTables := l.engine
 	onServer, stop, err := fakeTypesense(t).open(t.Context(), l.store, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -339,11 +339,11 @@ func TestEngineChanges(t *testing.T) {
 	if _, err := l.store.UpdateHall(t.Context(), ticketing.Hall{ID: 1, Name: "다른 홀"}, nil); err != nil {
 		t.Fatal(err)
 	}
-	l.agrees(answerLimit)
+	l.agrees()
 	l.stop()
 	l.engine = inTables
 	l.follow()
-	l.agrees(answerLimit)
+	l.agrees()
 }
 
 // TestEditsOvertake: what is edited here is found before the follower tells of it, which here never does.
