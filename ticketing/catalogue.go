@@ -146,7 +146,7 @@ type Performer struct {
 func (p Performer) Validate(today Day) error {
 	return cmp.Or(
 		checkLine("name", p.Name, MaxPersonName),
-		checkText("nation", p.Nation, MaxNation),
+		checkLineOrNone("nation", p.Nation, MaxNation),
 		p.checkBirth(today))
 }
 
@@ -159,7 +159,7 @@ func (p Performer) checkBirth(today Day) error {
 
 // Validate checks the hall; an *Invalid names the field. Its seats are the plan's matter.
 func (h Hall) Validate() error {
-	return cmp.Or(checkLine("name", h.Name, MaxHallName), checkText("address", h.Address, MaxAddress))
+	return cmp.Or(checkLine("name", h.Name, MaxHallName), checkLineOrNone("address", h.Address, MaxAddress))
 }
 
 // Review is what a customer thinks of a performance he has seen.
@@ -190,6 +190,17 @@ func (r Review) Validate() error {
 func checkLine(field, text string, limit int) error {
 	if !IsLine(text) {
 		return invalid(field, WantLine)
+	}
+	return checkLength(field, text, limit)
+}
+
+// checkLineOrNone wants the same, or nothing.
+func checkLineOrNone(field, text string, limit int) error {
+	if text == "" {
+		return nil
+	}
+	if !IsLine(text) {
+		return invalid(field, WantLine+"; or left out")
 	}
 	return checkLength(field, text, limit)
 }

@@ -49,6 +49,17 @@ func TestUnseen(t *testing.T) {
 			t.Errorf("a name %q is taken", name)
 		}
 	}
+	for text, fine := range map[string]bool{"": true, "대한민국": true, "서울 세종대로 1": true, " Seoul": false, "Seoul\u00a0": false, "\u3000": false, "a\nb": false} {
+		var bad *Invalid
+		err := Performer{Name: "N", Nation: text}.Validate("2026-12-24")
+		if fine && err != nil || !fine && (!errors.As(err, &bad) || bad.Field != "nation") {
+			t.Errorf("a nation %q: %v", text, err)
+		}
+		err = Hall{Name: "H", Address: text}.Validate()
+		if fine && err != nil || !fine && (!errors.As(err, &bad) || bad.Field != "address") {
+			t.Errorf("an address %q: %v", text, err)
+		}
+	}
 	if err := (Review{Text: "좋아요\n\t👨\u200d👩\u200d👧 ❤\ufe0f שלום"}).Validate(); err != nil {
 		t.Error(err)
 	}
