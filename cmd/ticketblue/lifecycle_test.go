@@ -47,8 +47,12 @@ func runProgram(t *testing.T, args ...string) (string, int) {
 }
 
 func TestDemoSurvivesRestarts(t *testing.T) {
+	if err := (&node{cmd: serveCmd{Demo: true}}).ready(t.Context()); err == nil || !strings.Contains(err.Error(), "demo") {
+		t.Errorf("ready before the demo is in: %v", err)
+	}
 	data := t.TempDir()
 	s := startServer(t, data, "--demo")
+	mustAsk(t, 200, "GET", s.ops+"/readyz", "", nil)
 	token := logIn(t, s)
 	rounds := mustAsk(t, 200, "GET", s.url+"/v1/rounds/1", "", nil)
 	if total := rounds.body["totals"].(map[string]any); rounds.body["status"] != "open" || total["free"] != 20007.0 {

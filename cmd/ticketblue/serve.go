@@ -86,6 +86,7 @@ type node struct {
 	failed    chan error                    // a listener that ended by itself
 	silenced  atomic.Pointer[actors.System] // who must fall silent when ownership is lost
 	owned     chan struct{}                 // capacity 1: ownership was gained
+	shown     atomic.Bool                   // the demo is in, where one is asked for
 }
 
 type stopStep struct {
@@ -329,8 +330,11 @@ func (n *node) limits() api.Limits {
 }
 
 // ready tells whether this node may be sent customers: it owns the streams, Postgres answers, and their clocks
-// agree.
+// agree. The demo is in, if there is to be one: who waits for this node wants to see it.
 func (n *node) ready(ctx context.Context) error {
+	if n.cmd.Demo && !n.shown.Load() {
+		return errors.New("the demo is not loaded yet")
+	}
 	if !n.ownership.Valid() {
 		return errors.New("this node does not own the streams")
 	}
@@ -388,6 +392,7 @@ func (n *node) announce(ctx context.Context) error {
 		if err := n.loadDemo(ctx, server); err != nil {
 			return fmt.Errorf("loading the demo: %w", err)
 		}
+		n.shown.Store(true)
 	}
 	path := filepath.Join(n.cmd.Store.Data, serverFileName)
 	if err := server.write(path); err != nil {
