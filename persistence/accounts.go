@@ -61,8 +61,9 @@ func emailHash(email string) []byte {
 }
 
 // CreateUsers adds many accounts at once, all or none, and returns their ids in the same order. A zero CreatedAt
-// means now. They did not sign up, so nobody welcomes them with a coupon.
-func (db *DB) CreateUsers(ctx context.Context, users []ticketing.User) ([]ticketing.UserID, error) {
+// means now. They did not sign up, so nobody welcomes them with a coupon. Unless it is nil, sent is told of rows as they leave;
+// they are there when all are.
+func (db *DB) CreateUsers(ctx context.Context, users []ticketing.User, sent func(rows int)) ([]ticketing.UserID, error) {
 	ids := make([]ticketing.UserID, 0, len(users))
 	now := time.Now()
 	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
@@ -81,6 +82,9 @@ func (db *DB) CreateUsers(ctx context.Context, users []ticketing.User) ([]ticket
 		columns := []string{"id", "email", "email_hash", "name", "password_hash", "role", "created_at"}
 		_, err = tx.CopyFrom(ctx, pgx.Identifier{"users"}, columns, pgx.CopyFromSlice(len(users), func(i int) ([]any, error) {
 			u := users[i]
+			if sent != nil {
+				sent(1)
+			}
 			if u.CreatedAt.IsZero() {
 				u.CreatedAt = now
 			}

@@ -281,7 +281,7 @@ func TestWithdraw(t *testing.T) {
 	wants(t, "its link", db.LinkIdentity(t.Context(), user, kakao), ticketing.ErrNotFound)
 	_, err = db.CreateUser(t.Context(), ticketing.User{Email: "kim@example.com", Name: "x", Role: ticketing.Customer})
 	wants(t, "the e-mail again", err, ticketing.ErrEmailTaken)
-	_, err = db.CreateUsers(t.Context(), []ticketing.User{{Email: "kim@example.com", Name: "x", Role: ticketing.Customer}})
+	_, err = db.CreateUsers(t.Context(), []ticketing.User{{Email: "kim@example.com", Name: "x", Role: ticketing.Customer}}, nil)
 	wants(t, "the e-mail in bulk", err, ticketing.ErrEmailTaken)
 	if ids, err := db.WithdrawnSince(t.Context(), noon); err != nil || len(ids) != 1 || ids[0] != user {
 		t.Errorf("withdrawn %v, %v", ids, err)

@@ -287,9 +287,13 @@ func TestAccountsInBulk(t *testing.T) {
 	for i := range users {
 		users[i] = ticketing.User{Email: fmt.Sprintf("c%d@example.com", i), Name: fmt.Sprint(i), Role: ticketing.Customer}
 	}
-	ids, err := db.CreateUsers(t.Context(), users)
+	sent, told := 0, 0
+	ids, err := db.CreateUsers(t.Context(), users, func(rows int) { sent, told = sent+rows, told+1 })
 	if err != nil || len(ids) != len(users) {
 		t.Fatal(len(ids), err)
+	}
+	if sent != len(users) || told < 10 {
+		t.Errorf("told %d times of %d rows: nobody sees them go", told, sent)
 	}
 	for _, i := range []int{0, 17, 4999} {
 		if u, err := db.UserByEmail(t.Context(), users[i].Email); err != nil || u.ID != ids[i] || u.Name != users[i].Name || u.CreatedAt.IsZero() {
@@ -300,12 +304,12 @@ func TestAccountsInBulk(t *testing.T) {
 		t.Errorf("next id %d, %v", id, err)
 	}
 	again := []ticketing.User{{Email: "new@example.com", Role: ticketing.Customer}, users[3]}
-	if _, err := db.CreateUsers(t.Context(), again); !errors.Is(err, ticketing.ErrEmailTaken) {
+	if _, err := db.CreateUsers(t.Context(), again, nil); !errors.Is(err, ticketing.ErrEmailTaken) {
 		t.Errorf("twice: %v", err)
 	}
 	_, err = db.UserByEmail(t.Context(), "new@example.com")
 	notFound(t, "half of a refused bulk", err)
-	if ids, err := db.CreateUsers(t.Context(), nil); err != nil || len(ids) != 0 {
+	if ids, err := db.CreateUsers(t.Context(), nil, nil); err != nil || len(ids) != 0 {
 		t.Errorf("none: %v, %v", ids, err)
 	}
 }

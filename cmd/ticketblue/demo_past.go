@@ -45,7 +45,7 @@ func (d demo) guests(ctx context.Context, customer string) ([]ticketing.UserID, 
 	for i, name := range demoGuests {
 		accounts[i] = ticketing.User{Name: name, Role: ticketing.Customer}
 	}
-	guests, err := d.store.CreateUsers(ctx, accounts)
+	guests, err := d.store.CreateUsers(ctx, accounts, nil)
 	if err != nil {
 		return nil, err
 	}

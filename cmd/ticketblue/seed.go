@@ -104,9 +104,8 @@ func (c seedCmd) users(ctx context.Context, s *store) error {
 	p := newProgress(os.Stderr, "Making users", seedUsers)
 	users, err := inventUsers(seedUsers, c.Seed, hash, time.Now())
 	if err == nil {
-		_, err = s.CreateUsers(ctx, users)
+		_, err = s.CreateUsers(ctx, users, p.add)
 	}
-	p.add(len(users))
 	p.end()
 	if errors.Is(err, ticketing.ErrEmailTaken) {
 		return fmt.Errorf("the users of --seed %d are here already; another number makes others", c.Seed)
@@ -144,7 +143,7 @@ func (c seedCmd) customers(ctx context.Context, s *store) error {
 			PasswordHash: "", Role: ticketing.Customer, CreatedAt: now, // no password is right
 		}
 	}
-	ids, err := s.CreateUsers(ctx, users)
+	ids, err := s.CreateUsers(ctx, users, nil)
 	if err != nil {
 		return err
 	}
