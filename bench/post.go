@@ -24,7 +24,7 @@ const (
 )
 
 const (
-	postPatience  = 30 * time.Second // of whoever waits for what was to be told
+	postPatience  = 2 * time.Minute // of whoever waits for what was to be told
 	postLook      = 10 * time.Millisecond
 	maxPostedText = 1 << 20 // bytes of a mail or Slack message
 )

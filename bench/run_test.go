@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -36,7 +37,7 @@ func runWorkload(t *testing.T, fault string, args ...string) (bool, string, *rep
 	file := filepath.Join(t.TempDir(), "trial.json")
 	r, err := parseRun(t, append([]string{
 		"--ticketblue", os.Args[0], "--seats", "400", "--rounds", "1", "--customers", "400", "--connections", "8", "--seconds", "0.2",
-		"--slice", "100ms", "--viewers", "3", "--settle", "1s", "--json", file,
+		"--slice", "100ms", "--viewers", "3", "--settle", inTime.String(), "--json", file,
 	}, args...)...)
 	if err != nil {
 		t.Fatal(err)
@@ -59,23 +60,36 @@ func TestWorkloadsOnAnHonestServerPass(t *testing.T) {
 		"spread": {load.Granted}, "hot": {load.Granted, "seat_taken"}, "soldout": {"seat_taken"}, "map": {load.Granted, "map"},
 	} {
 		t.Run(workload, func(t *testing.T) {
-			pass, out, trial := runWorkload(t, noFault, "--workload", workload)
-			if !pass || !strings.HasPrefix(out, "PASS  ") || trial.Median.Noop == 0 || trial.Median.AnsweredRatio == 0 {
-				t.Fatal(out)
-			}
-			for _, code := range want {
-				if trial.Repeats[0].Crowd.Codes[code] == 0 {
-					t.Errorf("no answer %s: %v", code, trial.Repeats[0].Crowd.Codes)
+			problem := ""
+			for range 3 { // in a tenth of a second a machine may do nothing at all, now and then
+				pass, out, trial := runWorkload(t, noFault, "--workload", workload)
+				if problem = notHonest(workload, want, pass, out, trial); problem == "" {
+					return
 				}
+				t.Log(problem)
 			}
-			if workload == "soldout" && trial.Median.OK > 0 {
-				t.Errorf("a sold-out round sells: %v", trial.Repeats[0].Crowd.Codes)
-			}
-			if workload == "map" && trial.Repeats[0].ViewerEvents == 0 {
-				t.Error("viewers saw nothing")
-			}
+			t.Error(problem)
 		})
 	}
+}
+
+// notHonest is what a run against an honest server lacks; "" when it has all.
+func notHonest(workload string, want []string, pass bool, out string, trial *report.Trial) string {
+	if !pass || !strings.HasPrefix(out, "PASS  ") || trial.Median.Noop == 0 || trial.Median.AnsweredRatio == 0 {
+		return out
+	}
+	for _, code := range want {
+		if trial.Repeats[0].Crowd.Codes[code] == 0 {
+			return fmt.Sprintf("no answer %s: %v", code, trial.Repeats[0].Crowd.Codes)
+		}
+	}
+	if workload == "soldout" && trial.Median.OK > 0 {
+		return fmt.Sprintf("a sold-out round sells: %v", trial.Repeats[0].Crowd.Codes)
+	}
+	if workload == "map" && trial.Repeats[0].ViewerEvents == 0 {
+		return "viewers saw nothing"
+	}
+	return ""
 }
 
 func TestRepeatsAreOnNewDatabasesAtTheOfferedRate(t *testing.T) {
@@ -121,7 +135,11 @@ func TestTheSplitSharesOutTheServersTime(t *testing.T) {
 
 func TestHalfOfPeakIsAnOpenLoopAfterTheLoad(t *testing.T) {
 	// Few connections keep the fake from selling everything before.
-	pass, out, trial := runWorkload(t, noFault, "--half-of-peak", "--seats", "12000", "--customers", "6001", "--connections", "1", "--seconds", "0.1")
+	args := []string{"--half-of-peak", "--seats", "12000", "--customers", "6001", "--connections", "1", "--seconds", "0.1"}
+	pass, out, trial := runWorkload(t, noFault, args...)
+	for tries := 1; !pass && tries < 3; tries++ { // a machine may do nothing at all in a tenth of a second
+		pass, out, trial = runWorkload(t, noFault, args...)
+	}
 	if !pass || !strings.Contains(out, "bar: p99 at half of peak") {
 		t.Fatal(out)
 	}
@@ -148,7 +166,7 @@ func TestTheJudgeBitesInWorkloads(t *testing.T) {
 		"oversells": "hot", "loses": "spread", "leaks": "spread", "audit": "hot", "silent": "map",
 	} {
 		t.Run(fault, func(t *testing.T) {
-			if pass, out, _ := runWorkload(t, fault, "--workload", workload); pass || !strings.HasPrefix(out, "FAIL  ") {
+			if pass, out, _ := runWorkload(t, fault, "--workload", workload, "--settle", "1s"); pass || !strings.HasPrefix(out, "FAIL  ") {
 				t.Error(out)
 			}
 		})

@@ -25,7 +25,7 @@ func watchFake(t *testing.T, fault string, args ...string) (bool, string, *audie
 		t.Fatal(err)
 	}
 	if _, err := parser.Parse(append([]string{
-		"viewers", "--ticketblue", os.Args[0], "--seats", "9000", "--viewers", "20", "--seconds", "1", "--changes", "100", "--json", file, "--settle", "2s",
+		"viewers", "--ticketblue", os.Args[0], "--seats", "9000", "--viewers", "20", "--seconds", "3", "--changes", "50", "--json", file, "--settle", inTime.String(),
 	}, args...)); err != nil {
 		t.Fatal(err)
 	}

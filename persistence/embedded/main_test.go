@@ -22,7 +22,7 @@ import (
 const helperDir = "TB_EMBEDDED_TEST_DIR"
 
 // testLimit bounds every wait of these tests.
-const testLimit = time.Minute
+const testLimit = 3 * time.Minute
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(helperDir); dir != "" {

@@ -67,7 +67,7 @@ func TestServerWithoutOwnerIsStopped(t *testing.T) {
 	old := c.pid()
 	began := time.Now()
 	next := start(t, Options{Dir: dir})
-	if took := time.Since(began); took > stopGrace/2 {
+	if took := time.Since(began); took > stopGrace {
 		t.Errorf("it took %v: the old server was waited for, not stopped", took)
 	}
 	count(t, next.DSN(), "select count(*) from kept")
@@ -81,14 +81,10 @@ func TestKilledInitdbIsNeverTakenForACluster(t *testing.T) {
 	dir := filepath.Join(scratch(t), "db")
 	// Once as the bootstrap begins to write, once when it has written most.
 	for _, sign := range []string{"PG_VERSION", filepath.Join("base", "1", "PG_VERSION")} {
-		before := unfinishedWith(dir, "") // What the last one left, until this one removes it.
-		h := startHelper(t, self(t), dir, nil)
-		eventually(t, "initdb to write "+sign, func() bool {
-			return slices.ContainsFunc(unfinishedWith(dir, sign), func(d string) bool { return !slices.Contains(before, d) })
-		})
-		h.kill()
-		if exists(filepath.Join(dir, "pgdata")) {
-			t.Fatalf("initdb was already over when %s was seen: the kill proves nothing", sign)
+		for tries := 1; !killedInitdb(t, dir, sign); tries++ {
+			if tries == 5 {
+				t.Fatalf("initdb is always over when %s is seen: the kill proves nothing", sign)
+			}
 		}
 	}
 	s := start(t, Options{Dir: dir})
@@ -98,6 +94,28 @@ func TestKilledInitdbIsNeverTakenForACluster(t *testing.T) {
 	if left := unfinishedWith(dir, ""); len(left) != 0 {
 		t.Errorf("%v are left behind", left)
 	}
+}
+
+// killedInitdb kills the owner of a directory when initdb has written a file, and says whether that was in time: if not, the
+// cluster is removed.
+func killedInitdb(t *testing.T, dir, sign string) bool {
+	t.Helper()
+	before := unfinishedWith(dir, "") // What the last one left, until this one removes it.
+	pgdata := filepath.Join(dir, "pgdata")
+	h := startHelper(t, self(t), dir, nil)
+	eventually(t, "initdb to write "+sign, func() bool {
+		return exists(pgdata) || slices.ContainsFunc(unfinishedWith(dir, sign), func(d string) bool { return !slices.Contains(before, d) })
+	})
+	h.kill()
+	if !exists(pgdata) {
+		return true
+	}
+	eventually(t, "the server to end", func() bool {
+		pids, err := occupants(pgdata)
+		return err == nil && len(pids) == 0
+	})
+	check(t, os.RemoveAll(pgdata))
+	return false
 }
 
 // unfinishedWith returns the unfinished clusters in dir in which name exists.

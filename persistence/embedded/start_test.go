@@ -28,11 +28,8 @@ func TestColdStartWarmStartAndQuickStop(t *testing.T) {
 	stop(t, s)
 	took := time.Since(began)
 	t.Logf("warm start %v, stop with a connection %v", warm, took)
-	if took > time.Second {
+	if took > stopGrace/2 { // who waits for customers waits for all of it
 		t.Errorf("stopping took %v", took)
-	}
-	if warm > 5*time.Second {
-		t.Errorf("a warm start took %v", warm)
 	}
 	again := start(t, Options{Dir: dir})
 	if n := count(t, again.DSN(), "select count(*) from kept"); n != 1 {

@@ -151,7 +151,7 @@ func TestStopWhileRestarting(t *testing.T) {
 		if err := s.Stop(limited(t)); err != nil && after == 1 { // Before a restart it rightly reports the crash.
 			t.Error(err)
 		}
-		if took := time.Since(began); took > 2*time.Second {
+		if took := time.Since(began); took > stopGrace/2 {
 			t.Errorf("stopping took %v", took)
 		}
 		left, err := occupants(s.paths.pgdata)
