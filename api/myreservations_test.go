@@ -152,9 +152,16 @@ func TestReadingWaitsForAPosition(t *testing.T) {
 	if fmt.Sprint(h.lists.awaited) != "[round:1@10]" {
 		t.Errorf("awaited %v", h.lists.awaited)
 	}
-	began := time.Now()
-	a := h.do(at("round:1@11")).wantStatus(http.StatusServiceUnavailable)
-	if took := time.Since(began); took < positionWait || took > positionWait+time.Second {
+	var a answer
+	took := time.Hour
+	for range 3 { // the quickest counts: a machine that stalls adds to what is waited for
+		began := time.Now()
+		a = h.do(at("round:1@11")).wantStatus(http.StatusServiceUnavailable)
+		if took = min(took, time.Since(began)); took <= positionWait+time.Second {
+			break
+		}
+	}
+	if took < positionWait || took > positionWait+time.Second {
 		t.Errorf("waited %v", took)
 	}
 	if p := a.problem(); p.Code != "unavailable" || !p.Retryable || a.header.Get("Retry-After") != "1" {

@@ -176,7 +176,7 @@ func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 	h.url = "http://" + h.addr
 	h.served = make(chan error, 1)
 	go func() { h.served <- h.server.Listen(ln) }()
-	h.client = &http.Client{Transport: &http.Transport{DisableCompression: true}, Timeout: 20 * time.Second,
+	h.client = &http.Client{Transport: &http.Transport{DisableCompression: true}, Timeout: time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	t.Cleanup(h.close)
 	return h
@@ -184,7 +184,7 @@ func openTuned(t *testing.T, change func(*Config), tune func(*Server)) *house {
 
 func (h *house) close() {
 	h.client.CloseIdleConnections()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := h.server.Shutdown(ctx); err != nil {
 		h.t.Errorf("shutdown: %v", err)

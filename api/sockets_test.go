@@ -32,9 +32,9 @@ func TestLimitsOfTheServer(t *testing.T) {
 	}
 }
 
-// shortReads is a house that waits a tenth of a second for a request, so that the test need not wait for five.
+// shortReads is a house that waits a second for a request, so that the test need not wait for five.
 func shortReads(t *testing.T) *house {
-	return openTuned(t, nil, func(s *Server) { s.app.Server().ReadTimeout = 100 * time.Millisecond })
+	return openTuned(t, nil, func(s *Server) { s.app.Server().ReadTimeout = time.Second })
 }
 
 func TestSlowWritersAreCut(t *testing.T) {
@@ -48,6 +48,7 @@ func TestSlowWritersAreCut(t *testing.T) {
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it mostly waits
 			h := shortReads(t)
 			conn, r := h.dial()
 			if row.before != "" {
@@ -60,7 +61,7 @@ func TestSlowWritersAreCut(t *testing.T) {
 			defer close(stop)
 			began := time.Now()
 			answer, err := io.ReadAll(r)
-			if took := time.Since(began); took > 5*time.Second {
+			if took := time.Since(began); took > 30*time.Second {
 				t.Errorf("cut after %v", took)
 			}
 			var broken *net.OpError
@@ -74,11 +75,11 @@ func TestSlowWritersAreCut(t *testing.T) {
 	}
 }
 
-// drip writes a beginning, and then a byte every 20 ms until the connection is closed.
+// drip writes a beginning, and then ten bytes a second until the connection is closed.
 func drip(conn net.Conn, beginning string) (stop chan struct{}) {
 	stop = make(chan struct{})
 	go func() {
-		tick := time.NewTicker(20 * time.Millisecond)
+		tick := time.NewTicker(100 * time.Millisecond) // fewer than a number of hexadecimal digits may have, until the server has waited enough
 		defer tick.Stop()
 		for next := beginning; ; next = "a" {
 			if _, err := io.WriteString(conn, next); err != nil {
