@@ -184,7 +184,7 @@ func (c *changes) reindexed(which ticketing.ReservationChoice) {
 // TestReservationsByIndex: with a search server that keeps reservations, admins' search finds the same by it and by SQL;
 // a new name is found and the old one not; of who withdraws no name is left on the server.
 func TestReservationsByIndex(t *testing.T) {
-	_, where := startTypesense(t)
+	index, where := startTypesense(t)
 	s := startServer(t, filepath.Join(t.TempDir(), "data"), "--demo", "--typesense-url", where.TypesenseURL, "--search-reservations")
 	admin := logIn(t, s)
 	mustAsk(t, 201, "POST", s.url+"/v1/auth/signup", "", `{"email":"gil@example.com","password":"blue-ticket-7","name":"홍길동"}`)
@@ -232,6 +232,17 @@ func TestReservationsByIndex(t *testing.T) {
 	if report := s.verify(); !report.OK || len(report.Notes) > 0 || len(report.Index) != len(ticketing.PublicKinds)+1 {
 		t.Errorf("%+v", report)
 	}
+	s.stop()
+	before := index.Collections()
+	index.SetDown(true)
+	startServer(t, s.data, "--typesense-url", where.TypesenseURL).stop() // who closes his account now is not taken out
+	index.SetDown(false)
+	s = startServer(t, s.data, "--typesense-url", where.TypesenseURL, "--search-reservations")
+	until("an index of reservations made anew", func() bool {
+		return !slices.ContainsFunc(before, func(name string) bool {
+			return strings.Contains(name, "reservation") && slices.Contains(index.Collections(), name)
+		})
+	})
 	s.stop()
 	s = startServer(t, s.data, "--typesense-url", where.TypesenseURL) // reservations are kept no more
 	until("nothing left", func() bool { return exported(t, where) == "" })

@@ -32,7 +32,7 @@ func (n *node) openSearch(ctx context.Context) (err error) {
 }
 
 // startSync begins to keep the index as the catalogue is.
-func (n *node) startSync(context.Context) error {
+func (n *node) startSync(ctx context.Context) error {
 	n.inBackground("search index", n.sync.Run)
 	n.inBackground("search index of edits", n.sync.RunEdited)
 	n.inBackground("search index's follower", func(ctx context.Context) {
@@ -43,7 +43,7 @@ func (n *node) startSync(context.Context) error {
 	})
 	if !n.cmd.Search.Reservations {
 		n.inBackground("search index of reservations", n.forgetReservations)
-		return nil
+		return n.store.SetSearchIndex(ctx, ticketing.FindReservations, "") // nobody tells it of who closes his account meanwhile
 	}
 	n.inBackground("search index's follower of sales", func(ctx context.Context) {
 		err := n.broadcast.Follow(ctx, salesIndexer(n.store, n.sync))
