@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -290,13 +294,32 @@ func problemOf(err error) *Problem {
 		return problemOfStatus(fromFiber.Code)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		p = problem(ticketing.CodeUnavailable, "It took too long.")
-	case errors.Is(err, ticketing.ErrUnavailable):
+	case errors.Is(err, ticketing.ErrUnavailable), databaseAway(err):
 		p = problem(ticketing.CodeUnavailable, "")
 	default:
 		p = problem(ticketing.CodeInternal, "")
 	}
 	p.cause = err
 	return p
+}
+
+// databaseAway tells whether the database could not be reached, went away, or had no time or room: asking later may help. The
+// classes are those of PostgreSQL's appendix A.
+func databaseAway(err error) bool {
+	var network net.Error
+	if errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return true
+	}
+	var told interface{ SQLState() string }
+	if !errors.As(err, &told) {
+		return false
+	}
+	switch state := told.SQLState(); {
+	case strings.HasPrefix(state, "08"), strings.HasPrefix(state, "53"), strings.HasPrefix(state, "57"): // connection, resources, operator
+		return true
+	default:
+		return slices.Contains([]string{"40001", "40P01", "55P03"}, state) // waited for each other, or for too long
+	}
 }
 
 // problemOf is the problem that err is.

@@ -3,9 +3,12 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -96,11 +99,23 @@ func TestUnknownErrorsAreLoggedAndHidden(t *testing.T) {
 	if text := h.log.String(); !strings.Contains(text, "s3cret table") || !strings.Contains(text, p.RequestID) {
 		t.Errorf("log %q", text)
 	}
-	h.catalogue.broken = context.DeadlineExceeded
-	if p := h.do(call{method: "GET", path: "/v1/performances"}).wantStatus(http.StatusServiceUnavailable).problem(); p.Code != "unavailable" {
-		t.Errorf("late: %+v", p)
+	h.catalogue.broken = sqlState("42P01") // a table that is not there does not come back
+	h.do(call{method: "GET", path: "/v1/performances"}).wantStatus(http.StatusInternalServerError)
+	for _, away := range []error{context.DeadlineExceeded, &net.OpError{Op: "dial", Err: errors.New("s3cret host")}, io.ErrUnexpectedEOF,
+		sqlState("57P01"), sqlState("57014"), sqlState("53300"), sqlState("55P03"), sqlState("40P01")} {
+		h.catalogue.broken = fmt.Errorf("listing: %w", away)
+		a := h.do(call{method: "GET", path: "/v1/performances"}).wantStatus(http.StatusServiceUnavailable)
+		if p := a.problem(); p.Code != "unavailable" || a.header.Get("Retry-After") == "" || strings.Contains(string(a.body), "s3cret") {
+			t.Errorf("%v: %s", away, a.body)
+		}
 	}
 }
+
+// sqlState is what Postgres said.
+type sqlState string
+
+func (s sqlState) Error() string    { return "SQLSTATE " + string(s) }
+func (s sqlState) SQLState() string { return string(s) }
 
 func TestPanicsAreAnsweredAndTheServerStays(t *testing.T) {
 	h := withRound(t, nil)
