@@ -306,8 +306,9 @@ func problemOf(err error) *Problem {
 // databaseAway tells whether the database could not be reached, went away, or had no time or room: asking later may help. The
 // classes are those of PostgreSQL's appendix A.
 func databaseAway(err error) bool {
-	var network net.Error
-	if errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) {
+	var connection *net.OpError
+	var name *net.DNSError
+	if errors.As(err, &connection) || errors.As(err, &name) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return true
 	}
 	var told interface{ SQLState() string }

@@ -8,10 +8,12 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -99,8 +101,10 @@ func TestUnknownErrorsAreLoggedAndHidden(t *testing.T) {
 	if text := h.log.String(); !strings.Contains(text, "s3cret table") || !strings.Contains(text, p.RequestID) {
 		t.Errorf("log %q", text)
 	}
-	h.catalogue.broken = sqlState("42P01") // a table that is not there does not come back
-	h.do(call{method: "GET", path: "/v1/performances"}).wantStatus(http.StatusInternalServerError)
+	for _, broken := range []error{sqlState("42P01"), &fs.PathError{Op: "open", Path: "s3cret", Err: syscall.EACCES}} { // nor does a table that is not there come back
+		h.catalogue.broken = broken
+		h.do(call{method: "GET", path: "/v1/performances"}).wantStatus(http.StatusInternalServerError)
+	}
 	for _, away := range []error{context.DeadlineExceeded, &net.OpError{Op: "dial", Err: errors.New("s3cret host")}, io.ErrUnexpectedEOF,
 		sqlState("57P01"), sqlState("57014"), sqlState("53300"), sqlState("55P03"), sqlState("40P01")} {
 		h.catalogue.broken = fmt.Errorf("listing: %w", away)

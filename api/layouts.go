@@ -114,17 +114,21 @@ func (f LayoutFields) composeNames() {
 	}
 }
 
-// nameGrades gives prices the names of the grades that they are for, where those differ in how they are composed only.
+// nameGrades gives prices the names of the grades that they are for, where those differ in how they are composed only. An
+// older plan on sale and the newest may have a grade in two ways: one price is for both.
 func nameGrades(prices map[string]ticketing.KRW, grades []string) {
-	for _, sent := range slices.Collect(maps.Keys(prices)) {
-		if slices.Contains(grades, sent) {
+	given := maps.Clone(prices)
+	for _, grade := range grades {
+		if _, priced := given[grade]; priced {
 			continue
 		}
-		for _, grade := range grades {
-			if _, priced := prices[grade]; !priced && whole(grade) == whole(sent) {
-				prices[grade] = prices[sent]
-				delete(prices, sent)
-				break
+		for name, price := range given {
+			if whole(name) != whole(grade) {
+				continue
+			}
+			prices[grade] = price
+			if !slices.Contains(grades, name) {
+				delete(prices, name)
 			}
 		}
 	}

@@ -212,3 +212,25 @@ func TestLargeLayoutsAreForAdmins(t *testing.T) {
 		t.Errorf("hall %+v", hall)
 	}
 }
+
+// One price is for a grade however it is composed, for an older plan's and the newest's too.
+func TestNameGrades(t *testing.T) {
+	const whole, letters = "일반", "\u110b\u1175\u11af\u1107\u1161\u11ab"
+	for _, c := range []struct {
+		sent   map[string]ticketing.KRW
+		grades []string
+		want   map[string]ticketing.KRW
+	}{
+		{map[string]ticketing.KRW{letters: 100, "R": 200}, []string{whole, "R"}, map[string]ticketing.KRW{whole: 100, "R": 200}},
+		{map[string]ticketing.KRW{whole: 100}, []string{whole, letters}, map[string]ticketing.KRW{whole: 100, letters: 100}},
+		{map[string]ticketing.KRW{letters: 100}, []string{whole, letters}, map[string]ticketing.KRW{whole: 100, letters: 100}},
+		{map[string]ticketing.KRW{letters: 100, whole: 300}, []string{whole, letters}, map[string]ticketing.KRW{whole: 300, letters: 100}},
+		{map[string]ticketing.KRW{letters: 100, whole: 300}, []string{whole}, map[string]ticketing.KRW{whole: 300, letters: 100}}, // refused: one is of no grade
+		{map[string]ticketing.KRW{"S": 100}, []string{whole}, map[string]ticketing.KRW{"S": 100}},
+	} {
+		got := maps.Clone(c.sent)
+		if nameGrades(got, c.grades); !maps.Equal(got, c.want) {
+			t.Errorf("%v for %q: %v, want %v", c.sent, c.grades, got, c.want)
+		}
+	}
+}

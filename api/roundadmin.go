@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 
@@ -124,9 +125,10 @@ func (s *Server) planRound(ctx context.Context, in *planRoundInput) (*tagged[rou
 	if err != nil {
 		return nil, fmt.Errorf("reading the plan of hall %d: %w", hall.ID, asInternal(err))
 	}
-	terms := termsOf(in)
+	terms, prices := termsOf(in), maps.Clone(performance.Prices)
+	nameGrades(prices, plan.Grades)
 	for _, grade := range plan.Grades {
-		price, found := performance.Prices[grade]
+		price, found := prices[grade]
 		if !found {
 			return nil, invalid("prices."+grade, "a price of the performance: its hall has this grade")
 		}

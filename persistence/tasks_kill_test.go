@@ -189,11 +189,14 @@ func (h *taskHouse) killConnections(ctx context.Context, killed *atomic.Int64) e
 	defer conn.Close(context.Background())
 	tick := time.NewTicker(3 * time.Millisecond)
 	defer tick.Stop()
-	for killed.Load() < 12 {
+	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		}
+		if killed.Load() >= 12 {
+			continue
 		}
 		var n int64
 		err := conn.QueryRow(context.Background(), `
@@ -203,8 +206,6 @@ func (h *taskHouse) killConnections(ctx context.Context, killed *atomic.Int64) e
 			killed.Add(n)
 		}
 	}
-	<-ctx.Done()
-	return nil
 }
 
 // A moment of the calendar is run once, whoever notices it how often; and a task has one run at a time.

@@ -274,7 +274,10 @@ func (s *Sync) buildMissing(ctx context.Context) (err error) {
 	for _, kind := range s.engine.Kinds() {
 		built, failed := s.built(ctx, kind)
 		if failed == nil && !built {
-			failed = s.rebuild(ctx, kind)
+			failed = s.mark(ctx, kind, "") // whichever was, does not hear of edits from now on
+			if failed == nil {
+				failed = s.rebuild(ctx, kind)
+			}
 			if failed == nil {
 				s.log.Info("the search index was not there, or not known to be the last one, and is made anew", "kind", kind)
 				s.Hint() // what is on sale is compared with it, and what it has replaced goes
@@ -304,6 +307,13 @@ func (s *Sync) built(ctx context.Context, kind ticketing.SearchKind) (bool, erro
 	}
 	whole, err := s.source.SearchIndex(ctx, kind)
 	return searched == whole, err
+}
+
+// mark keeps which collection was made whole; "": none.
+func (s *Sync) mark(ctx context.Context, kind ticketing.SearchKind, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, sweepWithin)
+	defer cancel()
+	return s.source.SetSearchIndex(ctx, kind, name)
 }
 
 // Sweep compares what is on sale with what the index says, and refreshes where they differ.
@@ -437,7 +447,7 @@ func (s *Sync) fill(ctx context.Context, draft Draft, kind ticketing.SearchKind)
 			if err := draft.Swap(ctx); err != nil {
 				return err
 			}
-			return s.source.SetSearchIndex(ctx, kind, draft.Name())
+			return s.mark(ctx, kind, draft.Name())
 		}
 		s.drafts[kind] = map[string]bool{}
 		s.mu.Unlock()

@@ -148,10 +148,10 @@ func (s *Sync) refreshChosen(ctx context.Context, which ticketing.ReservationCho
 }
 
 // RefreshReservations refreshes those that a choice means after one of them ("": from the first), and returns the one to
-// go on after; "" when none is left. Where reservations are not kept it does nothing.
+// go on after; "" when none is left. Where reservations are not kept, an index that was made before is not whole any more.
 func (s *Sync) RefreshReservations(ctx context.Context, which ticketing.ReservationChoice, after string) (next string, err error) {
 	if !slices.Contains(s.engine.Kinds(), ticketing.FindReservations) {
-		return "", nil
+		return "", s.mark(ctx, ticketing.FindReservations, "")
 	}
 	for part := range slices.Chunk(which.IDs, Batch) {
 		ids := make([]string, len(part))

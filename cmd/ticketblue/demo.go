@@ -18,7 +18,7 @@ import (
 
 const (
 	demoOpenFor  = 30 * 24 * time.Hour
-	demoPatience = 10 * time.Second // until the read tables have what is past
+	demoPatience = time.Minute // until the read tables have what is past
 )
 
 // demo is what a first look at the program needs: halls, performances with posters, rounds, some of them past and

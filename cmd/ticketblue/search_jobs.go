@@ -40,6 +40,7 @@ type renaming struct {
 	sync      *search.Sync
 	projector *persistence.Projector
 	log       *slog.Logger
+	owns      func() bool   // the streams
 	wait      time.Duration // for the read tables, in one attempt; default wholeWithin
 	whole     atomic.Int64  // file of reservations that is known to have had all of them; 0: none
 	warnedAt  atomic.Int64  // ms
@@ -63,6 +64,9 @@ type notRenamed struct {
 func (n notRenamed) Unwrap() error        { return n.error }
 func (n notRenamed) Later() time.Duration { return min(max(n.age/4, firstAgain), lastAgain) }
 
+// errStandsBy: the job is the owner's.
+var errStandsBy = errors.New("this node does not own the streams")
+
 // errEmptied: what was looked at may have lacked some.
 var errEmptied = errors.New("the read tables are being rebuilt")
 
@@ -75,7 +79,10 @@ func (r *renaming) work(ctx context.Context, args []byte) error {
 	if err := json.Unmarshal(args, &a); err != nil {
 		return fmt.Errorf("looking after reservations in the search index: %w", err)
 	}
-	next, err := r.refresh(ctx, a)
+	next, err := a, errStandsBy
+	if r.owns() { // whoever rebuilds must hear of it, and only the owner does
+		next, err = r.refresh(ctx, a)
+	}
 	if err == nil && next.After != "" {
 		err = r.store.EnqueueAll(ctx, []ticketing.Job{next.job()})
 	}

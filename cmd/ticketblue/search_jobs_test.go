@@ -7,7 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"ticketblue/persistence"
+	"ticketblue/search"
+	"ticketblue/search/postgres"
 	"ticketblue/search/typesense/fake"
 	"ticketblue/ticketing"
 )
@@ -37,7 +41,7 @@ func closedAccount(t *testing.T) (l *watched, names *renaming, forget func(age t
 		t.Fatal("the index does not have the name")
 	}
 	run(t, l.store.dsn, `UPDATE users SET withdrawn_at = now(), email = NULL, name = '', password_hash = '' WHERE id = $1`, int64(visitor))
-	names = &renaming{store: l.store, sync: l.sync, projector: l.projector, log: slog.New(slog.DiscardHandler), wait: answerLimit}
+	names = &renaming{store: l.store, sync: l.sync, projector: l.projector, log: slog.New(slog.DiscardHandler), owns: func() bool { return true }, wait: answerLimit}
 	which := ticketing.ReservationChoice{Users: []ticketing.UserID{visitor}}
 	forget = func(age time.Duration) error { return names.work(t.Context(), indexJob(which, l.now().Add(-age)).Args) }
 	return l, names, forget, kept
@@ -68,6 +72,32 @@ func TestForgottenWhileTablesAreRebuilt(t *testing.T) {
 	}
 	if text := kept(); strings.Contains(text, "홍길동") || text == "" {
 		t.Errorf("the index keeps %q", text)
+	}
+}
+
+// TestForgottenByTheOwner: who stands by leaves names to the owner, whose rebuild must hear of them; and where reservations
+// are not kept, an index that was made of them before is not whole any more.
+func TestForgottenByTheOwner(t *testing.T) {
+	l, names, forget, kept := closedAccount(t)
+	names.owns = func() bool { return false }
+	var again interface{ Later() time.Duration }
+	if err := forget(0); !errors.As(err, &again) || !strings.Contains(kept(), "홍길동") {
+		t.Errorf("who stands by: %v", err)
+	}
+	names.owns = func() bool { return true }
+	if err := forget(0); err != nil || strings.Contains(kept(), "홍길동") {
+		t.Errorf("the owner: %v", err)
+	}
+	names.sync = search.NewSync(postgres.New(nil), l.store, slog.New(slog.DiscardHandler), prometheus.NewRegistry()) // it keeps none
+	if name, err := l.store.SearchIndex(t.Context(), ticketing.FindReservations); err != nil || name == "" {
+		t.Fatalf("%q %v", name, err)
+	}
+	l.stop()
+	if err := forget(0); err != nil {
+		t.Error(err)
+	}
+	if name, err := l.store.SearchIndex(t.Context(), ticketing.FindReservations); err != nil || name != "" {
+		t.Errorf("%q is whole, %v", name, err)
 	}
 }
 

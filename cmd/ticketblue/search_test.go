@@ -322,30 +322,6 @@ func TestIndexFollowsAtOnce(t *testing.T) {
 	l.agrees()
 }
 
-// TestEngineChanges: what was edited while another engine was followed is found when the first one is followed again.
-func TestEngineChanges(t *testing.T) {
-	l := openGallery(t, 0, searchFlags{})
-	l.performance("처음 공연", l.hall("어느 홀"))
-	l.agrees()
-	inTables := l.engine
-	onServer, stop, err := fakeTypesense(t).open(t.Context(), l.store, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stop()
-	l.stop()
-	l.engine = &moody{Engine: onServer, chance: inTables.chance}
-	l.follow()
-	if _, err := l.store.UpdateHall(t.Context(), ticketing.Hall{ID: 1, Name: "다른 홀"}, nil); err != nil {
-		t.Fatal(err)
-	}
-	l.agrees()
-	l.stop()
-	l.engine = inTables
-	l.follow()
-	l.agrees()
-}
-
 // TestEditsOvertake: what is edited here is found before the follower tells of it, which here never does.
 func TestEditsOvertake(t *testing.T) {
 	l := openGallery(t, 0, searchFlags{})

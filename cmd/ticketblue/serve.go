@@ -48,7 +48,8 @@ type serveCmd struct {
 	Bench     bool          `help:"Add POST /bench/noop and lift the limits per user and address, for load tests."`
 }
 
-// stopLimit is how long an ordered stop may take before the process leaves anyway; nothing acknowledged is lost.
+// stopLimit is how long an ordered stop may take before the process leaves anyway; nothing acknowledged is lost. The private
+// Postgres then has storeStopLimit for its last checkpoint.
 const (
 	stopLimit    = 30 * time.Second
 	opsStopLimit = 500 * time.Millisecond // of that, for the operations port
@@ -332,11 +333,11 @@ func (n *node) limits() api.Limits {
 // ready tells whether this node may be sent customers: it owns the streams, Postgres answers, and their clocks
 // agree. The demo is in, if there is to be one: who waits for this node wants to see it.
 func (n *node) ready(ctx context.Context) error {
+	if !n.ownership.Valid() {
+		return errStandsBy
+	}
 	if n.cmd.Demo && !n.shown.Load() {
 		return errors.New("the demo is not loaded yet")
-	}
-	if !n.ownership.Valid() {
-		return errors.New("this node does not own the streams")
 	}
 	skew, err := n.store.Skew(ctx)
 	if err != nil {

@@ -24,7 +24,7 @@ func (n *node) startJobs(ctx context.Context) error {
 	work := n.store.jobs
 	work.Register(persistence.PosterUnused, n.posterUnused)
 	work.Register(persistence.GiveWelcome, gifts{n.actors, n.log}.welcome)
-	names := &renaming{store: n.store, sync: n.sync, projector: n.projector, log: n.log, wait: wholeWithin}
+	names := &renaming{store: n.store, sync: n.sync, projector: n.projector, log: n.log, owns: n.ownership.Valid, wait: wholeWithin}
 	work.Register(indexJobKind, names.work)
 	n.registerNotices()
 	n.registerPayments()
