@@ -333,11 +333,11 @@ func (n *node) limits() api.Limits {
 // ready tells whether this node may be sent customers: it owns the streams, Postgres answers, and their clocks
 // agree. The demo is in, if there is to be one: who waits for this node wants to see it.
 func (n *node) ready(ctx context.Context) error {
-	if !n.ownership.Valid() {
-		return errStandsBy
-	}
 	if n.cmd.Demo && !n.shown.Load() {
 		return errors.New("the demo is not loaded yet")
+	}
+	if !n.ownership.Valid() {
+		return errStandsBy
 	}
 	skew, err := n.store.Skew(ctx)
 	if err != nil {
